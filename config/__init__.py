@@ -1,0 +1,1 @@
+"""Wiring: settings, URLs, the Celery application, embedded servers, the site's shell."""

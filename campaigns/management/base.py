@@ -1,0 +1,69 @@
+"""What the commands about campaigns have in common."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from campaigns.models import Campaign
+from campaigns.services import Refused
+from templates_app.services import Refused as ContentRefused
+
+
+class Command(BaseCommand):
+    """A command that reports a refusal in one line and exits with 1."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except (Refused, ContentRefused) as refusal:
+            raise CommandError(str(refusal)) from None
+
+
+class CampaignCommand(Command):
+    """A command about one campaign."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="the campaign's id")
+
+    def campaign(self, options: dict[str, Any]) -> Campaign:
+        campaign = Campaign.objects.filter(pk=options["id"]).first()
+        if campaign is None:
+            raise CommandError(f"there is no campaign {options['id']}")
+        return campaign
+
+
+def add_schedule_arguments(parser: CommandParser, *, required: bool) -> None:
+    when = parser.add_mutually_exclusive_group(required=required)
+    when.add_argument(
+        "--at",
+        metavar="ISO-8601",
+        help="2026-12-04T09:00+01:00; without an offset it is a time in --timezone",
+    )
+    when.add_argument("--now", action="store_true", help="at once")
+    when.add_argument("--cron", default="", metavar="EXPR", help="each time this crontab names")
+    parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="like Europe/Berlin")
+
+
+def schedule_options(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Return what `services.schedule` takes, or nothing where no time was given."""
+    zone = options["timezone"]
+    if options["cron"]:
+        return {"cron": options["cron"], "time_zone": zone}
+    if options["now"]:
+        return {"at": now, "time_zone": zone}
+    if options["at"]:
+        return {"at": _moment(options["at"], zone), "time_zone": zone}
+    return {}
+
+
+def _moment(text: str, zone: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text!r} is no ISO 8601 time like 2026-12-04T09:00") from None
+    try:
+        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Refused(f"{zone!r} is no time zone; write one like Europe/Berlin") from None

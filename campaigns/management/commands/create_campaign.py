@@ -1,0 +1,53 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns.management.base import Command as BaseCommand
+from campaigns.management.base import add_schedule_arguments, schedule_options
+from campaigns.services import create_campaign, get_sender, schedule
+from recipients.models import MailingList
+from templates_app.models import EmailTemplate
+
+
+class Command(BaseCommand):
+    help = "Create a campaign, and schedule it where a time is given; prints its id."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--template", required=True, metavar="NAME")
+        parser.add_argument(
+            "--list", required=True, action="append", metavar="NAME", help="may be repeated"
+        )
+        parser.add_argument(
+            "--sender", required=True, metavar="MAILBOX", help='"News <news@example.org>"'
+        )
+        add_schedule_arguments(parser, required=False)
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        campaign = create_campaign(
+            options["name"],
+            sender=get_sender(options["sender"]),
+            template=_template(options["template"]),
+            lists=[_mailing_list(name) for name in options["list"]],
+        )
+        now = timezone.now()
+        if when := schedule_options(options, now=now):
+            schedule(campaign, now=now, **when)
+        self.stdout.write(str(campaign.pk))
+
+
+def _template(name: str) -> EmailTemplate:
+    template = EmailTemplate.objects.filter(name=name).first()
+    if template is None:
+        raise CommandError(f"there is no template {name!r}; create_template makes one")
+    return template
+
+
+def _mailing_list(name: str) -> MailingList:
+    mailing_list = MailingList.objects.filter(name=name).first()
+    if mailing_list is None:
+        raise CommandError(f"there is no list {name!r}; import_recipients makes one")
+    return mailing_list

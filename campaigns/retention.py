@@ -1,0 +1,37 @@
+"""Delete what an installation does not want to keep for ever."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+BATCH = 5_000  # rows in one transaction: no long lock, no long write
+
+# The rows of deliveries whose run ended long ago, and those of tasks that ran then. Headers of a
+# page's chord are kept like the deliveries that they carried.
+_DELETE = """
+    DELETE FROM django_celery_results_taskresult
+     WHERE id IN (SELECT result.id
+                    FROM django_celery_results_taskresult result
+                   WHERE result.date_done < %(before)s
+                     AND result.status IN ('SUCCESS', 'FAILURE', 'REVOKED', 'IGNORED')
+                     AND NOT EXISTS (SELECT 1
+                           FROM tracking_delivery delivery JOIN campaigns_run run ON run.id = delivery.run_id
+                          WHERE result.task_name = 'campaigns.deliver'
+                            AND delivery.id = (result.result::json ->> 'delivery')::bigint
+                            AND (run.finished_at IS NULL OR run.finished_at >= %(before)s))
+                   LIMIT %(batch)s)
+"""
+
+
+def delete_old_results(*, now: datetime, older_than: timedelta) -> int:
+    """Delete TaskResult rows of runs that ended before `now - older_than`; 0 days keeps them all."""
+    if not older_than:
+        return 0
+    params = {"before": now - older_than, "batch": BATCH}
+    deleted, last = 0, BATCH
+    with connection.cursor() as cursor:
+        while last == BATCH:
+            cursor.execute(_DELETE, params)
+            last = cursor.rowcount
+            deleted += last
+    return deleted

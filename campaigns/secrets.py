@@ -1,0 +1,37 @@
+"""Credentials at rest: encrypted with keys made from SECRET_KEY (and its fallbacks)."""
+
+import base64
+import hashlib
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+
+class Undecipherable(Exception):
+    """The text was encrypted with a SECRET_KEY that this installation does not have any more."""
+
+
+def encrypt(text: str) -> str:
+    return _box().encrypt(text.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """Return the text that `encrypt` was given.
+
+    :raises Undecipherable: where neither SECRET_KEY nor a fallback made the token.
+    """
+    try:
+        return _box().decrypt(token.encode()).decode()
+    except InvalidToken:
+        message = "it was encrypted with another SECRET_KEY; enter the credentials again"
+        raise Undecipherable(message) from None
+
+
+def _box() -> MultiFernet:
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return MultiFernet([Fernet(_key(secret)) for secret in secrets])
+
+
+def _key(secret: str) -> bytes:
+    # The secret is long and random, so that one hash is enough; the prefix keeps uses apart.
+    return base64.urlsafe_b64encode(hashlib.sha256(b"godwit.credentials:" + secret.encode()).digest())

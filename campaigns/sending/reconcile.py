@@ -1,0 +1,52 @@
+"""Reconcile: what a process that died has left behind."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from campaigns.models import Run, RunStatus
+from tracking import ledger
+from tracking.models import Delivery, DeliveryState
+
+# A claim ran out and nobody recorded its end. The message may have gone, so it is not sent again;
+# the lease stays, and where the worker comes back with the answer, the row takes it.
+_EXPIRED = """
+    SELECT delivery.id, delivery.state AS from_state, 'unconfirmed' AS to_state
+      FROM tracking_delivery delivery
+     WHERE delivery.run_id = %(run)s AND delivery.state = 'sending'
+       AND delivery.lease_until < %(now)s
+     ORDER BY delivery.id
+       FOR UPDATE OF delivery SKIP LOCKED
+"""
+_EXPIRED_CHANGES = "diagnostic = 'the worker was lost while it sent'"
+
+_OPEN = """
+    SELECT delivery.id, delivery.state AS from_state, 'cancelled' AS to_state
+      FROM tracking_delivery delivery
+     WHERE delivery.run_id = %(run)s AND delivery.state IN ('queued', 'retry')
+     ORDER BY delivery.id
+       FOR UPDATE OF delivery
+"""
+_CANCELLED_CHANGES = "next_attempt_at = NULL"
+
+
+@transaction.atomic(durable=True)
+def expire(run_id: int, *, now: datetime) -> int:
+    """Mark the deliveries of a run whose lease is over as unconfirmed; return how many."""
+    return len(ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params={}, now=now))
+
+
+def runs_with_expired_leases(*, now: datetime) -> list[int]:
+    expired = Delivery.objects.filter(state=DeliveryState.SENDING, lease_until__lt=now)
+    return list(expired.values_list("run_id", flat=True).distinct())
+
+
+def cancel_open(run_id: int, *, now: datetime) -> int:
+    """Cancel all that is queued or waits for another attempt; return how many."""
+    return len(ledger.move(run_id, pick=_OPEN, changes=_CANCELLED_CHANGES, params={}, now=now))
+
+
+def cancelled_runs_with_open_deliveries() -> list[int]:
+    open_ones = Q(counters__queued__gt=0) | Q(counters__retry__gt=0)
+    return list(Run.objects.having(RunStatus.CANCELLED).filter(open_ones).values_list("pk", flat=True))

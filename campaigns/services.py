@@ -1,0 +1,197 @@
+"""What people do with campaigns: create, schedule, pause, resume, cancel."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSimError
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from campaigns import secrets
+from campaigns.models import (
+    Campaign,
+    CampaignStatus,
+    PageState,
+    Run,
+    RunStatus,
+    Sender,
+    Transport,
+)
+from campaigns.sending import reconcile
+from campaigns.sending.fire import next_occurrence
+from campaigns.sending.transports import BadTransportURL, open_transport
+from recipients.addresses import BadAddress, parse_mailbox
+from recipients.models import Field, MailingList, Recipient
+from templates_app.models import EmailTemplate
+from templates_app.services import freeze, problems
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the text says why, and what to do about it."""
+
+
+def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
+    """Return the sender with this mailbox (`News <news@example.org>`), made if there is none.
+
+    :raises Refused: where it is no mailbox of RFC 5322 with one address.
+    """
+    try:
+        parsed = parse_mailbox(mailbox)
+    except BadAddress as error:
+        raise Refused(f"sender {mailbox!r}: {error}") from None
+    sender, _ = Sender.objects.get_or_create(
+        display_name=parsed.display_name,
+        address=parsed.address.addr_spec,
+        defaults={"transport": transport},
+    )
+    return sender
+
+
+def set_transport_url(transport: Transport, *, url: str) -> None:
+    """Store where the transport leads to, credentials and all, encrypted.
+
+    :raises Refused: where the URL is none that a transport can be opened with.
+    """
+    try:
+        open_transport(url).close()
+    except BadTransportURL as error:
+        raise Refused(f"transport {transport.name}: {error}") from None
+    transport.encrypted_url = secrets.encrypt(url)
+    transport.save()
+
+
+@transaction.atomic
+def create_campaign(
+    name: str, *, sender: Sender, template: EmailTemplate, lists: Sequence[MailingList]
+) -> Campaign:
+    """Create a draft.
+
+    :raises Refused: without a list.
+    """
+    if not lists:
+        raise Refused("a campaign needs at least one list")
+    campaign = Campaign.objects.create(name=name, sender=sender, template=template)
+    campaign.lists.set(lists)
+    return campaign
+
+
+@transaction.atomic
+def schedule(
+    campaign: Campaign,
+    *,
+    now: datetime,
+    at: datetime | None = None,
+    cron: str = "",
+    time_zone: str = "UTC",
+) -> Campaign:
+    """Freeze the content and schedule: once at `at`, or each time that `cron` names.
+
+    May be repeated until the campaign has fired; the last one counts.
+
+    :raises Refused: where nobody can be mailed, the content has a fault or the time is over.
+    """
+    fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
+    _check_audience(campaign)
+    _check_content(campaign)
+    changed = Campaign.objects.filter(
+        pk=campaign.pk, status__in=(CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+    ).exclude(runs__isnull=False)
+    count = changed.update(
+        status=CampaignStatus.SCHEDULED,
+        version=freeze(campaign.template),
+        next_fire_at=fire_at,
+        cron=cron,
+        time_zone=time_zone,
+    )
+    if not count:
+        raise Refused(f"campaign {campaign.pk} has been {_what_happened(campaign)} already")
+    campaign.refresh_from_db()
+    return campaign
+
+
+def pause(campaign: Campaign) -> int:
+    """Pause the runs of a campaign; return how many. Takes effect at each worker's next claim.
+
+    :raises Refused: where no run is under way.
+    """
+    going = campaign.runs.filter(status__in=(RunStatus.PREPARING, RunStatus.SENDING))
+    if not (count := going.update(status=RunStatus.PAUSED)):
+        raise Refused(f"campaign {campaign.pk} is not being sent, so there is nothing to pause")
+    return count
+
+
+@transaction.atomic
+def resume(campaign: Campaign, *, now: datetime) -> list[int]:
+    """Let paused and held runs go on; return their ids, which are to be prepared or opened anew.
+
+    :raises Refused: where no run waits for it.
+    """
+    waiting = campaign.runs.filter(status__in=(RunStatus.PAUSED, RunStatus.HELD))
+    runs = [run.pk for run in waiting.select_for_update()]
+    if not runs:
+        raise Refused(f"campaign {campaign.pk} is neither paused nor held")
+    Run.objects.filter(pk__in=runs, status=RunStatus.HELD).update(status=RunStatus.PREPARING)
+    Run.objects.filter(pk__in=runs, status=RunStatus.PAUSED).update(
+        status=RunStatus.SENDING, started_at=Coalesce(F("started_at"), now)
+    )
+    # Their tasks found nothing to claim and are gone; each open page is sent once more.
+    for run in waiting.model.objects.filter(pk__in=runs):
+        run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING, dispatches=0)
+    return runs
+
+
+@transaction.atomic
+def cancel(campaign: Campaign, *, now: datetime) -> int:
+    """Cancel the campaign and its runs; return how many deliveries will not be attempted.
+
+    What a worker holds at this moment still goes out, some seconds' worth at most.
+
+    :raises Refused: where it has ended already.
+    """
+    alive = Campaign.objects.filter(
+        pk=campaign.pk, status__in=(CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+    )
+    if not alive.update(status=CampaignStatus.CANCELLED, next_fire_at=None):
+        raise Refused(f"campaign {campaign.pk} has been {_what_happened(campaign)} already")
+    runs = list(campaign.runs.active().select_for_update().values_list("pk", flat=True))
+    Run.objects.filter(pk__in=runs).update(status=RunStatus.CANCELLED, finished_at=now)
+    return sum(reconcile.cancel_open(run, now=now) for run in runs)
+
+
+def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
+    if time_zone not in available_timezones():
+        raise Refused(f"{time_zone!r} is no time zone; write one like Europe/Berlin")
+    if cron:
+        try:
+            return next_occurrence(cron, time_zone=time_zone, after=now)
+        except (CronSimError, StopIteration) as error:
+            raise Refused(f"{cron!r} is no crontab expression: {error or 'no such time'}") from None
+    if at is None:
+        raise Refused("say when: at a time, or by a crontab expression")
+    if (now - at).total_seconds() > 60:
+        local = at.astimezone(ZoneInfo(time_zone))
+        raise Refused(f"{local.isoformat(timespec='seconds')} is in the past")
+    return at
+
+
+def _check_audience(campaign: Campaign) -> None:
+    lists = list(campaign.lists.all())
+    for mailing_list in lists:
+        if Recipient.objects.subscribed_to(mailing_list).not_suppressed().exists():
+            return
+    names = ", ".join(str(mailing_list) for mailing_list in lists) or "no list"
+    raise Refused(f"nobody can be mailed: {names} has no confirmed, unsuppressed recipient")
+
+
+def _check_content(campaign: Campaign) -> None:
+    found = problems(campaign.template, known=Field.objects.values_list("name", flat=True))
+    if found:
+        listing = "; ".join(str(problem) for problem in found)
+        raise Refused(f"template {campaign.template}: {listing}")
+
+
+def _what_happened(campaign: Campaign) -> str:
+    campaign.refresh_from_db()
+    return "sent" if campaign.status == CampaignStatus.SCHEDULED else campaign.status

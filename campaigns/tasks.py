@@ -1,0 +1,92 @@
+"""Celery's doors into the engine. Messages are wake-up calls: lost or repeated, they do no harm."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from celery import chord, shared_task
+from celery.utils.log import get_task_logger
+from django.conf import settings
+from django.utils import timezone
+
+from campaigns import retention as keep
+from campaigns.sending import complete, deliver, fire, pages, reconcile, retries, snapshot
+from campaigns.models import Run, RunStatus
+
+logger = get_task_logger(__name__)
+
+
+@shared_task(name="campaigns.tick", ignore_result=True)
+def tick() -> None:
+    """Fire what is due and wake workers for due retries; Beat calls this each second."""
+    now = timezone.now()
+    for run_id in fire.fire_due(now=now):
+        prepare.delay(run_id)
+    for batch in retries.due(now=now, lost_after=_redispatch()):
+        deliver_chunk.delay(batch.run_id, batch.ids)
+
+
+@shared_task(name="campaigns.prepare", ignore_result=True)
+def prepare(run_id: int) -> None:
+    """Write down the audience; the first pages leave as soon as they are written."""
+    finished = False
+    while not finished:
+        finished = snapshot.take_slice(run_id, now=timezone.now()).finished
+        advance(run_id)
+
+
+@shared_task(name="campaigns.deliver_chunk")
+def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
+    """Attempt some deliveries of a run. Never raises: a chord whose header fails never closes."""
+    try:
+        return deliver.deliver(run_id, ids, clock=timezone.now)
+    except Exception:  # noqa: BLE001 - the leases of what was claimed run out, the sweep does the rest
+        logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
+        return {}
+
+
+@shared_task(name="campaigns.close_page", ignore_result=True)
+def close_page(page_id: int) -> None:
+    """Close a page and open the next one, or complete the run."""
+    if run_id := pages.close(page_id):
+        advance(run_id)
+
+
+@shared_task(name="campaigns.sweep", ignore_result=True)
+def sweep() -> None:
+    """Find what lost messages and lost workers left behind, and set it going again."""
+    now = timezone.now()
+    for run_id in reconcile.runs_with_expired_leases(now=now):
+        reconcile.expire(run_id, now=now)
+    for run_id in reconcile.cancelled_runs_with_open_deliveries():
+        reconcile.cancel_open(run_id, now=now)
+    for run_id in Run.objects.stuck_in_preparation(before=now - _redispatch()).ids():
+        prepare.delay(run_id)
+    for run_id in Run.objects.having(RunStatus.SENDING).ids():
+        send(pages.reopen_lost(run_id, now=now, after=_redispatch()))
+        pages.close_finished(run_id)
+        advance(run_id)
+
+
+@shared_task(name="campaigns.retention", ignore_result=True)
+def retention() -> None:
+    """Delete TaskResult rows that are older than the installation wants to keep them."""
+    keep.delete_old_results(now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS))
+
+
+def advance(run_id: int) -> None:
+    """Send the next pages of a run, or complete it where none is left."""
+    now = timezone.now()
+    send(pages.open_next(run_id, now=now))
+    complete.complete(run_id, now=now)
+
+
+def send(open_pages: Iterable[pages.OpenPage]) -> None:
+    """Send each page as a chord; a crash before this leaves an open page, which the sweep finds."""
+    for page in open_pages:
+        if page.chunks:
+            header = [deliver_chunk.si(page.run_id, ids) for ids in page.chunks]
+            chord(header)(close_page.si(page.id))
+
+
+def _redispatch() -> timedelta:
+    return timedelta(seconds=settings.REDISPATCH_SECONDS)

@@ -1,0 +1,126 @@
+"""Read settings from environment variables; a wrong one becomes a sentence, not a traceback."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+T = TypeVar("T")
+
+DATABASE_FORM = "postgres://user:password@host:5432/name"
+
+
+class Env:
+    """The environment, and what was found wrong in it while it was read.
+
+    A value that cannot be read is replaced by its default *and* named in `problems`: settings can
+    always be imported, and every process refuses to start while there is a problem.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+        self.problems: list[str] = []
+
+    def read(self, name: str, convert: Callable[[str], T], default: T) -> T:
+        """Return `convert(value)`, or `default` where the variable is unset or empty."""
+        value = self.values.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return convert(value)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return default
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.read(name, str, default)
+
+
+def flag(value: str) -> bool:
+    answers = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if value.lower() not in answers:
+        raise ValueError(f"write 1 or 0, not {value!r}")
+    return answers[value.lower()]
+
+
+def positive_seconds(value: str) -> int:
+    if not value.isdecimal() or int(value) == 0:
+        raise ValueError(f"write a whole number of seconds above 0, not {value!r}")
+    return int(value)
+
+
+def days(value: str) -> int:
+    if not value.isdecimal():
+        raise ValueError(f"write a whole number of days, not {value!r}")
+    return int(value)
+
+
+def seconds_list(value: str) -> tuple[int, ...]:
+    """Read `600,1800,3600`: how long to wait after the first, second, third deferral."""
+    return tuple(positive_seconds(part.strip()) for part in value.split(","))
+
+
+def words(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def token_keys(value: str) -> tuple[str, ...]:
+    """Read keys separated by commas, newest first."""
+    return tuple(long_secret(key) for key in words(value))
+
+
+def long_secret(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("it is shorter than 32 characters; make a long random one")
+    return value
+
+
+def site_url(value: str) -> str:
+    url = _split(value)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/"):
+        raise ValueError(f"write https://host without a path, not {value!r}")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def redis_url(value: str) -> str:
+    url = _split(value)
+    if url.scheme not in {"redis", "rediss", "unix"} or not (url.hostname or url.path):
+        raise ValueError("write redis://host:6379/0, rediss://… or unix:///path?db=0")
+    return value
+
+
+def database_url(value: str) -> dict[str, Any]:
+    """Turn a PostgreSQL URL into Django's settings; `?sslmode=require` and the like are options."""
+    url = _split(value)
+    name = unquote(url.path.lstrip("/"))
+    if url.scheme not in {"postgres", "postgresql"} or not name:
+        raise ValueError(f"write {DATABASE_FORM}; PostgreSQL is the only database")
+    options = dict(parse_qsl(url.query))
+    return {
+        "NAME": name,
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        # A socket's directory comes percent-encoded as host, or as ?host=/run/postgresql.
+        "HOST": options.pop("host", unquote(url.hostname or "")),
+        "PORT": str(url.port or ""),
+        "OPTIONS": options,
+    }
+
+
+def _split(value: str) -> SplitResult:
+    url = urlsplit(value)
+    _ = url.port  # raises ValueError where it is no number
+    return url
+
+
+def refuse_problems() -> None:
+    """End the process with one line for each environment variable that cannot be read."""
+    from django.conf import settings
+
+    if settings.ENV_PROBLEMS:
+        _exit("\n".join(f"error: {problem}" for problem in settings.ENV_PROBLEMS))
+
+
+def _exit(message: str) -> NoReturn:
+    sys.stderr.write(message + "\n")
+    raise SystemExit(1)

@@ -1,0 +1,122 @@
+"""All of Godwit on one machine: the servers, then the processes, until somebody stops them."""
+
+import http.client
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TextIO
+
+from django.conf import settings
+from django.db import connections
+
+from config.embedded.services import Services
+from config.processes import (
+    LOOPBACK,
+    Ports,
+    RunError,
+    Supervisor,
+    commands,
+    end_leftovers,
+    environment,
+    only_supervisor,
+)
+
+ASKED_TO_STOP = {130, 143}  # SIGINT and SIGTERM, as honcho reports them
+POLL_SECONDS = 0.1
+
+
+@dataclass
+class Running:
+    """What runs now. `stop` ends it all, from any thread."""
+
+    ports: Ports
+    catches: bool  # messages go to the catcher, not to an EMAIL_URL of the user's
+    supervisor: Supervisor
+    stopped: bool = False
+    error: BaseException | None = None
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.supervisor.terminate()
+
+    def wait_until_up(self) -> bool:
+        """Wait until the pages are answered; False when it was stopped before they were."""
+        pages = [(self.ports.web, "/healthz")] + [(self.ports.catcher, "/")] * self.catches
+        while not all(_answers(port, path) for port, path in pages):
+            if self.supervisor.stop_asked:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+
+def run(
+    services: Services,
+    *,
+    ports: Ports,
+    prepare: Callable[[], None],
+    when_up: Callable[[Running], None],
+    output: TextIO = sys.stdout,
+) -> None:
+    """Run everything until Ctrl-C, SIGTERM or `Running.stop`.
+
+    `prepare` is called when the servers answer; `when_up`, in a thread of its own, when the pages
+    do. Servers that were up before stay up.
+
+    :raises EmbeddedError: a server cannot be had
+    :raises RunError: it runs already, no port is free, a process ended by itself
+    """
+    services.home.make()
+    with only_supervisor(services.home.path):
+        end_leftovers(services.home.path)
+        ours = [status.server for status in services.status() if status.state == "down"]
+        try:
+            services.up()
+            prepare()
+            _supervise(services, ports.free(), when_up, output)
+        finally:
+            services.down(ours)
+
+
+def _supervise(
+    services: Services, ports: Ports, when_up: Callable[[Running], None], output: TextIO
+) -> None:
+    catches = not os.environ.get("EMAIL_URL", "").strip()
+    env = environment(services.home.path, ports, os.environ)
+    supervisor = Supervisor(settings.BASE_DIR, env, output=output)
+    for name, arguments in commands(ports, catcher=catches).items():
+        supervisor.add(name, arguments)
+    running = Running(ports, catches, supervisor)
+    watcher = threading.Thread(target=_watch, args=(running, when_up))
+    watcher.start()
+    supervisor.loop()
+    watcher.join()
+    if running.error:
+        raise running.error
+    if not running.stopped and supervisor.returncode not in ASKED_TO_STOP:
+        raise RunError("a process ended by itself, so all were stopped")
+
+
+def _watch(running: Running, when_up: Callable[[Running], None]) -> None:
+    try:
+        if running.wait_until_up():
+            when_up(running)
+    except BaseException as error:  # noqa: BLE001  (raised again in the main thread)
+        running.error = error
+        running.stop()
+    finally:
+        connections.close_all()
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

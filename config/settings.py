@@ -1,0 +1,229 @@
+"""Godwit's settings. Everything that differs between installations is an environment variable.
+
+docs/configuration.md lists the variables; `config.env` says how each is read.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from kombu import Queue
+
+from config import env as read
+from config.embedded import Home
+from config.env import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(os.environ)
+home = Home.from_environ(os.environ, base_dir=BASE_DIR)
+
+# Where the embedded servers, generated secrets and journals live.
+STATE_DIR = home.path
+
+# --- site -------------------------------------------------------------------------------------
+
+DEBUG = env.read("DEBUG", read.flag, default=False)
+SECRET_KEY = env.read("SECRET_KEY", read.long_secret, default="") or home.secret("secret_key")
+SITE_URL = env.read("SITE_URL", read.site_url, default="http://localhost:8000")
+_HTTPS = SITE_URL.startswith("https://")
+_HOST = SITE_URL.split("://")[1].rsplit(":", 1)[0]
+
+ALLOWED_HOSTS = [_HOST, *env.read("ALLOWED_HOSTS", read.words, default=())]
+if not _HTTPS:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+# SITE_URL says whether people arrive by HTTPS; nothing else has to be switched.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+if env.read("BEHIND_PROXY", read.flag, default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# RFC 8058 3.1: a one-click POST must not be answered by a redirect.
+SECURE_REDIRECT_EXEMPT = [r"^u/", r"^healthz$"]
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_celery_results",
+    "anymail",
+    "config",
+    "recipients",
+    "templates_app",
+    "tracking",
+    "campaigns",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+LOGIN_URL = "admin:login"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # the static files are served from the packages; nothing to collect
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- PostgreSQL and Redis ---------------------------------------------------------------------
+
+_database = env.read("DATABASE_URL", read.database_url, default=home.database)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        # Celery's fixup drops the connection around each task unless it is told to reuse it
+        # (CELERY_DB_REUSE_MAX); a reused one is checked before use.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        **_database,
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.read("REDIS_URL", read.redis_url, default=f"unix://{home.redis_socket}?db=0")
+
+# --- sending ----------------------------------------------------------------------------------
+
+# The way out of every sender that names no transport of its own.
+EMAIL_URL = env.text("EMAIL_URL", "smtp://127.0.0.1:1025")
+# Waits after the first, second … deferral of a recipient; after the last one it has failed.
+RETRY_SCHEDULE = env.read(
+    "RETRY_SCHEDULE",
+    read.seconds_list,
+    default=(600, 1800, 3600, 7200, 14400, 28800, 43200, 43200, 43200),
+)
+# How long a worker may hold the deliveries that it claimed.
+LEASE_SECONDS = env.read("LEASE_SECONDS", read.positive_seconds, default=300)
+# How long a page may stand still before its lost messages are sent again.
+REDISPATCH_SECONDS = env.read("REDISPATCH_SECONDS", read.positive_seconds, default=30)
+# How long a delivery waits when the transport itself is not there.
+TRANSPORT_WAIT_SECONDS = env.read("TRANSPORT_WAIT_SECONDS", read.positive_seconds, default=30)
+SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
+# TaskResult rows of runs that ended longer ago are deleted; 0 keeps them for ever.
+TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)
+# Sign the tokens in messages (newest first, all are accepted); apart from SECRET_KEY, because
+# links in old messages have to outlive it.
+TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=()) or (home.secret("token_key"),)
+
+# --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
+
+_SOCKET = {"visibility_timeout": 600}  # the shortest of all programs on one broker wins
+CELERY_BROKER_URL = (
+    REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_SOCKET,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "unacked_restore_limit": 500,
+    "unacked_mutex_expire": 30,
+    "socket_timeout": 15,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+CELERY_VISIBILITY_TIMEOUT = 600
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = _SOCKET
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_BROKER_HEARTBEAT = 0
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_QUEUES = [Queue("campaigns"), Queue("maintenance")]
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = {"campaigns.deliver_chunk": {"queue": "campaigns"}}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TRACK_STARTED = False
+# A fuse above the longest lawful chunk: a lease, and one reply to the final dot (RFC 5321 4.5.3.2.6).
+CELERY_TASK_TIME_LIMIT = LEASE_SECONDS + 660
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = None  # campaigns.retention deletes in small steps instead
+CELERY_RESULT_CHORD_JOIN_TIMEOUT = 60
+CELERY_DB_REUSE_MAX = 1000
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ETA_TASK_LIMIT = 1000
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 30
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
+CELERY_WORKER_DEDUPLICATE_SUCCESSFUL_TASKS = False
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_BEAT_SCHEDULE = {
+    # Schedules of campaigns are rows of ours; Beat only ticks. A tick that waited is worthless.
+    "tick": {
+        "task": "campaigns.tick",
+        "schedule": timedelta(seconds=1),
+        "options": {"expire_seconds": 5},
+    },
+    "sweep": {
+        "task": "campaigns.sweep",
+        "schedule": timedelta(seconds=SWEEP_SECONDS),
+        "options": {"expire_seconds": SWEEP_SECONDS},
+    },
+    "retention": {
+        "task": "campaigns.retention",
+        "schedule": timedelta(hours=1),
+        "options": {"expire_seconds": 3600},
+    },
+}
+
+# --- admin ------------------------------------------------------------------------------------
+
+UNFOLD = {"SITE_TITLE": "Godwit", "SITE_HEADER": "Godwit", "SITE_URL": "/"}
+
+# --- what was wrong in the environment ----------------------------------------------------------
+
+ENV_PROBLEMS = env.problems

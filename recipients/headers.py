@@ -1,0 +1,56 @@
+"""Text that is fit to stand in a message header (RFC 5322, RFC 2047)."""
+
+import re
+from base64 import b64encode
+
+# C0, DEL, C1, the two Unicode line separators, bidi embeddings and isolates, lone surrogates.
+# Python's own check knows CR and LF only, and writes U+000B, U+000C and U+001C to U+001E as
+# line ends: "hi\x0bBcc: x@example.org" would become a header of its own.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_WORD_BYTES = 45  # 60 characters of base64 and 12 of frame: 72, of the 75 that RFC 2047 allows
+
+
+class BadHeader(ValueError):
+    """A value may not stand in a header; the text says why, for a person."""
+
+
+def clean_header(value: str) -> str:
+    """Return the value unchanged if it cannot break out of its header line.
+
+    :raises BadHeader: it holds a control character, a line end or a bidi override (RFC 5322 2.2).
+    """
+    if value.isprintable():
+        return value
+    if found := _FORBIDDEN.search(value):
+        raise BadHeader(
+            f"the character U+{ord(found[0]):04X} at position {found.start() + 1} "
+            "may not stand in a header; remove it"
+        )
+    return value
+
+
+def encoded_words(text: str) -> str:
+    """Encode text as base64 words of at most 75 characters, one space between (RFC 2047 2)."""
+    words, chunk = [], b""
+    for character in text:
+        octets = character.encode()
+        if len(chunk) + len(octets) > _WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += octets
+    words.append(chunk)
+    return " ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
+
+
+def phrase(text: str) -> str:
+    """Write a display name: atoms, a quoted string, or encoded words (RFC 5322 3.2.5).
+
+    :raises BadHeader: see `clean_header`.
+    """
+    clean_header(text)
+    if not text.isascii() or "=?" in text:
+        return encoded_words(text)
+    if _ATOMS.fullmatch(text) and text == " ".join(text.split()):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,90 @@
+"""Rows for tests, each as its users would make it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from campaigns.models import Campaign, Run, Sender
+from campaigns.sending import fire, snapshot
+from campaigns.services import create_campaign, get_sender, schedule
+from recipients.addresses import parse_address
+from recipients.models import MailingList, Recipient, Subscription, SubscriptionState
+from templates_app.models import EmailTemplate
+from templates_app.services import create_template
+
+HTML = "<p>Hello {{ first_name | default('there') }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
+
+
+def make_list(name: str = "Readers") -> MailingList:
+    return MailingList.objects.get_or_create(name=name)[0]
+
+
+def make_recipient(
+    address: str = "ada@example.org",
+    *,
+    lists: Sequence[MailingList] = (),
+    state: SubscriptionState = SubscriptionState.CONFIRMED,
+    fields: dict[str, Any] | None = None,
+) -> Recipient:
+    parsed = parse_address(address)
+    recipient = Recipient.objects.create(
+        address=parsed.addr_spec,
+        key=parsed.key,
+        domain=parsed.domain,
+        needs_smtputf8=parsed.needs_smtputf8,
+        fields=fields or {},
+    )
+    for mailing_list in lists:
+        Subscription.objects.create(recipient=recipient, mailing_list=mailing_list, state=state)
+    return recipient
+
+
+def make_recipients(count: int, *, mailing_list: MailingList, prefix: str = "r") -> list[Recipient]:
+    """Make `count` confirmed recipients of a list: r0001@example.org, r0002@…"""
+    addresses = [parse_address(f"{prefix}{n:04}@example.org") for n in range(1, count + 1)]
+    recipients = Recipient.objects.bulk_create(
+        Recipient(address=a.addr_spec, key=a.key, domain=a.domain, fields={"first_name": f"R{n}"})
+        for n, a in enumerate(addresses, start=1)
+    )
+    Subscription.objects.bulk_create(
+        Subscription(
+            recipient=recipient, mailing_list=mailing_list, state=SubscriptionState.CONFIRMED
+        )
+        for recipient in recipients
+    )
+    return recipients
+
+
+def make_template(name: str = "Newsletter", *, html: str = HTML, text: str = "") -> EmailTemplate:
+    return create_template(name, subject="News", html=html, text=text, known=())
+
+
+def make_sender(mailbox: str = "News <news@example.org>") -> Sender:
+    return get_sender(mailbox)
+
+
+def make_campaign(
+    name: str = "Spring",
+    *,
+    lists: Sequence[MailingList] = (),
+    template: EmailTemplate | None = None,
+    sender: Sender | None = None,
+) -> Campaign:
+    return create_campaign(
+        name,
+        sender=sender or make_sender(),
+        template=template or make_template(f"Template of {name}"),
+        lists=lists or [make_list()],
+    )
+
+
+def make_run(campaign: Campaign, *, now: datetime | None = None, snapshot_taken: bool = True) -> Run:
+    """Schedule and fire a campaign; the audience is written down, and no page is open yet."""
+    now = now or timezone.now()
+    schedule(campaign, now=now, at=now)
+    [run_id] = fire.fire_due(now=now)
+    while snapshot_taken and not snapshot.take_slice(run_id, now=now).finished:
+        pass
+    return Run.objects.get(pk=run_id)

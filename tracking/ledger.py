@@ -1,0 +1,173 @@
+"""The ledger's only pen: every row of Delivery is written here, and every change of its state.
+
+Each statement writes three things at once, so that they cannot differ at any commit: the delivery,
+its TaskResult (the same fact in Celery's words), and the run's counters.
+
+A caller says *which* rows go *where* with a SELECT of its own; the transition table has the last
+word. Rows are locked before the counters in every statement, so two of them cannot deadlock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from tracking.models import DeliveryState as S
+
+TRANSITIONS: Mapping[S, frozenset[S]] = {
+    S.QUEUED: frozenset({S.SENDING, S.SKIPPED, S.CANCELLED}),
+    S.SENDING: frozenset({S.SENT, S.RETRY, S.FAILED, S.UNCONFIRMED, S.CANCELLED}),
+    S.RETRY: frozenset({S.SENDING, S.SKIPPED, S.CANCELLED}),
+    # The worker that was cut off may come back with the answer.
+    S.UNCONFIRMED: frozenset({S.SENT, S.RETRY, S.FAILED}),
+    S.SENT: frozenset(),
+    S.FAILED: frozenset(),
+    S.SKIPPED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+TASK_NAME = "campaigns.deliver"
+
+# Celery's words for our states; IGNORED and REVOKED are Celery's own, too (celery.states).
+TASK_STATUS: Mapping[S, str] = {
+    S.QUEUED: "PENDING",
+    S.SENDING: "STARTED",
+    S.SENT: "SUCCESS",
+    S.RETRY: "RETRY",
+    S.FAILED: "FAILURE",
+    S.UNCONFIRMED: "FAILURE",
+    S.CANCELLED: "REVOKED",
+    S.SKIPPED: "IGNORED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    id: int
+    from_state: S
+    to_state: S
+
+
+def _values(pairs: list[tuple[str, str]]) -> str:
+    return ", ".join(f"('{left}', '{right}')" for left, right in pairs)
+
+
+_ALLOWED = _values([(source, target) for source, targets in TRANSITIONS.items() for target in targets])
+_STATUSES = _values(list(TASK_STATUS.items()))
+
+# The part that all statements share: `moved` holds the rows that were written, as
+# (id, task_id, from_state, to_state, skip_reason, reply_code, enhanced_status_code, diagnostic).
+# TaskResult is upserted, not updated: a row that somebody deleted comes back with its next change.
+_BOOKS = f"""
+results AS (
+    INSERT INTO django_celery_results_taskresult AS result
+           (task_id, task_name, status, content_type, content_encoding, result, meta,
+            date_created, date_started, date_done)
+    SELECT moved.task_id::text, '{TASK_NAME}', statuses.status, 'application/json', 'utf-8',
+           json_strip_nulls(json_build_object(
+               'delivery', moved.id, 'state', moved.to_state,
+               'reason', nullif(moved.skip_reason, ''),
+               'reply_code', moved.reply_code,
+               'enhanced_status_code', nullif(moved.enhanced_status_code, ''),
+               'diagnostic', nullif(moved.diagnostic, '')))::text,
+           '{{"children": []}}',
+           %(now)s, CASE WHEN moved.to_state = 'sending' THEN %(now)s END, %(now)s
+      FROM moved JOIN (VALUES {_STATUSES}) AS statuses (state, status)
+                   ON statuses.state = moved.to_state
+        ON CONFLICT (task_id) DO UPDATE
+       SET status = excluded.status, result = excluded.result, date_done = excluded.date_done,
+           date_started = coalesce(excluded.date_started, result.date_started)
+),
+counters AS (
+    INSERT INTO tracking_runcounters AS counters
+           (run_id, {", ".join(S.values)}, moved_at)
+    SELECT %(run)s,
+           {", ".join(
+               f"count(*) FILTER (WHERE to_state = '{s}') - count(*) FILTER (WHERE from_state = '{s}')"
+               for s in S.values
+           )},
+           %(now)s
+      FROM moved HAVING count(*) > 0
+        ON CONFLICT (run_id) DO UPDATE
+       SET {", ".join(f"{s} = counters.{s} + excluded.{s}" for s in S.values)},
+           moved_at = excluded.moved_at
+)
+"""
+
+_ENQUEUE = """
+WITH audience AS MATERIALIZED ({audience}),
+inserted AS (
+    INSERT INTO tracking_delivery (run_id, recipient_id, address, domain, state, skip_reason, finished_at,
+                                   created_at)
+    SELECT %(run)s, recipient_id, address, domain, state, skip_reason,
+           CASE WHEN state IN ('skipped', 'cancelled') THEN %(now)s END, %(now)s
+      FROM audience ORDER BY recipient_id
+    RETURNING id, task_id, recipient_id, state, skip_reason
+),
+moved AS (
+    SELECT id, task_id, NULL::text AS from_state, state AS to_state, skip_reason,
+           NULL::smallint AS reply_code, ''::text AS enhanced_status_code, ''::text AS diagnostic
+      FROM inserted
+),
+{books}
+SELECT count(*), max(recipient_id),
+       min(id) FILTER (WHERE state = 'queued'), max(id) FILTER (WHERE state = 'queued')
+  FROM inserted
+"""
+
+_MOVE = """
+WITH picked AS MATERIALIZED ({pick}),
+moved AS (
+    UPDATE tracking_delivery AS delivery
+       SET state = picked.to_state,
+           finished_at = CASE WHEN picked.to_state IN ('queued', 'sending', 'retry') THEN NULL
+                              ELSE %(now)s END,
+           {changes}
+      FROM picked
+     WHERE delivery.id = picked.id AND delivery.run_id = %(run)s
+       AND (picked.from_state, picked.to_state) IN (VALUES {allowed})
+    RETURNING delivery.id, delivery.task_id, picked.from_state, picked.to_state,
+              delivery.skip_reason, delivery.reply_code, delivery.enhanced_status_code,
+              delivery.diagnostic
+),
+{books}
+SELECT id, from_state, to_state FROM moved
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """One slice of an audience as it was written down; ids are None where nothing is queued."""
+
+    rows: int
+    last_recipient: int | None
+    first_queued: int | None
+    last_queued: int | None
+
+
+def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
+    """Write a delivery for each row of `audience`, which is queued, skipped or cancelled from birth.
+
+    `audience` is a SELECT of (recipient_id, address, domain, state, skip_reason).
+    """
+    sql = _ENQUEUE.format(audience=audience, books=_BOOKS)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**params, "run": run_id, "now": now})
+        return Enqueued(*cursor.fetchone())
+
+
+def move(
+    run_id: int, *, pick: str, changes: str, params: Mapping[str, Any], now: datetime
+) -> list[Moved]:
+    """Move the picked deliveries of one run and return those that did move.
+
+    `pick` is a SELECT of (id, from_state, to_state, …) that locks its rows (FOR UPDATE); `changes`
+    are the further assignments, in terms of `picked` and `delivery`. What the transition table does
+    not allow is left as it was: callers that must know compare the answer with what they asked for.
+    """
+    sql = _MOVE.format(pick=pick, changes=changes, allowed=_ALLOWED, books=_BOOKS)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**params, "run": run_id, "now": now})
+        return [Moved(id, S(source), S(target)) for id, source, target in cursor.fetchall()]

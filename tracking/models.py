@@ -1,0 +1,153 @@
+"""The ledger: what became of every recipient of every run."""
+
+from typing import Self
+
+from django.contrib.postgres.functions import RandomUUID
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
+
+
+class DeliveryState(models.TextChoices):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"  # the next hop answered 2yz to the end of DATA
+    RETRY = "retry"  # deferred; to be attempted again at next_attempt_at
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"  # cut off between the end of DATA and its reply
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATES = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.RETRY)
+
+
+class SkipReason(models.TextChoices):
+    SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
+    UNCONFIRMED_OPT_IN = "unconfirmed_opt_in", "opt-in not confirmed"
+    DUPLICATE = "duplicate", "address already in this run"
+    NO_ADDRESS = "no_address", "recipient was deleted"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def of_run(self, run_id: int) -> Self:
+        return self.filter(run_id=run_id)
+
+    def open(self) -> Self:
+        """Not at their end yet: queued, being sent, or waiting for another attempt."""
+        return self.filter(state__in=OPEN_STATES)
+
+    def with_address(self, address: str) -> Self:
+        return self.filter(address__iexact=address)
+
+
+class Delivery(models.Model):
+    """One message to one recipient in one run. Rows are written by `tracking.ledger` alone."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.PROTECT, db_index=False)
+    recipient = models.ForeignKey(
+        "recipients.Recipient", on_delete=models.SET_NULL, null=True, blank=True
+    )
+    # The id of the TaskResult that says the same in Celery's words.
+    task_id = models.UUIDField(db_default=RandomUUID(), editable=False)
+    address = models.CharField(max_length=254)
+    domain = models.CharField(max_length=253)
+    state = models.CharField(max_length=11, choices=DeliveryState)
+    skip_reason = models.CharField(max_length=20, choices=SkipReason, blank=True, db_default="")
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    # When a message last went out to wake a worker for this retry.
+    dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Which claim holds the row; kept when it runs out, so that a late answer finds its row.
+    lease = models.UUIDField(null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    reply_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    enhanced_status_code = models.CharField(max_length=11, blank=True, db_default="")
+    diagnostic = models.TextField(blank=True, db_default="")
+    message_id = models.CharField("Message-ID", max_length=320, blank=True, db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["run", "recipient"], name="delivery_recipient_unique"),
+            # I2: whatever happens to recipients' rows while a snapshot is taken.
+            models.UniqueConstraint(
+                F("run"),
+                Lower("address"),
+                condition=~Q(state=DeliveryState.SKIPPED),
+                name="delivery_address_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=DeliveryState.values), name="delivery_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=DeliveryState.SKIPPED) ^ Q(skip_reason=""),
+                name="delivery_skipped_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=DeliveryState.SENDING) | Q(lease_until__isnull=False),
+                name="delivery_sending_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=DeliveryState.RETRY) | Q(next_attempt_at__isnull=False),
+                name="delivery_retry_has_time",
+            ),
+        ]
+        indexes = [
+            # pages.open and the sweep: which deliveries of a page still wait for a first attempt
+            models.Index(
+                fields=["run", "id"], name="delivery_queued", condition=Q(state="queued")
+            ),
+            # retries.due: deferred ones whose time has come
+            models.Index(
+                fields=["next_attempt_at"], name="delivery_retry", condition=Q(state="retry")
+            ),
+            # sweep.expired: claims whose worker is gone
+            models.Index(
+                fields=["lease_until"], name="delivery_leased", condition=Q(state="sending")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.state}"
+
+
+class RunCounters(models.Model):
+    """How many deliveries of a run are in each state, moved by the statement that moves the rows."""
+
+    run = models.OneToOneField(
+        "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="counters"
+    )
+    queued = models.IntegerField(db_default=0)
+    sending = models.IntegerField(db_default=0)
+    sent = models.IntegerField(db_default=0)
+    retry = models.IntegerField(db_default=0)
+    failed = models.IntegerField(db_default=0)
+    unconfirmed = models.IntegerField(db_default=0)
+    skipped = models.IntegerField(db_default=0)
+    cancelled = models.IntegerField(db_default=0)
+    moved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "run counters"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {state}" for state, n in self.as_dict().items() if n)
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the count of each state, in the order of a delivery's life."""
+        return {state: getattr(self, state) for state in DeliveryState.values}
+
+    @property
+    def total(self) -> int:
+        return sum(self.as_dict().values())
+
+    @property
+    def open(self) -> int:
+        return self.queued + self.sending + self.retry

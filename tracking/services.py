@@ -1,0 +1,34 @@
+"""What recipients do with a message they got."""
+
+from django.db import transaction
+
+from recipients import services as recipients
+from recipients.models import MailingList, SuppressionReason
+from tracking.models import Delivery
+
+
+def lists_of(delivery: Delivery) -> list[MailingList]:
+    """Return the lists by which the campaign of this delivery came to its recipient."""
+    return list(
+        MailingList.objects.filter(
+            campaigns__runs=delivery.run_id, subscription__recipient=delivery.recipient_id
+        ).order_by("name")
+    )
+
+
+@transaction.atomic
+def unsubscribe(delivery: Delivery) -> None:
+    """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
+    if delivery.recipient:
+        recipients.unsubscribe(delivery.recipient, lists=lists_of(delivery))
+
+
+@transaction.atomic
+def unsubscribe_from_all(delivery: Delivery) -> None:
+    """Let the recipient's address never be mailed again. May be repeated."""
+    if delivery.recipient:
+        recipients.suppress(
+            delivery.recipient.key,
+            reason=SuppressionReason.UNSUBSCRIBED,
+            source=f"delivery {delivery.pk}",
+        )
