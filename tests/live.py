@@ -1,0 +1,131 @@
+"""A living installation for end-to-end tests: real workers and a real beat on the tests' servers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CELERY = [sys.executable, "-m", "celery", "-A", "config"]
+QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+TIMEOUT = 60.0  # seconds: far above what anything here takes on a slow machine
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str, *, timeout: float = TIMEOUT) -> T:
+    """Return the condition's first true value; fail, naming `what`, where it stays false."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {timeout:.0f} s: {what}")
+
+
+@dataclass
+class Live:
+    """Processes of an installation, and its command line. All that was started is ended."""
+
+    environ: dict[str, str]
+    logs: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def worker(self, *, concurrency: int = 1) -> subprocess.Popen[bytes]:
+        """Start a worker of all queues and wait until it takes messages."""
+        name = f"w{len(self.processes)}@test"
+        options = ["worker", "-n", name, "-c", str(concurrency), "-l", "INFO", *QUIET]
+        return self._start(options, ready=" ready.")
+
+    def beat(self) -> subprocess.Popen[bytes]:
+        return self._start(["beat", "-l", "INFO"], ready="beat: Starting...")
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def status(self, campaign: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(
+            self.manage("campaign_status", campaign, "--json").stdout
+        )
+        return answer
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9 a process and its children, all at once."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(TIMEOUT)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill(process)
+
+    def output(self) -> str:
+        """Return the end of what each process said."""
+        logs = sorted(self.logs.glob("*.log"))
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-9_000:]}" for log in logs)
+
+    def _start(self, options: list[str], *, ready: str) -> subprocess.Popen[bytes]:
+        log = self.logs / f"{len(self.processes)}-{options[0]}.log"
+        if options[0] == "beat":
+            options = [*options, "--pidfile="]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*CELERY, *options],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        wait_until(
+            lambda: ready in log.read_text() or process.poll() is not None, f"{options[0]} is ready"
+        )
+        assert process.poll() is None, log.read_text()
+        return process
+
+
+@contextmanager
+def running(*, email_url: str, logs: Path, **environ: str) -> Iterator[Live]:
+    """Run an installation on the database of the test that asks; its broker starts empty."""
+    live = Live({**os.environ, **_servers(), "EMAIL_URL": email_url, **environ}, logs)
+    try:
+        yield live
+    except BaseException:
+        print(live.output())  # noqa: T201 - what the processes said, beside the failure
+        raise
+    finally:
+        live.stop()
+
+
+def _servers() -> dict[str, str]:
+    database = settings.DATABASES["default"]
+    user, password = database["USER"], database["PASSWORD"] if "PASSWORD" in database else ""
+    host, port = database["HOST"], database["PORT"] or 5432
+    return {
+        "DATABASE_URL": f"postgres://{user}:{password}@/{database['NAME']}?host={host}&port={port}",
+        "REDIS_URL": settings.REDIS_URL,
+    }

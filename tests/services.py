@@ -1,0 +1,47 @@
+"""A PostgreSQL and a Redis of the test session's own, loaded by `-p tests.services`.
+
+Those that DATABASE_URL or REDIS_URL name are used instead. The state directory is always a fresh
+one, and nothing of it is left: no process, no socket, no file.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded import EmbeddedError, Home
+from config.embedded.services import Services
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    # Around the others: pytest-django reads the settings in this hook.
+    directory = Path(tempfile.mkdtemp(prefix="godwit-test-"))
+    directory.chmod(0o711)  # root's PostgreSQL runs as another account, which has to pass
+    os.environ["GODWIT_STATE_DIR"] = str(directory)
+    early_config.add_cleanup(lambda: _destroy(directory))
+    return (yield)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        return
+    # Ended by a time limit, a session clears up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _services(Path(os.environ["GODWIT_STATE_DIR"])).up()
+    except EmbeddedError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+def _destroy(directory: Path) -> None:
+    _services(directory).destroy()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _services(directory: Path) -> Services:
+    return Services(Home(directory.resolve()), os.environ)

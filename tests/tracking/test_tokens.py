@@ -1,0 +1,96 @@
+"""Tokens: what comes back is ours, of the right kind, or refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking.tokens import BadToken, KeyRing, Kind, read, sign
+
+RING = KeyRing((b"a key for tests only", b"an older key, for tests"))
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+delivery_ids = st.integers(min_value=0, max_value=2**63 - 1)
+kinds = st.sampled_from(Kind)
+
+
+@given(kinds, delivery_ids)
+def test_a_token_reads_back_in_either_case(kind: Kind, delivery_id: int) -> None:
+    token = sign(kind, delivery_id, ring=RING)
+
+    assert len(token) == 32
+    assert set(token) <= set(ALPHABET)
+    assert read(token, kind=kind, ring=RING) == delivery_id
+    assert read(token.upper(), kind=kind, ring=RING) == delivery_id
+
+
+@given(kinds, delivery_ids)
+def test_a_token_is_the_same_each_time_and_another_for_another_delivery(
+    kind: Kind, delivery_id: int
+) -> None:
+    token = sign(kind, delivery_id, ring=RING)
+
+    assert token == sign(kind, delivery_id, ring=RING)
+    assert token != sign(kind, delivery_id + 1, ring=RING)
+
+
+@given(kinds, delivery_ids, st.integers(0, 31), st.sampled_from(ALPHABET))
+def test_a_token_with_one_other_character_is_refused(
+    kind: Kind, delivery_id: int, place: int, character: str
+) -> None:
+    token = sign(kind, delivery_id, ring=RING)
+    changed = token[:place] + character + token[place + 1 :]
+    if changed == token:
+        return
+
+    with pytest.raises(BadToken):
+        read(changed, kind=kind, ring=RING)
+
+
+@given(kinds, kinds, delivery_ids)
+def test_a_token_of_one_kind_is_none_of_another(kind: Kind, other: Kind, delivery_id: int) -> None:
+    if kind is other:
+        return
+
+    with pytest.raises(BadToken):
+        read(sign(kind, delivery_id, ring=RING), kind=other, ring=RING)
+
+
+def test_a_token_of_an_older_key_still_reads() -> None:
+    before = KeyRing((b"an older key, for tests",))
+
+    token = sign(Kind.UNSUBSCRIBE, 7, ring=before)
+
+    assert read(token, kind=Kind.UNSUBSCRIBE, ring=RING) == 7
+    assert token != sign(Kind.UNSUBSCRIBE, 7, ring=RING)
+
+
+def test_a_token_of_a_strange_key_is_refused() -> None:
+    token = sign(Kind.BOUNCE, 7, ring=KeyRing((b"somebody else's key",)))
+
+    with pytest.raises(BadToken):
+        read(token, kind=Kind.BOUNCE, ring=RING)
+
+
+@given(
+    st.text()
+    | st.text(ALPHABET + ALPHABET.upper() + "=-_018\u017f\u0131é", min_size=30, max_size=34)
+    | st.text(ALPHABET, min_size=32, max_size=32)
+)
+def test_anything_else_is_refused_and_nothing_worse(text: str) -> None:
+    with pytest.raises(BadToken):
+        read(text, kind=Kind.MESSAGE, ring=RING)
+
+
+def test_a_token_of_a_megabyte_is_refused() -> None:
+    with pytest.raises(BadToken):
+        read("a" * 1_000_000, kind=Kind.MESSAGE, ring=RING)
+
+
+@pytest.mark.parametrize("keys", [(), (b"short",), (b"long enough for one", b"short")])
+def test_a_ring_without_good_keys_is_refused(keys: tuple[bytes, ...]) -> None:
+    with pytest.raises(ValueError, match="at least 16 bytes"):
+        KeyRing(keys)
+
+
+def test_a_ring_does_not_show_its_keys() -> None:
+    assert "key for tests" not in repr(RING) + str(vars(RING))
