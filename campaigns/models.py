@@ -148,10 +148,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Neither completed nor cancelled."""
         return self.filter(status__in=ACTIVE_RUN_STATUSES)
 
-    def stuck_in_preparation(self, *, before: datetime) -> Self:
-        """Whose audience is not written down to its end, and where that has stood still."""
-        still = Q(counters__moved_at__lt=before) | Q(counters__isnull=True, created_at__lt=before)
-        return self.filter(still, prepared_at__isnull=True).exclude(status=RunStatus.HELD)
+    def unfinished(self) -> Self:
+        """Where something may still have to be done, unless a person has to say so first."""
+        going = Q(status__in=(RunStatus.PREPARING, RunStatus.SENDING, RunStatus.PAUSED))
+        open_ones = (
+            Q(counters__queued__gt=0) | Q(counters__sending__gt=0) | Q(counters__retry__gt=0)
+        )
+        left_over = Q(prepared_at__isnull=True) | open_ones
+        return self.filter(going | Q(left_over, status=RunStatus.CANCELLED))
 
     def having(self, *statuses: RunStatus) -> Self:
         return self.filter(status__in=statuses)

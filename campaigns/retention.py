@@ -15,7 +15,8 @@ _DELETE = """
                    WHERE result.date_done < %(before)s
                      AND result.status IN ('SUCCESS', 'FAILURE', 'REVOKED', 'IGNORED')
                      AND NOT EXISTS (SELECT 1
-                           FROM tracking_delivery delivery JOIN campaigns_run run ON run.id = delivery.run_id
+                           FROM tracking_delivery delivery
+                           JOIN campaigns_run run ON run.id = delivery.run_id
                           WHERE result.task_name = 'campaigns.deliver'
                             AND delivery.id = (result.result::json ->> 'delivery')::bigint
                             AND (run.finished_at IS NULL OR run.finished_at >= %(before)s))
@@ -24,7 +25,7 @@ _DELETE = """
 
 
 def delete_old_results(*, now: datetime, older_than: timedelta) -> int:
-    """Delete TaskResult rows of runs that ended before `now - older_than`; 0 days keeps them all."""
+    """Delete TaskResult rows of runs that ended longer ago than that; 0 keeps them all."""
     if not older_than:
         return 0
     params = {"before": now - older_than, "batch": BATCH}

@@ -34,4 +34,6 @@ def _box() -> MultiFernet:
 
 def _key(secret: str) -> bytes:
     # The secret is long and random, so that one hash is enough; the prefix keeps uses apart.
-    return base64.urlsafe_b64encode(hashlib.sha256(b"godwit.credentials:" + secret.encode()).digest())
+    return base64.urlsafe_b64encode(
+        hashlib.sha256(b"godwit.credentials:" + secret.encode()).digest()
+    )

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from campaigns import retention as keep
+from campaigns.models import Run
 from campaigns.sending import complete, deliver, fire, pages, reconcile, retries, snapshot
-from campaigns.models import Run, RunStatus
 
 logger = get_task_logger(__name__)
 
@@ -39,7 +39,7 @@ def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
     """Attempt some deliveries of a run. Never raises: a chord whose header fails never closes."""
     try:
         return deliver.deliver(run_id, ids, clock=timezone.now)
-    except Exception:  # noqa: BLE001 - the leases of what was claimed run out, the sweep does the rest
+    except Exception:
         logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
         return {}
 
@@ -53,24 +53,30 @@ def close_page(page_id: int) -> None:
 
 @shared_task(name="campaigns.sweep", ignore_result=True)
 def sweep() -> None:
-    """Find what lost messages and lost workers left behind, and set it going again."""
+    """Have every run looked after that has not come to its end."""
+    for run_id in Run.objects.unfinished().ids():
+        heal.apply_async((run_id,), expires=settings.SWEEP_SECONDS)
+
+
+@shared_task(name="campaigns.heal", ignore_result=True)
+def heal(run_id: int) -> None:
+    """Find what lost messages and lost workers left behind in a run, and set it going again."""
     now = timezone.now()
-    for run_id in reconcile.runs_with_expired_leases(now=now):
-        reconcile.expire(run_id, now=now)
-    for run_id in reconcile.cancelled_runs_with_open_deliveries():
-        reconcile.cancel_open(run_id, now=now)
-    for run_id in Run.objects.stuck_in_preparation(before=now - _redispatch()).ids():
+    reconcile.expire(run_id, now=now)
+    reconcile.cancel_left_over(run_id, now=now)
+    if snapshot.is_stuck(run_id, before=now - _redispatch()):
         prepare.delay(run_id)
-    for run_id in Run.objects.having(RunStatus.SENDING).ids():
-        send(pages.reopen_lost(run_id, now=now, after=_redispatch()))
-        pages.close_finished(run_id)
-        advance(run_id)
+    send(pages.reopen_lost(run_id, now=now, after=_redispatch()))
+    pages.close_finished(run_id)
+    advance(run_id)
 
 
 @shared_task(name="campaigns.retention", ignore_result=True)
 def retention() -> None:
     """Delete TaskResult rows that are older than the installation wants to keep them."""
-    keep.delete_old_results(now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS))
+    keep.delete_old_results(
+        now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
+    )
 
 
 def advance(run_id: int) -> None:

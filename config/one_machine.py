@@ -13,9 +13,11 @@ from typing import TextIO
 from django.conf import settings
 from django.db import connections
 
+from config.celery import app
 from config.embedded.services import Services
 from config.processes import (
     LOOPBACK,
+    WORKERS,
     Ports,
     RunError,
     Supervisor,
@@ -44,13 +46,20 @@ class Running:
         self.supervisor.terminate()
 
     def wait_until_up(self) -> bool:
-        """Wait until the pages are answered; False when it was stopped before they were."""
-        pages = [(self.ports.web, "/healthz")] + [(self.ports.catcher, "/")] * self.catches
-        while not all(_answers(port, path) for port, path in pages):
-            if self.supervisor.stop_asked:
-                return False
+        """Wait until pages and workers answer; False when it was stopped before they did."""
+        while not self.supervisor.stop_asked:
+            if self._pages_answer() and self._workers_answer():
+                return True
             time.sleep(POLL_SECONDS)
-        return True
+        return False
+
+    def _pages_answer(self) -> bool:
+        pages = [(self.ports.web, "/healthz")] + [(self.ports.catcher, "/")] * self.catches
+        return all(_page_answers(port, path) for port, path in pages)
+
+    def _workers_answer(self) -> bool:
+        answers = app.control.ping(timeout=1, limit=len(WORKERS)) or []
+        return len(answers) == len(WORKERS)
 
 
 def run(
@@ -63,8 +72,8 @@ def run(
 ) -> None:
     """Run everything until Ctrl-C, SIGTERM or `Running.stop`.
 
-    `prepare` is called when the servers answer; `when_up`, in a thread of its own, when the pages
-    do. Servers that were up before stay up.
+    `prepare` is called when the servers answer; `when_up`, in a thread of its own, when pages and
+    workers do. Servers that were up before stay up.
 
     :raises EmbeddedError: a server cannot be had
     :raises RunError: it runs already, no port is free, a process ended by itself
@@ -111,7 +120,7 @@ def _watch(running: Running, when_up: Callable[[Running], None]) -> None:
         connections.close_all()
 
 
-def _answers(port: int, path: str) -> bool:
+def _page_answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
     try:
         connection.request("GET", path, headers={"Host": f"localhost:{port}"})

@@ -25,10 +25,8 @@ STOP_SECONDS = 20  # what a worker gets to finish its chunk
 PORTS_TRIED = 100
 LOOPBACK = "127.0.0.1"
 
-WORKER = (
-    "-m", "celery", "-A", "config", "worker", "--loglevel", "WARNING", "--pool", "prefork",
-    "--without-gossip", "--without-mingle", "--without-heartbeat",
-)  # fmt: skip
+# A worker for each queue, with so many children: housekeeping must not wait for a campaign.
+WORKERS = {"campaigns": 2, "maintenance": 1}
 
 
 class RunError(Exception):
@@ -53,17 +51,44 @@ def commands(ports: Ports, *, catcher: bool) -> dict[str, list[str]]:
     """Return each process's arguments for this Python, by its name in the output."""
     processes = {
         "web": [
-            *("-m", "granian", "--interface", "wsgi", "--log-level", "warning"),
+            *(
+                "-m",
+                "granian",
+                "--interface",
+                "wsgi",
+                "--log-level",
+                "warning",
+                "--blocking-threads",
+                "4",
+            ),
             *("--host", LOOPBACK, "--port", str(ports.web), "config.wsgi:application"),
         ],
-        "campaigns": [*WORKER, "-n", "campaigns@%h", "-Q", "campaigns", "-c", "2"],
-        "maintenance": [*WORKER, "-n", "maintenance@%h", "-Q", "maintenance", "-c", "1"],
-        "beat": ["-m", "celery", "-A", "config", "beat", "--loglevel", "WARNING"],
+        **{queue: _worker(queue, children) for queue, children in WORKERS.items()},
+        "beat": ["-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING"],
     }
     if catcher:
         ports_of_catcher = ["--smtp-port", str(ports.smtp), "--http-port", str(ports.catcher)]
         processes["catcher"] = ["manage.py", "mail_catcher", *ports_of_catcher]
     return processes
+
+
+def _worker(queue: str, children: int) -> list[str]:
+    return [
+        *(
+            "-m",
+            "celery",
+            "--quiet",
+            "-A",
+            "config",
+            "worker",
+            "--loglevel",
+            "WARNING",
+            "--pool",
+            "prefork",
+        ),
+        *("-n", f"{queue}@%h", "-Q", queue, "-c", str(children)),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
 
 
 def environment(state_dir: Path, ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,11 +7,15 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import django_stubs_ext
 from kombu import Queue
 
 from config import env as read
 from config.embedded import Home
 from config.env import Env
+
+# Lets classes of Django that have no parameters at run time take them: ModelForm[Recipient].
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -151,8 +155,8 @@ TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=()) or (home.secret
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
 _SOCKET = {"visibility_timeout": 600}  # the shortest of all programs on one broker wins
-CELERY_BROKER_URL = (
-    REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace(
+    "?db=", "?virtual_host="
 )
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     **_SOCKET,
@@ -180,7 +184,8 @@ CELERY_TASK_ROUTES = {"campaigns.deliver_chunk": {"queue": "campaigns"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TRACK_STARTED = False
-# A fuse above the longest lawful chunk: a lease, and one reply to the final dot (RFC 5321 4.5.3.2.6).
+# A fuse above the longest lawful chunk: a lease, and one reply to the final dot (RFC 5321
+# 4.5.3.2.6).
 CELERY_TASK_TIME_LIMIT = LEASE_SECONDS + 660
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True

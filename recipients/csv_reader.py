@@ -1,4 +1,4 @@
-"""Read recipients from CSV (RFC 4180): each line is a row to import, or a line that says what is wrong."""
+"""Read recipients from CSV (RFC 4180): each line is a row to import, or says what is wrong."""
 
 import csv
 import re
@@ -40,8 +40,8 @@ class BadLine:
 class RecipientReader:
     """The rows of a CSV file whose first line names the columns.
 
-    The file is to be opened as UTF-8 with `errors="surrogateescape"` and `newline=""`: a line that is
-    not UTF-8 is then a bad line, not the end of the import.
+    The file is to be opened as UTF-8 with `errors="surrogateescape"` and `newline=""`: a line that
+    is not UTF-8 is then a bad line, not the end of the import.
 
     :raises BadFile: the header is missing, has no `email` column, or a name twice.
     """

@@ -8,7 +8,9 @@ from base64 import b64encode
 # line ends: "hi\x0bBcc: x@example.org" would become a header of its own.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-_WORD_BYTES = 45  # 60 characters of base64 and 12 of frame: 72, of the 75 that RFC 2047 allows
+# 52 characters of base64 and 12 of frame: after "Reply-To: " still on a line of 76 (RFC 2047 2).
+_WORD_BYTES = 39
+_LONGEST_PLAIN_WORD = 400  # a line has 998 at most, and a quoted string may double it
 
 
 class BadHeader(ValueError):
@@ -43,14 +45,31 @@ def encoded_words(text: str) -> str:
     return " ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
 
 
+def unstructured(text: str) -> str:
+    """Write a subject: as it is, or in encoded words where a reader would see something else.
+
+    :raises BadHeader: see `clean_header`.
+    """
+    clean_header(text)
+    if _is_plain(text) and "  " not in text and text == text.strip():
+        return text
+    return encoded_words(text)
+
+
 def phrase(text: str) -> str:
     """Write a display name: atoms, a quoted string, or encoded words (RFC 5322 3.2.5).
 
     :raises BadHeader: see `clean_header`.
     """
     clean_header(text)
-    if not text.isascii() or "=?" in text:
+    if not _is_plain(text):
         return encoded_words(text)
     if _ATOMS.fullmatch(text) and text == " ".join(text.split()):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _is_plain(text: str) -> bool:
+    if not text.isascii() or "=?" in text:
+        return False
+    return max(map(len, text.split(" "))) <= _LONGEST_PLAIN_WORD

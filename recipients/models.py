@@ -36,7 +36,7 @@ class Field(models.Model):
 class MailingList(models.Model):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
-    # The stable part of the List-ID header (RFC 2919 section 2): a renamed list stays the same list.
+    # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

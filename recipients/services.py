@@ -105,7 +105,7 @@ def _recipient(row: Row) -> Recipient:
 
 
 def _merge(recipient: Recipient, row: Row) -> bool:
-    """Take over what the row says and does not leave blank; return whether that changed anything."""
+    """Take over what the row does not leave blank; return whether that changed anything."""
     filled = {name: value for name, value in row.fields.items() if value}
     merged = {**row.fields, **recipient.fields, **filled}
     if merged == recipient.fields:

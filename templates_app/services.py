@@ -43,7 +43,9 @@ def problems(template: EmailTemplate, *, known: Collection[str]) -> list[Problem
 
 def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> list[str]:
     """Return the names, in their order, that the content uses and nobody has."""
-    return [problem.name for problem in problems(template, known=known) if getattr(problem, "name", "")]
+    return [
+        problem.name for problem in problems(template, known=known) if getattr(problem, "name", "")
+    ]
 
 
 @transaction.atomic

@@ -80,7 +80,9 @@ def make_campaign(
     )
 
 
-def make_run(campaign: Campaign, *, now: datetime | None = None, snapshot_taken: bool = True) -> Run:
+def make_run(
+    campaign: Campaign, *, now: datetime | None = None, snapshot_taken: bool = True
+) -> Run:
     """Schedule and fire a campaign; the audience is written down, and no page is open yet."""
     now = now or timezone.now()
     schedule(campaign, now=now, at=now)

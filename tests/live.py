@@ -1,4 +1,4 @@
-"""A living installation for end-to-end tests: real workers and a real beat on the tests' servers."""
+"""A living installation for end-to-end tests: real workers, real beat, the tests' servers."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def running(*, email_url: str, logs: Path, **environ: str) -> Iterator[Live]:
     try:
         yield live
     except BaseException:
-        print(live.output())  # noqa: T201 - what the processes said, beside the failure
+        print(live.output())
         raise
     finally:
         live.stop()
@@ -123,7 +123,7 @@ def running(*, email_url: str, logs: Path, **environ: str) -> Iterator[Live]:
 
 def _servers() -> dict[str, str]:
     database = settings.DATABASES["default"]
-    user, password = database["USER"], database["PASSWORD"] if "PASSWORD" in database else ""
+    user, password = database["USER"], database.get("PASSWORD", "")
     host, port = database["HOST"], database["PORT"] or 5432
     return {
         "DATABASE_URL": f"postgres://{user}:{password}@/{database['NAME']}?host={host}&port={port}",

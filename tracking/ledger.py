@@ -54,7 +54,9 @@ def _values(pairs: list[tuple[str, str]]) -> str:
     return ", ".join(f"('{left}', '{right}')" for left, right in pairs)
 
 
-_ALLOWED = _values([(source, target) for source, targets in TRANSITIONS.items() for target in targets])
+_ALLOWED = _values(
+    [(source, target) for source, targets in TRANSITIONS.items() for target in targets]
+)
 _STATUSES = _values(list(TASK_STATUS.items()))
 
 # The part that all statements share: `moved` holds the rows that were written, as
@@ -84,10 +86,12 @@ counters AS (
     INSERT INTO tracking_runcounters AS counters
            (run_id, {", ".join(S.values)}, moved_at)
     SELECT %(run)s,
-           {", ".join(
-               f"count(*) FILTER (WHERE to_state = '{s}') - count(*) FILTER (WHERE from_state = '{s}')"
-               for s in S.values
-           )},
+           {
+    ", ".join(
+        f"count(*) FILTER (WHERE to_state = '{s}') - count(*) FILTER (WHERE from_state = '{s}')"
+        for s in S.values
+    )
+},
            %(now)s
       FROM moved HAVING count(*) > 0
         ON CONFLICT (run_id) DO UPDATE
@@ -99,8 +103,8 @@ counters AS (
 _ENQUEUE = """
 WITH audience AS MATERIALIZED ({audience}),
 inserted AS (
-    INSERT INTO tracking_delivery (run_id, recipient_id, address, domain, state, skip_reason, finished_at,
-                                   created_at)
+    INSERT INTO tracking_delivery
+           (run_id, recipient_id, address, domain, state, skip_reason, finished_at, created_at)
     SELECT %(run)s, recipient_id, address, domain, state, skip_reason,
            CASE WHEN state IN ('skipped', 'cancelled') THEN %(now)s END, %(now)s
       FROM audience ORDER BY recipient_id
@@ -148,7 +152,7 @@ class Enqueued:
 
 
 def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
-    """Write a delivery for each row of `audience`, which is queued, skipped or cancelled from birth.
+    """Write a delivery for each row of `audience`: queued, or skipped or cancelled from birth.
 
     `audience` is a SELECT of (recipient_id, address, domain, state, skip_reason).
     """
@@ -170,4 +174,4 @@ def move(
     sql = _MOVE.format(pick=pick, changes=changes, allowed=_ALLOWED, books=_BOOKS)
     with connection.cursor() as cursor:
         cursor.execute(sql, {**params, "run": run_id, "now": now})
-        return [Moved(id, S(source), S(target)) for id, source, target in cursor.fetchall()]
+        return [Moved(row_id, S(source), S(target)) for row_id, source, target in cursor.fetchall()]

@@ -5,7 +5,7 @@ from functools import cache
 from django.conf import settings
 from django.urls import reverse
 
-from tracking.tokens import Kind, KeyRing, sign
+from tracking.tokens import KeyRing, Kind, sign
 
 
 @cache

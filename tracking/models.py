@@ -101,9 +101,7 @@ class Delivery(models.Model):
         ]
         indexes = [
             # pages.open and the sweep: which deliveries of a page still wait for a first attempt
-            models.Index(
-                fields=["run", "id"], name="delivery_queued", condition=Q(state="queued")
-            ),
+            models.Index(fields=["run", "id"], name="delivery_queued", condition=Q(state="queued")),
             # retries.due: deferred ones whose time has come
             models.Index(
                 fields=["next_attempt_at"], name="delivery_retry", condition=Q(state="retry")
@@ -119,7 +117,7 @@ class Delivery(models.Model):
 
 
 class RunCounters(models.Model):
-    """How many deliveries of a run are in each state, moved by the statement that moves the rows."""
+    """How many deliveries of a run are in each state; moved by the statement that moves them."""
 
     run = models.OneToOneField(
         "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="counters"

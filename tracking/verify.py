@@ -1,4 +1,4 @@
-"""Prove that what the ledger says is so: counters = ledger = TaskResult, nobody lost, nobody twice."""
+"""Prove what the ledger says: counters = ledger = TaskResult, nobody lost, nobody twice."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import Any
 from django.db import connection
 
 from tracking.ledger import TASK_STATUS
-from tracking.models import DeliveryState
 
 LISTED = 100  # rows named for each kind of disagreement
 
@@ -51,7 +50,7 @@ _COUNTERS = f"""
                    (SELECT count(*) FROM tracking_delivery delivery
                      WHERE delivery.run_id = run.id AND delivery.state = states.state) AS rows
               FROM campaigns_run run
-             CROSS JOIN unnest(ARRAY[{", ".join(f"'{s}'" for s in DeliveryState.values)}]) AS states (state)
+             CROSS JOIN (VALUES {_STATUSES}) AS states (state, status)
               LEFT JOIN tracking_runcounters counters ON counters.run_id = run.id
              WHERE run.id = ANY(%(runs)s)) AS counted
      WHERE counted.counter <> counted.rows
@@ -70,7 +69,8 @@ _TASK_RESULTS = f"""
      WHERE delivery.run_id = ANY(%(runs)s)
        AND (result.status IS DISTINCT FROM statuses.status
             OR (result.result::json ->> 'state') IS DISTINCT FROM delivery.state)
-       AND NOT (result.task_id IS NULL AND run.finished_at < %(kept_since)s)
+       AND NOT (result.task_id IS NULL
+                AND coalesce(run.finished_at < %(kept_since)s::timestamptz, false))
      LIMIT %(listed)s
 """
 

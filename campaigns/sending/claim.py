@@ -41,7 +41,8 @@ _PICK = """
 _CHANGES = """
     skip_reason = picked.skip_reason,
     attempts = delivery.attempts + (picked.to_state = 'sending')::int,
-    attempted_at = CASE WHEN picked.to_state = 'sending' THEN %(now)s ELSE delivery.attempted_at END,
+    attempted_at = CASE WHEN picked.to_state = 'sending' THEN %(now)s
+                        ELSE delivery.attempted_at END,
     next_attempt_at = NULL,
     dispatched_at = NULL,
     lease = CASE WHEN picked.to_state = 'sending' THEN %(lease)s::uuid END,

@@ -2,18 +2,92 @@
 
 from datetime import datetime
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
-from campaigns.models import Run
+from campaigns.models import Run, Sender
 from campaigns.sending.claim import Claimed
 from campaigns.sending.compose import Skeleton, envelope_sender, message_id
 from campaigns.sending.outgoing import Outgoing
-from recipients.addresses import parse_address, parse_mailbox
+from recipients.addresses import Mailbox, parse_address
 from recipients.headers import BadHeader
+from recipients.models import MailingList
 from templates_app.models import TemplateVersion
-from templates_app.rendering import Compiled, RenderError, Rendered, compile_content
+from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
 from tracking import links
 
 
 class NotComposed(Exception):
     """There is no message for this recipient; the text says why."""
+
+
+@lru_cache(maxsize=64)
+def compiled(version_id: int) -> Compiled:
+    """Compile a version once per process; a version never changes."""
+    version = TemplateVersion.objects.get(pk=version_id)
+    return compile_content(subject=version.subject, html=version.html, text=version.text)
+
+
+class Mailing:
+    """The sender, the content and the fixed headers of a run."""
+
+    def __init__(self, run: Run) -> None:
+        sender = run.campaign.sender
+        # Several lists, one List-ID: the oldest list's.
+        mailing_list = run.campaign.lists.order_by("pk")[0]
+        self._content = compiled(run.version_id)
+        self._domain = sender.domain
+        self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
+        self._common = {
+            "campaign_name": run.campaign.name,
+            "list_name": mailing_list.name,
+            "sender_name": sender.display_name,
+        }
+
+    def message(self, delivery: Claimed, *, now: datetime) -> tuple[Outgoing, str]:
+        """Return one recipient's message, and its Message-ID, which is the same at each attempt.
+
+        :raises NotComposed: a field is missing or would break out of its header.
+        """
+        unsubscribe_url = links.unsubscribe_url(delivery.id)
+        identifier = message_id(links.message_token(delivery.id), self._domain)
+        try:
+            content = self._render(delivery, unsubscribe_url)
+            data = self._skeleton.message(
+                to=delivery.address,
+                subject=content.subject,
+                html=content.html,
+                text=content.text,
+                message_id=identifier,
+                date=now,
+                unsubscribe_url=unsubscribe_url,
+                unsubscribe_mailto=None,
+            )
+        except (RenderError, NotPlain, BadHeader) as error:
+            raise NotComposed(str(error)) from None
+        sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
+        return Outgoing(sender, delivery.address, data), identifier
+
+    def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
+        context: dict[str, Any] = {
+            **delivery.fields,
+            **self._common,
+            "email": delivery.address,
+            "unsubscribe_url": unsubscribe_url,
+        }
+        return self._content.render(context)
+
+
+def _skeleton(sender: Sender, mailing_list: MailingList, campaign_id: int) -> Skeleton:
+    return Skeleton(
+        sender=Mailbox(sender.display_name, parse_address(sender.address)),
+        reply_to=Mailbox("", parse_address(sender.reply_to)) if sender.reply_to else None,
+        list_name=mailing_list.name,
+        list_id=f"{mailing_list.identifier.hex}.{sender.domain}",
+        feedback_id=f"{campaign_id}:{mailing_list.pk}:campaign:{_short(sender.domain)}",
+    )
+
+
+def _short(domain: str) -> str:
+    """Return the last part of a Feedback-ID: one per sending domain, 10 characters."""
+    return blake2b(domain.encode(), digest_size=5).hexdigest()

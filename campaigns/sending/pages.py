@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from campaigns.models import Page, PageState, Run, RunStatus
 from tracking.models import Delivery, DeliveryState
@@ -70,10 +70,13 @@ def reopen_lost(run_id: int, *, now: datetime, after: timedelta) -> list[OpenPag
     """Return the open pages whose messages seem to be lost, to be sent once more.
 
     A page counts as lost when nothing in its run has moved for `after` and it was dispatched that
-    long ago; the wait doubles with each dispatch. Messages that were only slow find nothing to claim.
+    long ago; the wait doubles with each dispatch. Messages that were only slow find nothing to
+    claim.
     """
-    run = Run.objects.select_for_update().select_related("counters").get(pk=run_id)
-    if run.status != RunStatus.SENDING or run.counters.moved_at > now - after:
+    run = Run.objects.select_for_update(of=("self",)).with_counters().get(pk=run_id)
+    if run.status != RunStatus.SENDING or not hasattr(run, "counters"):
+        return []
+    if run.counters.moved_at > now - after:
         return []
     lost = [
         page
@@ -91,7 +94,7 @@ def _dispatched(page: Page, *, now: datetime) -> OpenPage:
     return OpenPage.of(page)
 
 
-def _finished_pages():  # type: ignore[no-untyped-def]
+def _finished_pages() -> QuerySet[Page]:
     queued = Delivery.objects.filter(
         run_id=OuterRef("run_id"),
         state=DeliveryState.QUEUED,

@@ -3,11 +3,9 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from campaigns.models import Run, RunStatus
 from tracking import ledger
-from tracking.models import Delivery, DeliveryState
 
 # A claim ran out and nobody recorded its end. The message may have gone, so it is not sent again;
 # the lease stays, and where the worker comes back with the answer, the row takes it.
@@ -37,16 +35,13 @@ def expire(run_id: int, *, now: datetime) -> int:
     return len(ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params={}, now=now))
 
 
-def runs_with_expired_leases(*, now: datetime) -> list[int]:
-    expired = Delivery.objects.filter(state=DeliveryState.SENDING, lease_until__lt=now)
-    return list(expired.values_list("run_id", flat=True).distinct())
-
-
 def cancel_open(run_id: int, *, now: datetime) -> int:
     """Cancel all that is queued or waits for another attempt; return how many."""
     return len(ledger.move(run_id, pick=_OPEN, changes=_CANCELLED_CHANGES, params={}, now=now))
 
 
-def cancelled_runs_with_open_deliveries() -> list[int]:
-    open_ones = Q(counters__queued__gt=0) | Q(counters__retry__gt=0)
-    return list(Run.objects.having(RunStatus.CANCELLED).filter(open_ones).values_list("pk", flat=True))
+def cancel_left_over(run_id: int, *, now: datetime) -> int:
+    """Cancel what became open again after the run was cancelled; return how many."""
+    if not Run.objects.having(RunStatus.CANCELLED).filter(pk=run_id).exists():
+        return 0
+    return cancel_open(run_id, now=now)

@@ -78,8 +78,15 @@ def take_slice(run_id: int, *, now: datetime, size: int = SLICE) -> Slice:
     return Slice(rows=written.rows, finished=finished)
 
 
+def is_stuck(run_id: int, *, before: datetime) -> bool:
+    """Whether the audience is not written down to its end, and nothing has moved since `before`."""
+    run = Run.objects.with_counters().get(pk=run_id)
+    if run.prepared_at or run.status == RunStatus.HELD:
+        return False
+    return (run.counters.moved_at if hasattr(run, "counters") else run.created_at) < before
+
+
 def _add_page(run: Run, *, first: int, last: int) -> None:
     Page.objects.create(
         run=run, number=run.pages.count() + 1, first_delivery=first, last_delivery=last
     )
-

@@ -22,5 +22,7 @@ class Command(CampaignCommand):
             return
         self.stdout.write(f"campaign {status.id}: {status.status}")
         if status.run:
-            self.stdout.write(f"run {status.run}: {status.run_status}, {status.rate:.1f} messages/s")
+            self.stdout.write(
+                f"run {status.run}: {status.run_status}, {status.rate:.1f} messages/s"
+            )
             self.stdout.write("".join(f"{n:>10}  {state}\n" for state, n in status.counts.items()))

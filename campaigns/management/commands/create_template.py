@@ -10,8 +10,8 @@ from templates_app.services import create_template, unknown_fields
 
 class Command(BaseCommand):
     help = (
-        "Create a template from files. Its fields ({{ first_name }}) must be fields that recipients "
-        "have; a fault is named with its line, and nothing is saved."
+        "Create a template from files. Its fields ({{ first_name }}) must be fields that "
+        "recipients have; a fault is named with its line, and nothing is saved."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

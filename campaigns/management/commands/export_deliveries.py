@@ -41,12 +41,13 @@ def _write(file: TextIO, campaign: Campaign) -> int:
     writer.writerow(COLUMNS)
     rows = Delivery.objects.filter(run__campaign=campaign).order_by("run", "pk")
     count = 0
-    for count, row in enumerate(rows.values_list(*COLUMNS).iterator(chunk_size=2_000), start=1):
+    for row in rows.values_list(*COLUMNS).iterator(chunk_size=2_000):
         writer.writerow([_cell(value) for value in row])
+        count += 1
     return count
 
 
 def _cell(value: Any) -> str:
-    """Return the cell's text; a spreadsheet must not read a formula in it (OWASP, CSV injection)."""
+    """Return the cell's text, which no spreadsheet may read as a formula (OWASP, CSV injection)."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text

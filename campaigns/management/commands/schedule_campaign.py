@@ -17,4 +17,6 @@ class Command(CampaignCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         campaign = schedule(self.campaign(options), now=now, **schedule_options(options, now=now))
-        self.stdout.write(f"campaign {campaign.pk} is sent at {campaign.next_fire_at:%Y-%m-%dT%H:%M:%SZ}")
+        self.stdout.write(
+            f"campaign {campaign.pk} is sent at {campaign.next_fire_at:%Y-%m-%dT%H:%M:%SZ}"
+        )

@@ -13,8 +13,8 @@ from tracking.verify import disagreements
 
 class Command(CampaignCommand):
     help = (
-        "Prove that counters, ledger and TaskResult agree and that no address stands twice, for one "
-        "campaign or for all; exit code 1, and the rows, where they do not."
+        "Prove that counters, ledger and TaskResult agree and that no address stands twice, for "
+        "one campaign or for all; exit code 1, and the rows, where they do not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

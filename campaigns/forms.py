@@ -1,0 +1,170 @@
+"""What staff type about campaigns and what they are sent through."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminPasswordInput,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from campaigns.models import Campaign, Sender, Transport
+from campaigns.sending.transports import FORM, BadTransportURL, open_transport
+from recipients.addresses import BadAddress, parse_address
+from recipients.headers import BadHeader, clean_header
+
+NOW, AT, CRON = "now", "at", "cron"
+
+
+class SenderForm(forms.ModelForm[Sender]):
+    class Meta:
+        model = Sender
+        fields = ("display_name", "address", "reply_to", "envelope_domain", "transport")
+
+    def clean_display_name(self) -> str:
+        try:
+            return clean_header(self.cleaned_data["display_name"].strip())
+        except BadHeader as error:
+            raise ValidationError(f"{error}.") from None
+
+    def clean_address(self) -> str:
+        return _addr_spec(self.cleaned_data["address"])
+
+    def clean_reply_to(self) -> str:
+        text = self.cleaned_data["reply_to"]
+        return _addr_spec(text) if text else ""
+
+    def clean_envelope_domain(self) -> str:
+        domain = self.cleaned_data["envelope_domain"]
+        return _addr_spec(f"bounces@{domain}").partition("@")[2] if domain else ""
+
+
+class TransportForm(forms.ModelForm[Transport]):
+    url = forms.CharField(
+        label="URL",
+        required=False,
+        max_length=2_000,
+        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=f"With user and password, stored encrypted and never shown again: {FORM}.",
+    )
+
+    class Meta:
+        model = Transport
+        fields = ("name",)
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"].strip()
+        if not (url or self.instance.encrypted_url):
+            raise ValidationError(f"Say where it leads to: {FORM}.")
+        if url:
+            try:
+                open_transport(url).close()
+            except BadTransportURL as error:
+                raise ValidationError(str(error)) from None
+        return url
+
+
+class ConfirmForm(forms.Form):
+    """Nothing is asked; the button is the answer."""
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.campaign = campaign
+
+
+class TrialForm(ConfirmForm):
+    address = forms.CharField(
+        label="Send the test to",
+        max_length=254,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "email", "autocomplete": "email"}),
+        help_text="One address. It need not be a recipient's.",
+    )
+
+    def clean_address(self) -> str:
+        return _addr_spec(self.cleaned_data["address"])
+
+
+class ScheduleForm(ConfirmForm):
+    """When to send; `moment` is what was chosen, None for a crontab."""
+
+    when = forms.ChoiceField(
+        label="When",
+        choices=((AT, "Once, at a time"), (CRON, "Again and again"), (NOW, "Now")),
+        initial=AT,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    date = forms.DateField(
+        required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"})
+    )
+    time = forms.TimeField(
+        required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "time"})
+    )
+    cron = forms.CharField(
+        label="Crontab expression",
+        required=False,
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "0 9 * * MON"}),
+        help_text="Minute, hour, day, month, weekday: 0 9 * * MON is each Monday at 9:00.",
+    )
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Of the date and time, or of the crontab expression.",
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, campaign=campaign, **kwargs)
+        zones = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+        self.fields["time_zone"].initial = campaign.time_zone
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        when = answers.get("when")
+        if when == CRON and not answers.get("cron") and "cron" not in self.errors:
+            self.add_error("cron", "Write a crontab expression.")
+        if when == AT:
+            for name in ("date", "time"):
+                if answers.get(name) is None and name not in self.errors:
+                    self.add_error(name, f"Say at which {name}.")
+        if when == AT and not self.errors:
+            answers["at"] = self._moment(answers)
+        return answers
+
+    def schedule(self, *, now: datetime) -> dict[str, Any]:
+        """Return what `services.schedule` takes, beside the campaign and the clock."""
+        answers = self.cleaned_data
+        if answers["when"] == CRON:
+            return {"cron": answers["cron"], "time_zone": answers["time_zone"]}
+        return {"at": answers.get("at", now), "time_zone": answers["time_zone"]}
+
+    def _moment(self, answers: dict[str, Any]) -> datetime | None:
+        """Return the time in its zone; refuse one that the clocks skip or strike twice."""
+        zone = ZoneInfo(answers["time_zone"])
+        local = datetime.combine(answers["date"], answers["time"], tzinfo=zone)
+        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+            later = local.astimezone(UTC).astimezone(zone)
+            self.add_error(
+                "time", f"The clocks go forward: this time does not exist; {later:%H:%M} does."
+            )
+        elif local.utcoffset() != local.replace(fold=1).utcoffset():
+            before = local - timedelta(hours=2)
+            self.add_error(
+                "time",
+                f"The clocks go back: this time comes twice; {before:%H:%M} comes once, or use UTC.",
+            )
+        else:
+            return local
+        return None
+
+
+def _addr_spec(text: str) -> str:
+    try:
+        return parse_address(text).addr_spec
+    except BadAddress as error:
+        raise ValidationError(f"This is not an address: {error}.") from None

@@ -1,0 +1,213 @@
+"""Messages as bytes (RFC 5322, RFC 2045, RFC 8058), without an object model in between.
+
+What is the same for all recipients of a run is built once, as a skeleton; `email.message` would
+take a millisecond for each message and encode long URLs as words, which hides Gmail's button.
+"""
+
+import re
+from base64 import encodebytes
+from binascii import b2a_qp
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from hashlib import blake2b
+
+from recipients.addresses import Mailbox, format_mailbox
+from recipients.headers import BadHeader, clean_header, phrase, unstructured
+
+_LINE = 76  # RFC 2047 2 for lines with encoded words; others should have 78 at most
+_LONGEST_LINE = 998  # RFC 5322 2.1.1
+_LONGEST_HEADER = 4 * 1024
+_LONGEST_BLOCK = 16 * 1024  # Gmail refuses large header blocks with 552 5.3.4
+_REMEMBERED_LINES = 4_000
+_REMEMBERED_CHARACTERS = 1_000
+_ASCII = bytes(range(128))
+_BASE64_FROM = 6  # one byte of so many is not ASCII: base64 is then shorter than quoted-printable
+
+_DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_ADDR_SPEC = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]+@[A-Za-z0-9.-]+")
+_MESSAGE_ID = re.compile(rf"<{_DOT_ATOM}@{_DOT_ATOM}>")
+_LIST_ID = re.compile(rf"{_DOT_ATOM}\.[A-Za-z0-9-]+")
+_URI = (
+    r"[!#-+\--;=?-~]+"  # visible ASCII but " < > and the comma, which parts two URIs (RFC 2369 2)
+)
+_URL = re.compile(f"https?://{_URI}")
+_MAILTO = re.compile(f"mailto:{_URI}")
+_FEEDBACK_ID = re.compile(r"(?:[!-9;-~]*:){3}[!-9;-~]{5,15}")
+
+
+def message_id(token: str, domain: str) -> str:
+    """Return the Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4)."""
+    return f"<{token}@{domain}>"
+
+
+def envelope_sender(token: str, domain: str) -> str:
+    """Return the address to which the bounces of a delivery come back (VERP)."""
+    return f"b-{token}@{domain}"
+
+
+class Skeleton:
+    """The message of a run, but for what differs between recipients.
+
+    :param sender: who it is from; the one mailbox of From.
+    :param list_name: the phrase of List-ID, for people; may be empty.
+    :param list_id: its identifier, stable over campaigns: `local.domain` (RFC 2919 3).
+    :param feedback_id: `campaign:list:type:sender`, the same for all recipients; the last part
+        has 5 to 15 characters (Gmail's feedback loop).
+    :raises BadHeader: one of them may not stand in a header.
+    """
+
+    def __init__(
+        self,
+        *,
+        sender: Mailbox,
+        reply_to: Mailbox | None,
+        list_name: str,
+        list_id: str,
+        feedback_id: str,
+    ) -> None:
+        self._bodies = _Bodies()
+        self._from = _header("From", format_mailbox(sender))
+        self._reply_to = _header("Reply-To", format_mailbox(reply_to)) if reply_to else b""
+        identifier = f"<{_matching(_LIST_ID, list_id, 'List-ID')}>"
+        list_phrase = f"{phrase(list_name)} " if list_name else ""
+        self._fixed = b"".join(
+            [
+                _header("List-ID", f"{list_phrase}{identifier}"),
+                _header("Feedback-ID", _matching(_FEEDBACK_ID, feedback_id, "Feedback-ID")),
+                b"Precedence: bulk\r\n",
+                b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
+                b"MIME-Version: 1.0\r\n",
+            ]
+        )
+
+    def message(
+        self,
+        *,
+        to: str,
+        subject: str,
+        html: str,
+        text: str,
+        message_id: str,
+        date: datetime,
+        unsubscribe_url: str,
+        unsubscribe_mailto: str | None,
+        to_name: str = "",
+    ) -> bytes:
+        """Return the whole message, CRLF line ends, 7-bit unless `to` is not ASCII (RFC 6532).
+
+        :param html: empty for a message of text alone.
+        :param date: the time of the attempt, aware.
+        :param unsubscribe_url: answers GET with a page and POST at once (RFC 8058).
+        :param unsubscribe_mailto: a whole `mailto:` URI, or None.
+        :raises BadHeader: a value may not stand in its header, or the headers are too long.
+        """
+        identifier = _matching(_MESSAGE_ID, message_id, "Message-ID")
+        content_type, body = self._bodies.content(text, html, identifier)
+        head = b"".join(
+            [
+                self._from,
+                _to(to, to_name),
+                self._reply_to,
+                _header("Subject", unstructured(subject)),
+                b"Date: %b\r\n" % _date(int(date.timestamp())),
+                b"Message-ID: %b\r\n" % identifier.encode(),
+                _unsubscribe(unsubscribe_url, unsubscribe_mailto),
+                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+                self._fixed,
+                content_type,
+            ]
+        )
+        if len(head) > _LONGEST_BLOCK:
+            raise BadHeader(f"the headers have {len(head):,} bytes; {_LONGEST_BLOCK:,} at most")
+        return head + b"\r\n" + body
+
+
+def _to(address: str, name: str) -> bytes:
+    addr_spec = clean_header(_matching(_ADDR_SPEC, address, "To"))
+    return _header("To", f"{phrase(name)} <{addr_spec}>" if name else addr_spec)
+
+
+def _unsubscribe(url: str, mailto: str | None) -> bytes:
+    """Both URIs on one line and as they are: an encoded one is not recognised."""
+    uris = [_matching(_URL, url, "List-Unsubscribe")]
+    if mailto:
+        uris.append(_matching(_MAILTO, mailto, "List-Unsubscribe"))
+    line = "List-Unsubscribe: " + ", ".join(f"<{uri}>" for uri in uris)
+    if len(line) > _LONGEST_LINE:
+        raise BadHeader("List-Unsubscribe: the URLs are too long for one line")
+    return line.encode() + b"\r\n"
+
+
+@lru_cache(maxsize=64)
+def _date(timestamp: int) -> bytes:
+    return format_datetime(datetime.fromtimestamp(timestamp, UTC)).encode()
+
+
+def _matching(form: re.Pattern[str], value: str, name: str) -> str:
+    if not form.fullmatch(value):
+        raise BadHeader(f"{name}: {value[:80]!r} does not have the form that the header needs")
+    return value
+
+
+def _header(name: str, value: str) -> bytes:
+    """Write a header, folded at its spaces."""
+    line = f"{name}: {value}"
+    if len(line) > _LINE:
+        line = _fold(line)
+    octets = line.encode() + b"\r\n"
+    if len(octets) > _LONGEST_HEADER:
+        raise BadHeader(f"{name}: {len(octets):,} bytes; {_LONGEST_HEADER:,} at most")
+    return octets
+
+
+def _fold(line: str) -> str:
+    """Break at spaces, but never right after the name: old readers would keep the space."""
+    name, first, *words = line.split(" ")
+    lines, current = [], f"{name} {first}"
+    for word in words:
+        if len(current) + 1 + len(word) > _LINE and current.strip():
+            lines.append(current)
+            current = ""
+        current += f" {word}"
+    return "\r\n".join([*lines, current])
+
+
+class _Bodies:
+    """Encodes bodies to 7-bit, and remembers lines: most are the same for all of a run.
+
+    For a newsletter of 6 KB this takes 15 µs; `b2a_qp` on the whole takes 40.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def content(self, text: str, html: str, identifier: str) -> tuple[bytes, bytes]:
+        """Return the Content-Type with all that follows it in the header, and the body."""
+        if not (text and html):
+            return self._part("html" if html else "plain", html or text)
+        # "=_" is in no body: quoted-printable has a hexadecimal digit or a line end after "=",
+        # base64 a line end. The rest keeps apart messages that are forwarded inside one another.
+        boundary = b"=_" + blake2b(identifier.encode(), digest_size=12).hexdigest().encode()
+        head = b'Content-Type: multipart/alternative;\r\n boundary="%b"\r\n' % boundary
+        plain, rich = self._part("plain", text), self._part("html", html)
+        body = b"--%b\r\n%b\r\n%b--%b\r\n%b\r\n%b--%b--\r\n"
+        return head, body % (boundary, *plain, boundary, *rich, boundary)
+
+    def _part(self, subtype: str, text: str) -> tuple[bytes, bytes]:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+        octets = b"" if text.isascii() else "\r\n".join([*lines, ""]).encode()
+        if len(octets.translate(None, _ASCII)) * _BASE64_FROM > len(octets):
+            encoding, body = b"base64", encodebytes(octets).replace(b"\n", b"\r\n")
+        else:
+            known = self._known
+            encoding = b"quoted-printable"
+            body = b"".join([known.get(line) or self._quoted(line) for line in lines])
+        head = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n"
+        return head % (subtype.encode(), encoding), body
+
+    def _quoted(self, line: str) -> bytes:
+        octets = b2a_qp(line.encode() + b"\r\n", istext=True)
+        if len(self._known) < _REMEMBERED_LINES and len(line) < _REMEMBERED_CHARACTERS:
+            self._known[line] = octets
+        return octets

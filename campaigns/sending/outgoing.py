@@ -1,0 +1,40 @@
+"""One message on its way out, and what may stand in its envelope."""
+
+import re
+from dataclasses import dataclass
+
+from campaigns.sending.outcomes import Rejected
+
+# All that could end a command, open or close the path, or confuse a reader of logs; lone
+# surrogates cannot be written at all.
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An envelope and a whole RFC 5322 message with CRLF line ends.
+
+    Domains are A-labels. The data is 7-bit unless an address needs SMTPUTF8 (RFC 6531).
+    """
+
+    envelope_sender: str
+    recipient: str
+    data: bytes
+
+
+def refusal(message: Outgoing) -> Rejected | None:
+    """Return why this message may not be written to any next hop, or None.
+
+    5.1.7 speaks of the envelope sender, so that our own fault is not held against the recipient.
+    """
+    if not message.recipient or _UNSAFE.search(message.recipient):
+        return Rejected(
+            enhanced_status_code="5.1.3",
+            diagnostic="The address is empty or has a character that no envelope takes.",
+        )
+    if _UNSAFE.search(message.envelope_sender):
+        return Rejected(
+            enhanced_status_code="5.1.7",
+            diagnostic="The envelope sender has a character that no envelope takes.",
+        )
+    return None

@@ -1,0 +1,439 @@
+"""Hand messages to one next hop by SMTP (RFC 5321), and know in which phase it failed."""
+
+import base64
+import re
+import smtplib
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from campaigns.sending.outcomes import Outcome, Phase, Rejected, classify
+from campaigns.sending.outgoing import Outgoing, refusal
+
+CONNECT_TIMEOUT = 30.0  # a host that does not take a connection by then is not there
+QUIT_TIMEOUT = 5.0
+
+MAX_LINE = 8192
+MAX_REPLY_LINES = 100
+BLOCK = 65_536
+
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+
+
+class StartTLS(StrEnum):
+    """When to use STARTTLS (RFC 3207); WHEN_OFFERED leaves loopback alone."""
+
+    REQUIRED = "required"
+    WHEN_OFFERED = "when-offered"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """A next hop and how to talk to it; times in seconds (defaults: RFC 5321 §4.5.3.2)."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    implicit_tls: bool = False
+    starttls: StartTLS = StartTLS.WHEN_OFFERED
+    timeout: float = 300.0
+    dot_timeout: float = 600.0
+    local_hostname: str = ""
+    messages_per_connection: int = 100
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+
+class HandoverError(Exception):
+    """The handing over ended before the next hop took the message.
+
+    `reply_code` is None where no reply could be read: lost connection, time-out, garbage.
+    """
+
+    def __init__(self, phase: Phase, reply_code: int | None, text: str) -> None:
+        super().__init__(phase, reply_code, text)
+        self.phase = phase
+        self.reply_code = reply_code
+        self.text = text
+
+    @property
+    def ends_connection(self) -> bool:
+        """Whether the connection cannot serve another transaction."""
+        at_start = self.phase in {Phase.CONNECT, Phase.EHLO, Phase.TLS, Phase.AUTH}
+        return at_start or self.reply_code in {None, 421}
+
+
+class Session(smtplib.SMTP):
+    """One connection, from the greeting to QUIT; every failure is a `HandoverError` with its phase.
+
+    smtplib reads EHLO's answer; reading replies is our own: strict, bounded, and aware of bytes
+    that came before they were asked for.
+    """
+
+    ehlo_msg = "EHLO"  # smtplib's own is in lower case
+
+    def __init__(self, relay: Relay, context: ssl.SSLContext | None) -> None:
+        super().__init__(local_hostname=relay.local_hostname or _local_hostname())
+        self.relay = relay
+        self.context = context
+        self.phase = Phase.CONNECT
+        self.transactions = 0
+        self._unread = b""
+        self._encrypted = relay.implicit_tls
+
+    def start(self) -> None:
+        """Connect, greet, encrypt and authenticate, as far as the relay's settings ask for it."""
+        try:
+            self._connect()
+            self._expect("2", *self.getreply())
+            self._greet()
+            self._encrypt()
+            self._authenticate()
+        except HandoverError:
+            self.close()
+            raise
+
+    def transact(self, message: Outgoing) -> tuple[int, str]:
+        """Run one transaction with one recipient; return the reply to the final dot.
+
+        :raises HandoverError:
+        """
+        self.transactions += 1
+        options = self._mail_options(message)
+        self._command(Phase.MAIL, f"MAIL FROM:<{message.envelope_sender}>{options}", "2")
+        self._command(Phase.RCPT, f"RCPT TO:<{message.recipient}>", "2")
+        self._command(Phase.DATA, "DATA", "3")
+        return self._write_data(message.data)
+
+    def reset(self) -> None:
+        """Drop the transaction that was refused (RFC 5321 §4.1.1.5)."""
+        self._command(self.phase, "RSET", "2")
+
+    def leave(self) -> None:
+        """Say QUIT and close, whatever the next hop makes of it."""
+        with suppress(HandoverError):
+            self._wire.settimeout(QUIT_TIMEOUT)
+            self._command(self.phase, "QUIT", "2")
+        self.close()
+
+    def size_limit(self) -> int:
+        """Return the largest message that the next hop says it takes, 0 for none (RFC 1870)."""
+        limit = self.esmtp_features.get("size", "")
+        return int(limit) if limit.isdecimal() else 0
+
+    # --- the session's start -----------------------------------------------------------------
+
+    def _connect(self) -> None:
+        relay = self.relay
+        timeout = min(relay.timeout, CONNECT_TIMEOUT)
+        try:
+            sock = socket.create_connection((relay.host, relay.port), timeout)
+            self.sock = sock
+            # Commands are single writes, and the end of a long message must not wait for Nagle.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(relay.timeout)
+        except (OSError, UnicodeError) as error:  # a host name may be no name at all
+            raise self._lost(error) from None
+        if relay.implicit_tls:
+            self._wrap()
+            self.phase = Phase.CONNECT
+
+    def _greet(self) -> None:
+        self.phase = Phase.EHLO
+        code, text = self.ehlo()
+        if code in {500, 502}:  # a server from before 1995
+            code, text = self.helo()
+        self._expect("2", code, text)
+
+    def _encrypt(self) -> None:
+        relay = self.relay
+        wanted = relay.starttls is StartTLS.REQUIRED or (
+            relay.starttls is StartTLS.WHEN_OFFERED and not relay.is_loopback
+        )
+        if self._encrypted or not wanted:
+            return
+        self.phase = Phase.TLS
+        if self.has_extn("starttls"):
+            self._start_tls()
+        elif relay.starttls is StartTLS.REQUIRED:
+            raise self._stop("The next hop offers no STARTTLS, which is required.")
+
+    def _start_tls(self) -> None:
+        self._command(Phase.TLS, "STARTTLS", "2")
+        if self._unread:  # written in the clear to be read as if it had been encrypted
+            raise self._stop("The next hop wrote more than its reply to STARTTLS.")
+        self._wrap()
+        self._encrypted = True
+        # What was said in the clear does not count (RFC 3207 §4.2).
+        self.esmtp_features = {}
+        self._greet()
+
+    def _wrap(self) -> None:
+        self.phase = Phase.TLS
+        try:
+            context = self.context or _default_context()
+            self.sock = context.wrap_socket(self._wire, server_hostname=self.relay.host)
+        except (OSError, ValueError) as error:
+            raise self._lost(error) from None
+
+    def _authenticate(self) -> None:
+        relay = self.relay
+        if not relay.user:
+            return
+        self.phase = Phase.AUTH
+        if not (self._encrypted or relay.is_loopback or relay.starttls is StartTLS.NEVER):
+            raise self._stop("The next hop offers no STARTTLS; a password is not sent in clear.")
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        if "PLAIN" in offered:
+            secret = f"\0{relay.user}\0{relay.password}"
+            self._command(Phase.AUTH, f"AUTH PLAIN {_base64(secret)}", "2")
+        elif "LOGIN" in offered:
+            self._command(Phase.AUTH, "AUTH LOGIN", "3")
+            self._command(Phase.AUTH, _base64(relay.user), "3")
+            self._command(Phase.AUTH, _base64(relay.password), "2")
+        else:
+            raise self._stop("The next hop offers neither AUTH PLAIN nor AUTH LOGIN.")
+
+    # --- the transaction ---------------------------------------------------------------------
+
+    def _mail_options(self, message: Outgoing) -> str:
+        options = ""
+        if self.has_extn("size"):
+            options += f" SIZE={len(message.data)}"
+        if not message.data.isascii():
+            options += " BODY=8BITMIME"
+        if needs_smtputf8(message):
+            options += " SMTPUTF8"
+        return options
+
+    def _write_data(self, data: bytes) -> tuple[int, str]:
+        """Write the message; it is in doubt from the write of the last block, which has the dot."""
+        wire = stuffed(data)
+        last = max(0, len(wire) - BLOCK)
+        for start in range(0, last, BLOCK):
+            self.send(wire[start : min(start + BLOCK, last)])
+        self._refuse_early_reply()
+        self.phase = Phase.DOT
+        self.send(wire[last:])
+        self._wire.settimeout(self.relay.dot_timeout)
+        code, text = self.getreply()
+        self._wire.settimeout(self.relay.timeout)
+        return self._expect("2", code, text)
+
+    # --- commands and replies ----------------------------------------------------------------
+
+    def _command(self, phase: Phase, line: str, wanted: str) -> tuple[int, str]:
+        """Write one line and read its reply; any other first digit than wanted stops."""
+        self.phase = phase
+        self._refuse_early_reply()
+        self.send(line.encode() + b"\r\n")
+        return self._expect(wanted, *self.getreply())
+
+    def _expect(self, wanted: str, code: int, text: bytes) -> tuple[int, str]:
+        reply = text.decode("utf-8", "replace")
+        if str(code)[0] == wanted:
+            return code, reply
+        if str(code)[0] in "45":
+            raise HandoverError(self.phase, code, reply)
+        raise self._stop(f"The next hop gave a reply out of turn: {code} {reply}")
+
+    def _refuse_early_reply(self) -> None:
+        # A reply that waits here would be taken for the answer to what is written next.
+        if self._unread:
+            early = self._unread.decode("utf-8", "replace")
+            code = 421 if early.startswith("421") else None
+            raise HandoverError(self.phase, code, f"The next hop spoke out of turn: {early}")
+
+    def send(self, s: Any) -> None:
+        """Write all bytes (smtplib's own loses the reason of a failure).
+
+        :raises HandoverError:
+        """
+        try:
+            self._wire.sendall(s.encode() if isinstance(s, str) else s)
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read one reply (RFC 5321 §4.2.1: one code in all lines), lines joined by a line feed.
+
+        :raises HandoverError:
+        """
+        texts: list[bytes] = []
+        codes: set[bytes] = set()
+        while len(texts) < MAX_REPLY_LINES:
+            line = self._read_line()
+            found = _REPLY_LINE.fullmatch(line)
+            if not found or len(codes | {found[1]}) > 1:
+                break
+            codes.add(found[1])
+            texts.append((found[3] or b"").strip())
+            if found[2] != b"-":
+                return int(found[1]), b"\n".join(texts)
+        raise self._stop(f"No SMTP reply: {line.decode('utf-8', 'replace')}")
+
+    def _read_line(self) -> bytes:
+        while b"\n" not in self._unread and len(self._unread) < MAX_LINE:
+            self._unread += self._receive()
+        line, end, self._unread = self._unread.partition(b"\n")
+        if not end:
+            raise self._stop("The next hop wrote a line without end.")
+        return line.rstrip(b"\r")
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._wire.recv(MAX_LINE)
+        except OSError as error:
+            raise self._lost(error) from None
+        if not data:
+            raise self._stop("The next hop closed the connection.")
+        return data
+
+    @property
+    def _wire(self) -> socket.socket:
+        if self.sock is None:
+            raise self._stop("The connection is closed.")
+        return self.sock
+
+    def _lost(self, error: Exception) -> HandoverError:
+        return self._stop(f"{type(error).__name__}: {error}")
+
+    def _stop(self, text: str) -> HandoverError:
+        return HandoverError(self.phase, None, f"{text} (in phase {self.phase.name})")
+
+
+class SMTPTransport:
+    """A way out by SMTP that keeps one connection; for one thread."""
+
+    def __init__(self, relay: Relay, ssl_context: ssl.SSLContext | None = None) -> None:
+        self.relay = relay
+        self._context = ssl_context
+        self._session: Session | None = None
+
+    def __repr__(self) -> str:
+        return f"SMTPTransport({self.relay!r})"
+
+    def send(self, message: Outgoing) -> Outcome:
+        """Hand over one message to its one recipient.
+
+        A kept connection that turns out to be closed before MAIL was accepted is replaced by a new
+        one without an outcome: nothing had been handed over.
+        """
+        if refused := refusal(message) or _malformed(message.data):
+            return refused
+        while True:
+            kept = self._session is not None
+            try:
+                return self._attempt(message)
+            except HandoverError as stop:
+                self._settle(stop)
+                if not (kept and stop.phase is Phase.MAIL and stop.ends_connection):
+                    return classify(stop.phase, stop.reply_code, stop.text)
+
+    def close(self) -> None:
+        """Leave the next hop; a later `send` connects again."""
+        if self._session:
+            self._session.leave()
+            self._session = None
+
+    def _attempt(self, message: Outgoing) -> Outcome:
+        session = self._connected()
+        if refused := _unsuited(session, message):
+            return refused
+        code, text = session.transact(message)
+        if session.transactions >= self.relay.messages_per_connection:
+            self.close()
+        return classify(Phase.DOT, code, text)
+
+    def _connected(self) -> Session:
+        if self._session is None:
+            session = Session(self.relay, self._context)
+            session.start()
+            self._session = session
+        return self._session
+
+    def _settle(self, stop: HandoverError) -> None:
+        """Bring the connection back to where a transaction can begin, or drop it."""
+        session = self._session
+        if session is None:
+            return
+        if stop.ends_connection:
+            self._drop()
+        elif session.transactions >= self.relay.messages_per_connection:
+            self.close()
+        elif stop.phase in {Phase.RCPT, Phase.DATA}:
+            try:
+                session.reset()
+            except HandoverError:
+                self._drop()
+
+    def _drop(self) -> None:
+        if self._session:
+            self._session.close()
+            self._session = None
+
+
+def needs_smtputf8(message: Outgoing) -> bool:
+    return not (message.envelope_sender.isascii() and message.recipient.isascii())
+
+
+def stuffed(data: bytes) -> bytes:
+    """Return the data as it goes over the wire: dots doubled, ended by a dot (RFC 5321 §4.5.2)."""
+    data = data.replace(b"\r\n.", b"\r\n..")
+    start = b"." if data.startswith(b".") else b""
+    end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
+    return start + data + end
+
+
+def _malformed(data: bytes) -> Rejected | None:
+    # Hosts differ in what ends a line, which is how one message becomes two (RFC 5321 §2.3.8).
+    if data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+        return None
+    return Rejected(
+        enhanced_status_code="5.6.0", diagnostic="The message has a line end other than CRLF."
+    )
+
+
+def _unsuited(session: Session, message: Outgoing) -> Rejected | None:
+    """Return why this next hop cannot take this message, by what it offers, or None."""
+    limit = session.size_limit()
+    if limit and len(message.data) > limit:
+        size = len(message.data)
+        return Rejected(
+            enhanced_status_code="5.3.4",
+            diagnostic=f"The message has {size} bytes; the next hop takes {limit} at most.",
+        )
+    if needs_smtputf8(message) and not session.has_extn("smtputf8"):
+        return Rejected(
+            enhanced_status_code="5.6.7",
+            diagnostic="The address needs SMTPUTF8, which the next hop does not offer.",
+        )
+    if not message.data.isascii() and not session.has_extn("8bitmime"):
+        return Rejected(
+            enhanced_status_code="5.6.3",
+            diagnostic="The message is not 7-bit, and the next hop does not offer 8BITMIME.",
+        )
+    return None
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@cache
+def _default_context() -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads all root certificates: some 20 ms
+
+
+@cache
+def _local_hostname() -> str:
+    """Return this host's name as smtplib finds it; the look-up may be slow, so once a process."""
+    return str(smtplib.SMTP().local_hostname)

@@ -1,0 +1,195 @@
+"""The ways out: what a transport is, and how one is opened from its URL."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.module_loading import import_string
+
+from campaigns.sending.backends import BackendTransport
+from campaigns.sending.outcomes import Outcome, tidy
+from campaigns.sending.outgoing import Outgoing
+from campaigns.sending.smtp import Relay, SMTPTransport, StartTLS
+
+__all__ = ["BadTransportURL", "Outgoing", "Transport", "open_transport"]
+
+FORM = (
+    "write smtp://host:port, smtps://user:password@host or backend:path.to.EmailBackend?key=value"
+)
+
+_SMTP_OPTIONS = frozenset(
+    {"dot_timeout", "local_hostname", "messages_per_connection", "starttls", "timeout"}
+)
+_SUBMISSION, _SUBMISSIONS, _SMTP = 587, 465, 25
+
+# Options of backends that are not text; all others are passed on as they are written.
+_NUMBERS = frozenset({"port", "timeout"})
+_FLAGS = frozenset(
+    {
+        "debug_api_requests",
+        "ignore_recipient_status",
+        "ignore_unsupported_features",
+        "use_bulk_api",
+        "use_ssl",
+        "use_tls",
+    }
+)
+
+
+class Transport(Protocol):
+    """A way out for messages; it may keep a connection and belongs to one thread."""
+
+    def send(self, message: Outgoing) -> Outcome: ...
+
+    def close(self) -> None: ...
+
+
+class BadTransportURL(ValueError):  # noqa: N818 - its name is its sentence
+    """A transport's URL cannot be used; the text says what to write and holds no secret."""
+
+
+def open_transport(url: str) -> Transport:
+    """Return the transport that a URL describes; it connects at the first message.
+
+    `smtp://[user:password@]host[:port]` and `smtps://…` (implicit TLS) take `timeout`,
+    `dot_timeout` (seconds), `local_hostname`, `messages_per_connection` and
+    `starttls=required|when-offered|never`. `backend:path.to.EmailBackend?option=value` hands the
+    options to the backend's constructor. User, password and options are percent-encoded.
+
+    :raises BadTransportURL:
+    """
+    scheme, _, rest = url.strip().partition(":")
+    if scheme.lower() in {"smtp", "smtps"}:
+        return SMTPTransport(_relay(url.strip()))
+    if scheme.lower() == "backend":
+        return BackendTransport(_backend(rest))
+    raise BadTransportURL(f"This is no transport's URL: {FORM}.")
+
+
+# Messages below never repeat the URL, and never name a cause: either may hold a password.
+
+
+def _relay(url: str) -> Relay:
+    parts = _split(url)
+    options = _Options(_query(parts.query), _SMTP_OPTIONS)
+    user = unquote(parts.username or "")
+    is_tls = parts.scheme == "smtps"
+    usual_port = _SUBMISSIONS if is_tls else _SUBMISSION if user else _SMTP
+    return Relay(
+        host=parts.hostname or "",
+        port=parts.port or usual_port,
+        user=user,
+        password=unquote(parts.password or ""),
+        implicit_tls=is_tls,
+        starttls=options.starttls(),
+        timeout=options.seconds("timeout", 300.0),
+        dot_timeout=options.seconds("dot_timeout", 600.0),
+        local_hostname=options.hostname("local_hostname"),
+        messages_per_connection=options.count("messages_per_connection", 100),
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        raise BadTransportURL(
+            "The transport's URL has no readable host and port; in user and password,"
+            " percent-encode what is not a letter or a digit ('/' is %2F, '@' is %40)."
+        ) from None
+    if not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise BadTransportURL(f"The transport's URL names no host, or more than a host: {FORM}.")
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The options of an SMTP URL, each read as what it is."""
+
+    values: dict[str, str]
+    known: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if self.values.keys() - self.known:
+            known = ", ".join(sorted(self.known))
+            raise BadTransportURL(f"An SMTP URL takes these options only: {known}.")
+
+    def seconds(self, name: str, default: float) -> float:
+        try:
+            seconds = float(self.values.get(name, default))
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= 86_400:
+            raise BadTransportURL(f"{name} must be a number of seconds above 0: write {name}=60.")
+        return seconds
+
+    def count(self, name: str, default: int) -> int:
+        text = self.values.get(name, str(default))
+        if not text.isdecimal() or int(text) == 0:
+            raise BadTransportURL(f"{name} must be a whole number above 0: write {name}=100.")
+        return int(text)
+
+    def hostname(self, name: str) -> str:
+        text = self.values.get(name, "")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise BadTransportURL(f"{name} must be a host's name: write {name}=mail.example.org.")
+        return text
+
+    def starttls(self) -> StartTLS:
+        try:
+            return StartTLS(self.values.get("starttls", StartTLS.WHEN_OFFERED))
+        except ValueError:
+            raise BadTransportURL("Write starttls=required, =when-offered or =never.") from None
+
+
+def _backend(rest: str) -> BaseEmailBackend:
+    path, _, query = rest.partition("?")
+    backend_class = _backend_class(path.strip("/"))
+    options = {name: _option(name, value) for name, value in _query(query).items()}
+    try:
+        return backend_class(**options, fail_silently=False)
+    except (ImproperlyConfigured, ImportError) as error:
+        raise _unusable(path, error) from None
+    except (TypeError, ValueError):
+        raise BadTransportURL(f"{path} does not take these options.") from None
+
+
+def _backend_class(path: str) -> Callable[..., BaseEmailBackend]:
+    if not re.fullmatch(r"\w+(\.\w+)+", path):
+        raise BadTransportURL(f"This names no email backend: {FORM}.")
+    try:
+        found = import_string(path)
+    except ImproperlyConfigured as error:  # a provider's package is missing: Anymail says which
+        raise _unusable(path, error) from None
+    except ImportError:
+        raise BadTransportURL(
+            f"There is no email backend {path!r}:"
+            " write for example backend:anymail.backends.postmark.EmailBackend."
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, BaseEmailBackend)):
+        raise BadTransportURL(f"{path} is no Django email backend.")
+    return found
+
+
+def _unusable(path: str, error: Exception) -> BadTransportURL:
+    return BadTransportURL(f"{path} cannot be used: {tidy(str(error)).rstrip('.')}.")
+
+
+def _option(name: str, value: str) -> str | int | bool:
+    if name in _FLAGS:
+        return value.lower() in {"1", "true", "yes", "on"}
+    if name not in _NUMBERS:
+        return value
+    if not re.fullmatch(r"\d{1,5}", value):
+        raise BadTransportURL(f"{name} must be a whole number.")
+    return int(value)
+
+
+def _query(query: str) -> dict[str, str]:
+    # '+' stands for itself here: keys and passwords may have one.
+    return dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))

@@ -1,0 +1,87 @@
+"""Send a test: what a recipient of the campaign would get, to an address that staff name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from campaigns import secrets
+from campaigns.models import Campaign, Run
+from campaigns.sending.claim import Claimed
+from campaigns.sending.mailing import Mailing, NotComposed
+from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
+from campaigns.sending.transports import BadTransportURL
+from campaigns.sending.way_out import transport_of
+from campaigns.services import Refused
+from recipients.addresses import BadAddress, parse_address
+from recipients.headers import BadHeader
+from recipients.models import Recipient
+from templates_app.rendering import RenderError, Rendered
+from templates_app.services import freeze
+
+# No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
+NOBODY = 0
+
+_WORDS: Mapping[type[Outcome], str] = {
+    Accepted: "The next hop took the message",
+    Deferred: "The next hop refused it for now; nothing was sent",
+    Rejected: "It was refused; nothing was sent",
+    InDoubt: "The connection broke after the message was handed over; it may have arrived",
+}
+
+
+class _Trial(Mailing):
+    """The campaign's mailing, with a subject that says that it is a test."""
+
+    def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
+        content = super()._render(delivery, unsubscribe_url)
+        return replace(content, subject=f"[Test] {content.subject}")
+
+
+def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
+    """Hand one message to the campaign's transport and return the outcome; no ledger is written.
+
+    It has the fields of the campaign's first recipient, and the content that would be sent: the
+    frozen one of a scheduled campaign, else the template's present one.
+
+    :raises Refused: the address, the content, the sender or the transport cannot be used.
+    """
+    if not campaign.lists.exists():
+        raise Refused("the campaign has no list; choose one first")
+    try:
+        to = parse_address(address).addr_spec
+        version = campaign.version or freeze(campaign.template)
+        mailing = _Trial(Run(campaign=campaign, version=version))
+        claimed = Claimed(NOBODY, to, _sample_fields(campaign), attempts=1)
+        message, _ = mailing.message(claimed, now=now)
+        transport = transport_of(campaign.sender)
+    except (BadAddress, BadHeader, BadTransportURL, NotComposed, RenderError) as error:
+        raise Refused(str(error)) from None
+    except secrets.Undecipherable as error:
+        raise Refused(f"transport {campaign.sender.transport}: {error}") from None
+    try:
+        return transport.send(message)
+    finally:
+        transport.close()  # the next test may be hours away
+
+
+def in_words(outcome: Outcome) -> str:
+    """Say what became of a test, with the answer of the next hop."""
+    answer = " ".join(
+        part
+        for part in (
+            str(outcome.reply_code or ""),
+            outcome.enhanced_status_code,
+            outcome.diagnostic,
+        )
+        if part
+    )
+    return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
+
+
+def _sample_fields(campaign: Campaign) -> dict[str, Any]:
+    for mailing_list in campaign.lists.order_by("pk"):
+        recipients = Recipient.objects.subscribed_to(mailing_list).not_suppressed()
+        if found := recipients.order_by("pk").first():
+            return dict(found.fields)
+    return {}

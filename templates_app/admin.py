@@ -1,0 +1,84 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from templates_app.forms import EmailTemplateForm
+from templates_app.models import EmailTemplate, TemplateVersion
+from templates_app.rendering import RESERVED_NAMES, RenderError, Rendered, compile_content
+from templates_app.services import unknown_fields
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the application writes: people look, and nobody adds, changes or deletes."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The content as somebody would get it whose fields hold their own names."""
+
+    rendered: Rendered | None
+    error: str = ""
+
+
+def preview(content: EmailTemplate | TemplateVersion) -> Preview:
+    template = EmailTemplate(subject=content.subject, html=content.html, text=content.text)
+    names = {*RESERVED_NAMES, *unknown_fields(template)}
+    values = {name: f"[{name}]" for name in names} | {"unsubscribe_url": "#"}
+    try:
+        compiled = compile_content(subject=template.subject, html=template.html, text=template.text)
+        return Preview(compiled.render(values))
+    except RenderError as error:
+        return Preview(None, str(error))
+
+
+class PreviewAdmin(ModelAdmin):
+    """Shows the saved content under the form."""
+
+    change_form_outer_after_template = "templates_app/_preview.html"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        content = self.get_object(request, object_id) if object_id else None
+        extra = {**(extra_context or {}), "preview": preview(content) if content else None}
+        return super().changeform_view(request, object_id, form_url, extra)  # type: ignore[no-any-return]
+
+
+@admin.register(EmailTemplate)
+class EmailTemplateAdmin(PreviewAdmin):
+    form = EmailTemplateForm
+    list_display = ("name", "subject", "updated_at")
+    search_fields = ("name", "subject")
+    ordering = ("-updated_at",)
+    warn_unsaved_form = True
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(PreviewAdmin, ReadOnlyAdmin):
+    """What campaigns send: frozen when they are scheduled."""
+
+    list_display = ("__str__", "subject", "created_at")
+    list_select_related = ("template",)
+    search_fields = ("template__name", "subject")
+    ordering = ("-id",)
+    fields = ("template", "number", "subject", "html", "text", "created_at")

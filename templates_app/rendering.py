@@ -1,0 +1,331 @@
+"""Compile a template once, render it for each recipient: plain values in, text out.
+
+The engine is minijinja (Jinja syntax, Rust). It calls the methods of any Python object that it is
+given, so it is given none: see `plain`. What an author may write is in `templates_app.grammar`.
+"""
+
+import difflib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
+
+from minijinja import Environment, TemplateError, pass_state
+
+from templates_app import grammar
+from templates_app.plaintext import html_to_text
+
+Part: TypeAlias = Literal["subject", "html", "text", "fields"]
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+
+# What a template reads beside the recipient's own fields. An import may not make a field of one
+# of these names: it would hide, or be hidden by, the value that Godwit sets.
+RESERVED_NAMES = frozenset(
+    {"email", "unsubscribe_url", "campaign_name", "list_name", "sender_name"}
+)
+
+_LIMITS: dict[str, int] = {"subject": 2_000, "html": 512 * 1024, "text": 512 * 1024}
+_FIELDS_LIMIT = 64 * 1024  # characters of all the fields of one recipient
+_VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
+_DATE_FORM_LIMIT = 50
+_DEPTH_LIMIT = 5
+_FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
+_FUEL_PER_TAG = 10
+_TAGS_UNCOUNTED = 100
+_INTEGERS = range(-(2**63), 2**63)
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
+_TOO_LARGE = "the result is too large"
+_NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
+
+
+class RenderError(ValueError):
+    """A template cannot be compiled or rendered."""
+
+    def __init__(self, part: Part, line: int | None, reason: str) -> None:
+        super().__init__(part, line, reason)
+        self.part, self.line, self.reason = part, line, reason
+
+    def __str__(self) -> str:
+        return _located(self.part, self.line, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an author must change, and where."""
+
+    part: Part
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return _located(self.part, self.line, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The content for one recipient; `html` is empty for a message of text alone."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template ready to render, in any thread."""
+
+    _environment: Environment
+    _outlines: dict[Part, grammar.Outline]
+
+    def render(self, context: Mapping[str, Plain]) -> Rendered:
+        """Render all parts for one recipient.
+
+        :raises RenderError: a field has no value, or the result is too large.
+        :raises NotPlain: the context holds something else than plain values.
+        """
+        values = _plain_fields(context)
+        subject, html, text = (self._render(part, values) for part in ("subject", "html", "text"))
+        return Rendered(subject.strip(), html, text)
+
+    def _render(self, part: Part, values: dict[str, Any]) -> str:
+        try:
+            result = self._environment.render_template(part, **values)
+        except TemplateError as error:
+            raise RenderError(part, error.line, self._reason(part, error, values)) from None
+        except TypeError:  # from a filter of ours, called with what it cannot take
+            raise RenderError(part, None, _BAD_ARGUMENTS) from None
+        except ValueError as error:
+            raise RenderError(part, None, str(error)) from None
+        if len(result) > _LIMITS[part]:
+            raise RenderError(part, None, _TOO_LARGE)
+        return result
+
+    def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
+        if error.kind != "UndefinedError":
+            return _in_words(error)
+        for name in self._outlines[part].names:
+            if name.line == error.line and name.text not in values:
+                return f"the field {name.text!r} has no value; {_way_out(name.text)}"
+        return _NO_VALUE
+
+
+class NotPlain(TypeError):
+    """A value that a template may not see: anything but text, numbers, None, lists and dicts."""
+
+
+class _Record:
+    """A dict as templates see it: its keys, and not one method."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, key: str) -> Any:
+        return self._fields[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __str__(self) -> str:
+        return ", ".join(self._fields)
+
+
+def plain(value: object, *, depth: int = _DEPTH_LIMIT) -> Any:
+    """Return a value in the form in which the engine may have it, of exact built-in types.
+
+    Lists become tuples and dicts records: neither has a method that a template could call.
+
+    :raises NotPlain: any other type, also a subclass: `__html__` would switch off escaping.
+    """
+    kind = type(value)
+    if kind in _SCALARS and (kind is not int or value in _INTEGERS):
+        return value
+    if kind is list and depth:
+        return tuple(plain(item, depth=depth - 1) for item in value)  # type: ignore[attr-defined]
+    if kind is dict and depth:
+        items = value.items()  # type: ignore[attr-defined]
+        return _Record({_plain_key(key): plain(item, depth=depth - 1) for key, item in items})
+    raise NotPlain(f"a template may not see a value of type {kind.__name__}")
+
+
+def compile_content(*, subject: str, html: str, text: str) -> Compiled:
+    """Compile a template; an absent text part is made from the HTML.
+
+    :raises RenderError: the first thing that is wrong with the syntax.
+    """
+    environment = _environment()
+    outlines = {}
+    for part, source in _sources(subject, html, text).items():
+        outlines[part], problems = _read(environment, part, source)
+        for problem in problems:
+            raise RenderError(problem.part, problem.line, problem.message)
+    _bound(environment, outlines.values())
+    return Compiled(environment, outlines)
+
+
+def check_content(*, subject: str, html: str, text: str, known: Collection[str]) -> list[Problem]:
+    """List what is wrong with a template: syntax, and fields that nobody has.
+
+    :param known: the names of the recipients' own fields; the reserved names are known anyway.
+    """
+    known = RESERVED_NAMES.union(known)
+    environment = _environment()
+    problems = [] if subject.strip() else [Problem("subject", None, "it is empty")]
+    for part, source in _sources(subject, html, text).items():
+        outline, faults = _read(environment, part, source)
+        problems += faults or _unknown_fields(part, outline, known)
+    return problems
+
+
+def _sources(subject: str, html: str, text: str) -> dict[Part, str]:
+    return {"subject": subject, "html": html, "text": text or html_to_text(html)}
+
+
+def _environment() -> Environment:
+    environment = Environment(filters=_FILTERS, debug=False, pycompat=False)
+    # Of minijinja's kinds of strictness this is the one that lets `{% if name %}` ask for a field
+    # that may be missing; to print one is an error. The package's stub does not list the word.
+    environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
+    for name in environment.globals:
+        environment.remove_global(name)
+    return environment
+
+
+def _bound(environment: Environment, outlines: Collection[grammar.Outline]) -> None:
+    environment.fuel = _FUEL + _FUEL_PER_TAG * sum(outline.tags for outline in outlines)
+    # The count takes 0.6 µs for each value printed: only where there can be many.
+    if any(outline.loops or outline.tags > _TAGS_UNCOUNTED for outline in outlines):
+        environment.finalizer = _count_output
+
+
+def _read(
+    environment: Environment, part: Part, source: str
+) -> tuple[grammar.Outline, list[Problem]]:
+    """Load a template into the engine; return what it reads, and what is wrong with it."""
+    nothing = grammar.Outline()
+    if len(source) > _LIMITS[part]:
+        return nothing, [Problem(part, None, f"more than {_LIMITS[part]:,} characters")]
+    try:
+        environment.add_template(part, source)
+    except TemplateError as error:
+        return nothing, [Problem(part, error.line, _in_words(error))]
+    outline = grammar.outline(source)
+    return outline, [Problem(part, each.line, each.message) for each in outline.faults]
+
+
+def _unknown_fields(part: Part, outline: grammar.Outline, known: frozenset[str]) -> list[Problem]:
+    names = [name for name in outline.names if not name.optional and name.text not in known]
+    places = dict.fromkeys((name.text, name.line) for name in names)
+    return [Problem(part, line, _unknown(text, known)) for text, line in places]
+
+
+def _unknown(name: str, known: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown field {name!r}: {hint}{_way_out(name)}"
+
+
+def _way_out(name: str) -> str:
+    return f"write {{{{ {name} | default('there') }}}} if it may be missing"
+
+
+def _located(part: Part, line: int | None, text: str) -> str:
+    return f"{part}, line {line}: {text}" if line else f"{part}: {text}"
+
+
+def _in_words(error: TemplateError) -> str:
+    if error.kind == "OutOfFuel":
+        return "it takes too many steps; loop over fewer items"
+    return error.detail or str(error.kind)
+
+
+def _plain_fields(context: Mapping[str, Plain]) -> dict[str, Any]:
+    """Leave out None, which would be printed as a word, so that it counts as missing."""
+    values: dict[str, Any] = {}
+    size = 0
+    for name, value in context.items():
+        if type(value) is str:
+            size += len(value)
+            values[name] = value
+        elif value is not None:
+            values[name] = plain(value)
+            size += len(str(value))
+    if size > _FIELDS_LIMIT:
+        raise RenderError("fields", None, f"more than {_FIELDS_LIMIT:,} characters in all fields")
+    return values
+
+
+def _plain_key(key: object) -> str:
+    if type(key) is not str:
+        raise NotPlain(f"a template may not see a key of type {type(key).__name__}")
+    return key
+
+
+@pass_state
+def _count_output(state: Any, value: object) -> object:
+    """Stop a loop that prints too much before it has been printed."""
+    size = state.get_temp("size", 0) + len(str(value))
+    if size > _LIMITS["html"]:
+        raise ValueError(_TOO_LARGE)
+    state.set_temp("size", size)
+    return NotImplemented
+
+
+def _default(value: object = None, alternative: object = "", *_: object) -> object:
+    """A blank cell of a CSV is a missing value to an author, so '' and None count as missing."""
+    return alternative if value is None or value == "" else value
+
+
+def _text(value: object) -> str:
+    """Return a filter's argument as text; the engine hands over a missing value as None."""
+    if value is None:
+        raise ValueError(_NO_VALUE)
+    return str(value)
+
+
+def _replace(value: object, old: object, new: object) -> str:
+    text, searched, put = _text(value), _text(old), _text(new)
+    if len(text) + text.count(searched) * len(put) > _VALUE_LIMIT:
+        raise ValueError(_TOO_LARGE)
+    return text.replace(searched, put)
+
+
+def _join(value: Collection[object], separator: object = "") -> str:
+    if value is None:
+        raise ValueError(_NO_VALUE)
+    texts, between = [_text(item) for item in value], _text(separator)
+    if sum(map(len, texts)) + len(texts) * len(between) > _VALUE_LIMIT:
+        raise ValueError(_TOO_LARGE)
+    return between.join(texts)
+
+
+def _urlencode(value: object) -> str:
+    if len(text := _text(value)) > _VALUE_LIMIT // 12:  # at most 4 bytes each, written as %XX
+        raise ValueError(_TOO_LARGE)
+    return quote(text, safe="")
+
+
+def _date(value: object, form: object = "%Y-%m-%d") -> str:
+    """Write an ISO 8601 date or time in a form such as '%d.%m.%Y'."""
+    if len(_text(form)) > _DATE_FORM_LIMIT:
+        raise ValueError(_TOO_LARGE)
+    return datetime.fromisoformat(_text(value)).strftime(_text(form))
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "d": _default,
+    "date": _date,
+    "default": _default,
+    "join": _join,
+    "replace": _replace,
+    "urlencode": _urlencode,
+}

@@ -1,0 +1,223 @@
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.models import Run, RunStatus
+from campaigns.sending import reconcile, retries
+from campaigns.sending.claim import claim
+from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
+from campaigns.sending.record import Result, RetryPolicy, record
+from recipients.models import Subscription, Suppression
+from tests.factories import make_campaign, make_list, make_recipients, make_run
+from tracking.models import Delivery
+from tracking.verify import disagreements
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+LEASE = timedelta(minutes=5)
+POLICY = RetryPolicy(
+    schedule=[timedelta(minutes=10), timedelta(hours=1)], transport_wait=timedelta(seconds=30)
+)
+GREYLISTED = Deferred(
+    scope=Scope.RECIPIENT, reply_code=451, enhanced_status_code="4.7.1", diagnostic="Greylisted"
+)
+NO_TRANSPORT = Deferred(scope=Scope.TRANSPORT, diagnostic="Connection refused")
+
+
+@pytest.fixture
+def run() -> Run:
+    readers = make_list()
+    make_recipients(3, mailing_list=readers)
+    return make_run(make_campaign(lists=[readers]), now=NOW)
+
+
+def ids() -> list[int]:
+    return sorted(Delivery.objects.values_list("id", flat=True))
+
+
+def attempt(
+    run: Run, outcome: Outcome | None, *, now: datetime = NOW, only: int | None = None
+) -> Delivery:
+    """Claim the run's first delivery, or `only`, and record the outcome of its attempt."""
+    chosen = only or ids()[0]
+    claimed = claim(run.pk, [chosen], now=now, lease_for=LEASE)
+    [delivery] = claimed.deliveries
+    result = Result(delivery.id, delivery.attempts, "<id@example.org>", outcome)
+    assert record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=now) == 1
+    assert disagreements([run.pk], kept_since=None) == []
+    return Delivery.objects.get(pk=chosen)
+
+
+def test_a_claim_is_one_workers_alone(run: Run) -> None:
+    first = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+    second = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    assert [delivery.id for delivery in first.deliveries] == ids()
+    assert first.deliveries[0].fields == {"first_name": "R1"}
+    assert second.deliveries == []
+    assert first.act_until < NOW + LEASE
+
+
+@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+def test_nothing_is_claimed_of_a_run_that_is_not_being_sent(run: Run, status: RunStatus) -> None:
+    Run.objects.update(status=status)
+
+    assert claim(run.pk, ids(), now=NOW, lease_for=LEASE).deliveries == []
+
+
+def test_who_was_suppressed_or_left_or_was_deleted_since_the_snapshot_is_skipped(run: Run) -> None:
+    suppressed, left, deleted = Delivery.objects.order_by("pk")
+    Suppression.objects.create(key=suppressed.address, reason="complaint")
+    Subscription.objects.filter(recipient=left.recipient).update(state="unsubscribed")
+    assert deleted.recipient is not None
+    deleted.recipient.delete()
+
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    assert claimed.deliveries == []
+    assert list(Delivery.objects.order_by("pk").values_list("state", "skip_reason")) == [
+        ("skipped", "suppressed"),
+        ("skipped", "unsubscribed"),
+        ("skipped", "no_address"),
+    ]
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Accepted(reply_code=250, diagnostic="queued as 1"), "sent"),
+        (Rejected(reply_code=550, enhanced_status_code="5.1.1", diagnostic="No user"), "failed"),
+        (InDoubt(diagnostic="connection lost"), "unconfirmed"),
+        (GREYLISTED, "retry"),
+    ],
+)
+def test_an_outcome_is_recorded_with_the_reply(run: Run, outcome: Outcome, state: str) -> None:
+    delivery = attempt(run, outcome)
+
+    assert delivery.state == state
+    assert delivery.attempts == 1
+    assert delivery.attempted_at == NOW
+    assert delivery.message_id == "<id@example.org>"
+    assert (delivery.reply_code, delivery.enhanced_status_code, delivery.diagnostic) == (
+        outcome.reply_code,
+        outcome.enhanced_status_code,
+        outcome.diagnostic,
+    )
+
+
+def test_a_deferred_delivery_waits_as_the_schedule_says_and_fails_when_it_is_used_up(
+    run: Run,
+) -> None:
+    first = attempt(run, GREYLISTED, now=NOW)
+    second = attempt(run, GREYLISTED, now=NOW + timedelta(minutes=10))
+    third = attempt(run, GREYLISTED, now=NOW + timedelta(minutes=70))
+
+    assert (first.state, first.next_attempt_at) == ("retry", NOW + timedelta(minutes=10))
+    assert (second.state, second.next_attempt_at) == ("retry", NOW + timedelta(minutes=70))
+    assert (third.state, third.next_attempt_at, third.attempts) == ("failed", None, 3)
+    assert third.diagnostic == "Greylisted"
+
+
+@pytest.mark.parametrize(("early", "claimed"), [(timedelta(seconds=1), 0), (timedelta(), 1)])
+def test_a_retry_is_not_claimed_before_its_time(run: Run, early: timedelta, claimed: int) -> None:
+    delivery = attempt(run, GREYLISTED)
+    now = NOW + timedelta(minutes=10) - early
+
+    assert len(claim(run.pk, [delivery.pk], now=now, lease_for=LEASE).deliveries) == claimed
+
+
+def test_an_attempt_that_the_transport_prevented_does_not_count(run: Run) -> None:
+    delivery = attempt(run, NO_TRANSPORT)
+
+    assert (delivery.state, delivery.attempts) == ("retry", 0)
+    assert delivery.next_attempt_at == NOW + timedelta(seconds=30)
+
+
+def test_what_was_claimed_and_not_attempted_is_due_at_once(run: Run) -> None:
+    delivery = attempt(run, None)
+
+    assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == ("retry", 0, NOW)
+    assert delivery.message_id == ""
+
+
+def test_a_result_of_another_lease_changes_nothing(run: Run) -> None:
+    [delivery] = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE).deliveries
+    result = Result(delivery.id, 1, "", Accepted(reply_code=250))
+
+    assert record(run.pk, [result], lease=uuid.uuid4(), policy=POLICY, now=NOW) == 0
+    assert Delivery.objects.get(pk=delivery.id).state == "sending"
+
+
+def test_recording_twice_changes_nothing_the_second_time(run: Run) -> None:
+    claimed = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE)
+    results = [Result(claimed.deliveries[0].id, 1, "", Accepted(reply_code=250))]
+
+    assert record(run.pk, results, lease=claimed.lease, policy=POLICY, now=NOW) == 1
+    assert record(run.pk, results, lease=claimed.lease, policy=POLICY, now=NOW) == 0
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize(("late", "expired"), [(timedelta(), 0), (timedelta(seconds=1), 3)])
+def test_a_lease_that_ran_out_leaves_its_deliveries_unconfirmed(
+    run: Run, late: timedelta, expired: int
+) -> None:
+    claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    assert reconcile.expire(run.pk, now=NOW + LEASE + late) == expired
+    assert Delivery.objects.filter(state="unconfirmed").count() == expired
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(Accepted(reply_code=250), "sent"), (GREYLISTED, "retry"), (InDoubt(), "unconfirmed")],
+)
+def test_a_worker_that_comes_back_after_its_lease_still_says_what_happened(
+    run: Run, outcome: Outcome, state: str
+) -> None:
+    claimed = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE)
+    reconcile.expire(run.pk, now=NOW + 2 * LEASE)
+
+    result = Result(claimed.deliveries[0].id, 1, "", outcome)
+    record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=NOW + 3 * LEASE)
+
+    assert Delivery.objects.get(pk=claimed.deliveries[0].id).state == state
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize(("expired", "state"), [(False, "cancelled"), (True, "failed")])
+def test_nothing_is_tried_again_in_a_run_that_has_ended(
+    run: Run, expired: bool, state: str
+) -> None:
+    claimed = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE)
+    if expired:
+        reconcile.expire(run.pk, now=NOW + 2 * LEASE)
+    Run.objects.update(status=RunStatus.CANCELLED)
+
+    result = Result(claimed.deliveries[0].id, 1, "", GREYLISTED)
+    record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=NOW + 3 * LEASE)
+
+    assert Delivery.objects.get(pk=claimed.deliveries[0].id).state == state
+
+
+def test_a_due_retry_is_dispatched_once_until_its_message_counts_as_lost(run: Run) -> None:
+    delivery = attempt(run, GREYLISTED)
+    due, lost_after = NOW + timedelta(minutes=10), timedelta(seconds=30)
+
+    early = retries.due(now=due - timedelta(seconds=1), lost_after=lost_after)
+    first = retries.due(now=due, lost_after=lost_after)
+    again = retries.due(now=due + timedelta(seconds=29), lost_after=lost_after)
+    lost = retries.due(now=due + timedelta(seconds=30), lost_after=lost_after)
+
+    assert early == again == []
+    assert first == lost == [retries.Retries(run.pk, [delivery.pk])]
+
+
+def test_retries_of_a_paused_run_wait(run: Run) -> None:
+    attempt(run, GREYLISTED)
+    Run.objects.update(status=RunStatus.PAUSED)
+
+    assert retries.due(now=NOW + timedelta(days=1), lost_after=timedelta(seconds=30)) == []

@@ -1,0 +1,127 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django_celery_results.models import TaskResult
+from unfold.decorators import display
+
+from recipients.addresses import BadAddress, parse_address
+from recipients.admin import ManyRowsAdmin, state_tag
+from templates_app.admin import ReadOnlyAdmin
+from tracking.models import Delivery, DeliveryState, RunCounters, SkipReason
+
+RUNS_LISTED = 20
+
+MEANINGS = {
+    DeliveryState.QUEUED: "In the queue, not attempted yet.",
+    DeliveryState.SENDING: "A worker is handing it over at this moment.",
+    DeliveryState.SENT: "The next hop took it. That is no proof of reading.",
+    DeliveryState.RETRY: "Refused for now; it is attempted again by itself.",
+    DeliveryState.FAILED: "Refused for good. Nothing was handed over.",
+    DeliveryState.UNCONFIRMED: (
+        "The connection broke after the message was handed over. It may have arrived;"
+        " sending it again may make two."
+    ),
+    DeliveryState.SKIPPED: "Left out on purpose.",
+    DeliveryState.CANCELLED: "The run was cancelled before its turn.",
+}
+
+
+class RunFilter(SimpleListFilter):
+    title = "run"
+    parameter_name = "run"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        # By name: this app knows nothing of campaigns.
+        runs = apps.get_model("campaigns", "Run")._default_manager.select_related("campaign")
+        newest = list(runs.order_by("-pk")[:RUNS_LISTED])
+        chosen = request.GET.get(self.parameter_name, "")
+        if chosen.isdecimal() and int(chosen) not in {run.pk for run in newest}:
+            newest += runs.filter(pk=int(chosen))
+        return [(str(run.pk), str(run)) for run in newest]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        if not chosen.isdecimal():
+            raise IncorrectLookupParameters(f"{chosen!r} is no run")
+        return queryset.of_run(int(chosen))
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ManyRowsAdmin, ReadOnlyAdmin):
+    list_display = ("address", "state_in_words", "run", "reply", "attempts", "attempted_at")
+    list_filter = (RunFilter, "state", "skip_reason")
+    list_select_related = ("run__campaign",)
+    # By the index of the ledger's unique constraint, backwards.
+    ordering = ("-run_id", "-recipient_id")
+    search_fields = ("address",)
+    search_help_text = "The whole address"
+    fieldsets = (
+        (None, {"fields": ("recipient", "address", "run", "state_in_words", "meaning")}),
+        ("The answer", {"fields": (("reply_code", "enhanced_status_code"), "diagnostic")}),
+        (
+            "Attempts",
+            {"fields": (("attempts", "next_attempt_at"), ("attempted_at", "finished_at"))},
+        ),
+        ("Records", {"fields": ("message_id", "task_result", "created_at")}),
+    )
+    readonly_fields = ("state_in_words", "meaning", "task_result")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        """Find one address exactly, by its recipient: no index has the addresses of all runs."""
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(recipient__key=parse_address(search_term).key), False
+        except BadAddress as error:
+            self.message_user(request, f"{search_term!r} cannot be searched: {error}", "WARNING")
+            return queryset.none(), False
+
+    @display(description="State")
+    def state_in_words(self, delivery: Delivery) -> SafeString:
+        return state_tag(delivery.state, delivery.get_state_display())
+
+    @display(description="Meaning")
+    def meaning(self, delivery: Delivery) -> str:
+        sentence = MEANINGS[DeliveryState(delivery.state)]
+        if not delivery.skip_reason:
+            return sentence
+        return f"{sentence} Reason: {SkipReason(delivery.skip_reason).label}."
+
+    @display(description="Answer")
+    def reply(self, delivery: Delivery) -> str:
+        if delivery.skip_reason:
+            return SkipReason(delivery.skip_reason).label
+        codes = (str(delivery.reply_code or ""), delivery.enhanced_status_code)
+        return " ".join(code for code in codes if code)
+
+    @display(description="Task result")
+    def task_result(self, delivery: Delivery) -> SafeString | str:
+        result = TaskResult.objects.filter(task_id=str(delivery.task_id)).first()
+        if result is None:
+            return "Deleted, as those of old runs are"
+        url = reverse("admin:django_celery_results_taskresult_change", args=[result.pk])
+        return format_html('<a href="{}">{} ({})</a>', url, result.task_id, result.status)
+
+
+@admin.register(RunCounters)
+class RunCountersAdmin(ReadOnlyAdmin):
+    list_display = ("run", "__str__", "moved_at")
+    list_select_related = ("run__campaign",)
+    ordering = ("-run_id",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False  # shown on the page of their run
