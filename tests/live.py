@@ -40,11 +40,11 @@ class Live:
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def worker(self, *, concurrency: int = 1) -> subprocess.Popen[bytes]:
-        """Start a worker of all queues and wait until it takes messages."""
+    def worker(self, *, queues: str = "") -> subprocess.Popen[bytes]:
+        """Start a worker, of all queues unless some are named; wait until it takes messages."""
         name = f"w{len(self.processes)}@test"
-        options = ["worker", "-n", name, "-c", str(concurrency), "-l", "INFO", *QUIET]
-        return self._start(options, ready=" ready.")
+        options = ["worker", "-n", name, "-c", "1", "-l", "INFO", *QUIET]
+        return self._start([*options, *(["-Q", queues] if queues else [])], ready=" ready.")
 
     def beat(self) -> subprocess.Popen[bytes]:
         return self._start(["beat", "-l", "INFO"], ready="beat: Starting...")

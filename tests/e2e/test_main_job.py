@@ -2,47 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from campaigns.models import Run
-from tests.live import Live, wait_until
+from tests.e2e.steps import Installation, create_campaign, import_list, wait_for_end
 from tests.smtp_server import ScriptedSMTP, defer, drop, refuse
 from tracking.models import Delivery
-
-Installation = Callable[..., AbstractContextManager[Live]]
-
-HTML = "<h1>Hello {{ first_name }}</h1><p><a href='{{ unsubscribe_url }}'>Unsubscribe</a></p>"
-
-
-def import_list(live: Live, folder: Path, count: int) -> list[str]:
-    addresses = [f"r{number:04}@example.org" for number in range(count)]
-    lines = ["email,first_name", *(f"{address},Name{address[:5]}" for address in addresses)]
-    (folder / "recipients.csv").write_text("\n".join(lines))
-    (folder / "news.html").write_text(HTML)
-    live.manage("import_recipients", str(folder / "recipients.csv"), "--list", "Readers")
-    live.manage("create_template", "News", "--subject", "News for {{ first_name }}",
-                "--html", str(folder / "news.html"))  # fmt: skip
-    return addresses
-
-
-def create_campaign(live: Live, *when: str) -> str:
-    return live.manage(
-        "create_campaign", "Spring", "--template", "News", "--list", "Readers",
-        "--sender", "News <news@example.org>", *when,
-    ).stdout.strip()  # fmt: skip
-
-
-def wait_for_end(campaign: str) -> Run:
-    return wait_until(
-        lambda: Run.objects.filter(campaign=campaign, finished_at__isnull=False).first(),
-        "the run has ended",
-    )
 
 
 def test_a_scheduled_campaign_reaches_everybody_or_says_why_not(
@@ -67,7 +35,8 @@ def test_a_scheduled_campaign_reaches_everybody_or_says_why_not(
 
         status = live.status(campaign)
         verified = live.manage("verify_ledger", campaign)
-    assert run.started_at and due <= run.started_at <= due + timedelta(seconds=2)
+    assert run.started_at is not None
+    assert due <= run.started_at <= due + timedelta(seconds=2)
     first = min(message.time for message in smtp.messages)
     assert datetime.fromtimestamp(first, UTC) >= due
     assert status["status"] == "finished"

@@ -1,0 +1,161 @@
+"""Messages that come twice, get lost or come late, and processes that die: the ledger decides."""
+
+import threading
+from collections import Counter
+from pathlib import Path
+
+import redis
+
+from campaigns.models import Page, Run
+from campaigns.tasks import close_page, prepare, tick
+from tests.e2e.steps import Installation, create_campaign, import_list, wait_for_end
+from tests.live import wait_until
+from tests.smtp_server import ScriptedSMTP, closing, hold
+from tracking.models import Delivery
+from tracking.verify import disagreements
+
+SENT_ONCE = {1}
+
+
+def times_sent(smtp: ScriptedSMTP) -> Counter[str]:
+    return Counter(message.recipient for message in smtp.messages)
+
+
+def states() -> Counter[str]:
+    return Counter(Delivery.objects.values_list("state", flat=True))
+
+
+def test_what_is_delivered_twice_happens_once(
+    installation: Installation, smtp: ScriptedSMTP, broker: redis.Redis, tmp_path: Path
+) -> None:
+    with installation() as live:
+        addresses = import_list(live, tmp_path, 100)
+        live.worker(queues="maintenance")
+        live.beat()
+        live.beat()
+        campaign = create_campaign(live, "--now")
+        for _ in range(5):
+            tick.delay()
+        # Nobody takes the page's tasks yet: each of them, and what led to them, is sent again.
+        messages = wait_until(lambda: broker.lrange("campaigns", 0, -1), "a page is open")
+        wait_until(lambda: broker.llen("campaigns") >= 50, "all tasks of the page are sent")
+        broker.rpush("campaigns", *broker.lrange("campaigns", 0, -1))
+        [run] = Run.objects.all()
+        prepare.delay(run.pk)
+        for page in Page.objects.all():
+            close_page.delay(page.pk)
+        live.worker(queues="campaigns")
+        live.worker(queues="campaigns")
+        wait_for_end(campaign)
+        wait_until(lambda: not broker.exists("campaigns"), "the repeated messages are taken")
+
+    assert messages
+    assert Run.objects.count() == 1
+    assert times_sent(smtp) == Counter(addresses)
+    assert states() == {"sent": 100}
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_a_run_completes_though_redis_is_emptied_in_its_midst(
+    installation: Installation, smtp: ScriptedSMTP, broker: redis.Redis, tmp_path: Path
+) -> None:
+    go_on = threading.Event()
+    with installation(REDISPATCH_SECONDS="1", SWEEP_SECONDS="1") as live:
+        addresses = import_list(live, tmp_path, 200)
+        smtp.script(hold("dot", go_on), recipient=addresses[20])
+        live.worker()
+        live.worker(queues="maintenance")
+        live.beat()
+        campaign = create_campaign(live, "--now")
+        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+
+        broker.flushall()
+        go_on.set()
+        run = wait_for_end(campaign)
+
+    assert times_sent(smtp) == Counter(addresses)
+    assert run.status == "completed"
+    assert not Page.objects.exclude(state="closed").exists()
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_pause_resume_and_cancel_act_at_the_next_claim(
+    installation: Installation, smtp: ScriptedSMTP, tmp_path: Path
+) -> None:
+    first, second = threading.Event(), threading.Event()
+    with installation(SWEEP_SECONDS="1") as live:
+        addresses = import_list(live, tmp_path, 200)
+        smtp.script(hold("dot", first), recipient=addresses[20])
+        smtp.script(hold("dot", second), recipient=addresses[100])
+        live.worker(queues="campaigns")
+        live.worker(queues="maintenance")
+        live.beat()
+        campaign = create_campaign(live, "--now")
+        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+
+        live.manage("pause_campaign", campaign)
+        first.set()
+        wait_until(lambda: not states()["sending"], "the claimed chunk is recorded")
+        paused = live.status(campaign)
+        sent_when_paused = len(smtp.messages)
+        live.manage("resume_campaign", campaign)
+        smtp.wait_for_command(f"RCPT TO:<{addresses[100]}>")
+        live.manage("cancel_campaign", campaign)
+        second.set()
+        wait_until(lambda: not states()["sending"], "the claimed chunk is recorded")
+        cancelled = live.status(campaign)
+        verified = live.manage("verify_ledger", campaign)
+
+    assert paused["run_status"] == "paused"
+    assert 20 < paused["counts"]["sent"] == sent_when_paused < 30
+    assert (cancelled["status"], cancelled["run_status"]) == ("cancelled", "cancelled")
+    sent, left = cancelled["counts"]["sent"], cancelled["counts"]["cancelled"]
+    assert 100 < sent < 110
+    assert sent + left == 200
+    assert set(times_sent(smtp).values()) == SENT_ONCE
+    assert len(smtp.messages) == sent
+    assert "agree" in verified.stdout
+
+
+def test_nothing_fails_while_the_server_is_not_there(
+    installation: Installation, smtp: ScriptedSMTP, tmp_path: Path
+) -> None:
+    smtp.script(closing("connect", "421 4.3.2 Not now"), times=3)
+    with installation(TRANSPORT_WAIT_SECONDS="1", SWEEP_SECONDS="1", RETRY_SCHEDULE="60") as live:
+        addresses = import_list(live, tmp_path, 20)
+        live.worker()
+        live.beat()
+        run = wait_for_end(create_campaign(live, "--now"))
+
+    assert times_sent(smtp) == Counter(addresses)
+    assert states() == {"sent": 20}
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_a_killed_worker_loses_nobody_and_mails_nobody_twice(
+    installation: Installation, smtp: ScriptedSMTP, tmp_path: Path
+) -> None:
+    never = threading.Event()
+    with installation(LEASE_SECONDS="3", REDISPATCH_SECONDS="1", SWEEP_SECONDS="1") as live:
+        addresses = import_list(live, tmp_path, 200)
+        smtp.script(hold("dot", never), recipient=addresses[20])
+        doomed = live.worker(queues="campaigns")
+        live.worker(queues="maintenance")
+        live.beat()
+        campaign = create_campaign(live, "--now")
+        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+
+        live.kill(doomed)
+        never.set()
+        live.worker(queues="campaigns")
+        run = wait_for_end(campaign)
+
+    assert set(times_sent(smtp).values()) == SENT_ONCE
+    ended = states()
+    assert ended["sent"] + ended["unconfirmed"] == 200
+    # What one worker had claimed and not recorded, and nothing else, is in doubt.
+    assert 1 <= ended["unconfirmed"] <= 4
+    in_doubt = Delivery.objects.filter(state="unconfirmed")
+    assert addresses[20] in in_doubt.values_list("address", flat=True)
+    assert disagreements([run.pk], kept_since=None) == []

@@ -1,0 +1,507 @@
+"""Templates: what authors may write, what recipients get, what nobody gets out of the engine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from minijinja import Environment
+
+from templates_app import grammar
+from templates_app.plaintext import html_to_text
+from templates_app.rendering import (
+    NotPlain,
+    Plain,
+    Rendered,
+    RenderError,
+    check_content,
+    compile_content,
+    plain,
+)
+
+KNOWN = ("first_name", "city", "items")
+
+
+def render(html: str, /, **context: Plain) -> str:
+    return compile_content(subject="s", html=html, text="t").render(context).html
+
+
+def problems(html: str, *, subject: str = "s", text: str = "t") -> list[str]:
+    found = check_content(subject=subject, html=html, text=text, known=KNOWN)
+    return [str(problem) for problem in found]
+
+
+# What authors write
+
+
+def test_a_template_renders_its_three_parts() -> None:
+    compiled = compile_content(
+        subject="Hi {{ first_name }}", html="<b>{{ first_name }}</b>", text="Dear {{ first_name }}"
+    )
+
+    rendered = compiled.render({"first_name": "Anna"})
+
+    assert rendered == Rendered("Hi Anna", "<b>Anna</b>", "Dear Anna")
+
+
+def test_a_compiled_template_renders_each_recipient_anew() -> None:
+    html = "{% for x in items %}{{ x }}{% endfor %}{{ first_name }}"
+    compiled = compile_content(subject="s", html=html, text="t")
+
+    rendered = [compiled.render({"first_name": "x" * 30_000, "items": [n]}) for n in range(40)]
+
+    assert [len(each.html) for each in rendered] == [30_001] * 10 + [30_002] * 30
+
+
+def test_only_the_html_part_is_escaped() -> None:
+    compiled = compile_content(subject="{{ a }}", html="{{ a }}", text="{{ a }}")
+
+    rendered = compiled.render({"a": "<b>\"'&"})
+
+    assert rendered.html == "&lt;b&gt;&quot;&#x27;&amp;"
+    assert rendered.subject == rendered.text == "<b>\"'&"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("{{ first_name | upper }}", "ANNA"),
+        ("{{ missing | default('there') }}", "there"),
+        ("{{ blank | default('there') }}", "there"),
+        ("{{ nothing | d('there') }}", "there"),
+        ("{{ first_name | default('there') }}", "Anna"),
+        ("{{ zero | default('there') }}", "0"),
+        ("{% if missing %}yes{% else %}no{% endif %}", "no"),
+        ("{% if first_name == 'Anna' and not missing %}yes{% endif %}", "yes"),
+        ("{% if first_name in ['Anna', 'Bea'] %}yes{% endif %}", "yes"),
+        ("{% for x in items %}{{ loop.index }}{{ x.name }} {% endfor %}", "1pen 2ink "),
+        ("{% for x in items if x.price > 5 %}{{ x.name }}{% endfor %}", "ink"),
+        ("{{ tags | join(', ') }} {{ tags | first }} {{ tags | length }}", "a, b a 2"),
+        ("{% set name = first_name | default('you') %}{{ name }}", "Anna"),
+        ("{{ first_name ~ '!' }}", "Anna!"),
+        ("{{ 'a b&c' | urlencode }}", "a%20b%26c"),
+        ("{{ first_name | replace('n', 'm') }}", "Amma"),
+        ("{{ born | date('%d.%m.%Y') }}", "01.02.1990"),
+        ("{{ 3.14159 | round(2) }}", "3.14"),
+        ("{{ items[0]['name'] }} {{ items[1].price }}", "pen 9.5"),
+        ("{{ {} }}", None),
+        ("{% raw %}{{ kept }}{% endraw %}{# gone #}", "{{ kept }}"),
+        ("{{ '}}' }}{{ \"%}\" }}", "}}%}"),
+    ],
+)
+def test_what_an_author_writes_comes_out(source: str, shown: str | None) -> None:
+    context: dict[str, Plain] = {
+        "first_name": "Anna",
+        "blank": "",
+        "nothing": None,
+        "zero": 0,
+        "tags": ["a", "b"],
+        "items": [{"name": "pen", "price": 2}, {"name": "ink", "price": 9.5}],
+        "born": "1990-02-01",
+    }
+
+    if shown is None:
+        with pytest.raises(RenderError):
+            render(source, **context)
+    else:
+        assert render(source, **context) == shown
+
+
+@pytest.mark.parametrize("context", [{}, {"first_name": None}])
+def test_a_field_without_a_value_is_an_error_with_name_and_line(context: dict[str, Plain]) -> None:
+    with pytest.raises(RenderError) as caught:
+        render("<p>\n{{ city }}\n{{ first_name }}", city="Rome", **context)
+
+    assert (caught.value.part, caught.value.line) == ("html", 3)
+    assert caught.value.reason == (
+        "the field 'first_name' has no value; "
+        "write {{ first_name | default('there') }} if it may be missing"
+    )
+
+
+@pytest.mark.parametrize("name", ["urlencode", "join", "replace('a', 'b')", "date", "upper"])
+def test_a_filter_does_not_print_a_missing_value_as_none(name: str) -> None:
+    with pytest.raises(RenderError, match="no value"):
+        render(f"{{{{ missing | {name} }}}}")
+
+
+@pytest.mark.parametrize("name", ["replace", "replace('a')", "join(1, 2, 3)", "date('%Y', 2)"])
+def test_a_filter_with_wrong_arguments_is_an_error_in_words(name: str) -> None:
+    with pytest.raises(RenderError, match="too few or too many arguments"):
+        render(f"{{{{ 'a' | {name} }}}}")
+
+
+# Checks before it is saved
+
+
+def test_a_good_template_has_no_problems() -> None:
+    html = """
+        Hello {{ first_name | default("there") }}, {{ email }} of {{ list_name }}
+        {% for item in items %}{{ item.name }} {{ loop.index }}{% endfor %}
+        {% if nickname %}{{ nickname }}{% endif %}
+        {% if title is defined and title != "" %}{{ title }}{% endif %}
+        {{ pet if pet else "no pet" }} {{ car or "no car" }}
+        {% set place = city | upper %}{{ place }}
+        <a href="{{ unsubscribe_url }}">Unsubscribe</a> {{ campaign_name }} {{ sender_name }}
+    """
+
+    assert problems(html, text="") == []
+
+
+def test_an_unknown_field_is_named_with_line_and_suggestion() -> None:
+    [problem] = problems("<p>\n\n  {{ frist_name }}")
+
+    assert problem == (
+        "html, line 3: unknown field 'frist_name': did you mean 'first_name'? "
+        "write {{ frist_name | default('there') }} if it may be missing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("{{ xyz }}{{ xyz | upper }}", ["xyz"]),
+        ("{{ xyz }}\n{{ xyz }}", ["xyz", "xyz"]),
+        ("{% if xyz %}{{ xyz }}{% endif %}{{ xyz }}", ["xyz"]),
+        ("{% if xyz == 'a' %}{% endif %}", ["xyz"]),
+        ("{% for a in items %}{{ a }}{% endfor %}{{ a }}", ["a"]),
+        ("{% for a in xyz %}{% endfor %}", ["xyz"]),
+        ("{% if first_name %}{% set q = 1 %}{% endif %}{{ q }}", []),
+        ("{% for a in items %}{% set q = 1 %}{% endfor %}{{ q }}", ["q"]),
+        ("{{ loop.index }}", ["loop"]),
+        ("{{ first_name | replace('x', xyz) }}", ["xyz"]),
+        ("{{ range }}{{ debug }}{{ self }}", ["range", "debug", "self"]),
+        ("{{ xyz.a | default('b') }}", ["xyz"]),
+        ("{% raw %}{{ xyz }}{% endraw %}{# {{ xyz }} #}", []),
+    ],
+)
+def test_a_field_is_unknown_where_nothing_takes_care_of_it(source: str, names: list[str]) -> None:
+    found = [problem.split("'")[1] for problem in problems(source)]
+
+    assert found == names
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("<p>\n{% if %}", 2),
+        ("\n\n{{ first_name", 3),
+        ("x\n{% for x in items %}", 2),
+        ("\n{{ first_name first_name }}", 2),
+        ("\n\n\n{% nonsense %}", 4),
+    ],
+)
+def test_a_fault_of_syntax_is_named_with_its_line(source: str, line: int) -> None:
+    [problem] = check_content(subject="s", html=source, text="t", known=KNOWN)
+
+    assert (problem.part, problem.line) == ("html", line)
+    with pytest.raises(RenderError) as caught:
+        compile_content(subject="s", html=source, text="t")
+    assert caught.value.line == line
+
+
+def test_each_part_is_checked() -> None:
+    found = check_content(subject="{{ a }}", html="{{ b }}", text="\n{{ c }}", known=())
+
+    assert [(each.part, each.line) for each in found] == [
+        ("subject", 1),
+        ("html", 1),
+        ("text", 2),
+    ]
+
+
+def test_an_empty_subject_is_a_problem() -> None:
+    assert problems("x", subject="  ") == ["subject: it is empty"]
+
+
+@pytest.mark.parametrize(("size", "fits"), [(512 * 1024, True), (512 * 1024 + 1, False)])
+def test_a_source_has_512_kib_at_most(size: int, fits: bool) -> None:
+    assert (problems("x" * size) == []) is fits
+
+
+def test_names_are_read_as_the_engine_reads_them() -> None:
+    sources = [
+        "{{ a }}{{- b -}}{{+ c }}",
+        '{{ \'{{ x }}\' ~ "}}" ~ a }}{{ "\\"}}" ~ b }}',
+        "{%- if a -%}{%+ elif b +%}{% else %}{{ c.d[e] }}{% endif %}",
+        "{# {{ x }} {% if #}{{ a }}{#- -#}",
+        "{% raw -%} {{ x }} {% endif %} {%- endraw %}{{ a }}",
+        "{{ a | default(b) | replace('x', c) | round(precision=2) }}",
+        "{{ a is divisibleby(b) }}{{ c is not none }}",
+        "{% for i in a if i.b %}{{ i }}{{ loop.index }}{% else %}{{ c }}{% endfor %}",
+        "{ { a } } {{ naïve }} {{ a\n.b\n| upper }} {{'a'}} {{ 1.5 }} {{ -b }}",
+    ]
+    for source in sources:
+        mine = {name.text for name in grammar.outline(source).names}
+
+        assert mine == Environment().undeclared_variables_in_str(source), source
+
+
+# What nobody gets out of the engine
+
+
+class Dangerous(dict[str, str]):
+    """Stands for a model: reading, calling or printing it is a failure."""
+
+    def delete(self) -> None:
+        raise AssertionError("a template called a method")
+
+    def __html__(self) -> str:
+        raise AssertionError("a template asked for HTML")
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return "<script>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Dangerous(),
+        Text("x"),
+        [Dangerous()],
+        {"a": {"b": [Text("x")]}},
+        {1: "x"},
+        {Text("a"): "x"},
+        object(),
+        print,
+        (1, 2),
+        b"x",
+        2**63,
+        [[[[[[1]]]]]],
+    ],
+)
+def test_a_template_is_given_plain_values_only(value: object) -> None:
+    with pytest.raises(NotPlain):
+        plain(value)
+    with pytest.raises(NotPlain):
+        compile_content(subject="s", html="x", text="t").render({"a": value})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ items.append(1) }}",
+        "{{ items['append'](1) }}",
+        "{% do items.append(1) %}",
+        "{% set f = items.append %}{{ f(1) }}",
+        "{{ record.items() }}",
+        "{{ (record).clear() }}",
+        "{{ [1][0].x() }}",
+        "{{ 'a'.upper() }}",
+        "{{ 'a' ('b') }}",
+        "{{ range(9) }}",
+        "{{ debug() }}",
+        "{{ namespace() }}",
+        "{{ dict(a=1) }}",
+        "{{ cycler(1) }}",
+        "{{ lipsum() }}",
+        "{{ loop(items) }}",
+        "{{ first_name | safe }}",
+        "{{ first_name | attr('x') }}",
+        "{{ items | map('upper') }}",
+        "{{ '%99999999d' | format(1) }}",
+        "{{ first_name | indent(9999) }}",
+        "{{ first_name | center(9999) }}",
+        "{{ first_name | tojson }}",
+        "{{ first_name is safe }}",
+        "{% include 'html' %}",
+        "{% import 'html' as x %}",
+        "{% from 'html' import x %}",
+        "{% extends 'html' %}",
+        "{% block x %}{% endblock %}",
+        "{% macro x() %}{% endmacro %}",
+        "{% call x() %}{% endcall %}",
+        "{% filter upper %}x{% endfilter %}",
+        "{% autoescape false %}{{ first_name }}{% endautoescape %}",
+        "{% with a = 1 %}{% endwith %}",
+        "{% set a %}x{% endset %}",
+        "{% set a, b = items %}",
+        "{% set a.b = 1 %}",
+        "{% set a = first_name ~ first_name %}",
+        "{% set a = items + items %}",
+        "{{ 'x' * 1000000000 }}",
+        "{{ 10 ** 10 }}",
+        "{{ [items, items] }}",
+        "{{ [[1], [1]] }}",
+        "{{ (items, items) }}",
+        "{{ items, items }}",
+        "{% for x in items, items %}{% endfor %}",
+        "{{ {'a': items} }}",
+        "{{ " + " ~ ".join(["first_name"] * 52) + " }}",
+        "{% for x in items %}" + "x" * 33_000 + "{% endfor %}",
+    ],
+)
+def test_what_could_reach_an_object_or_fill_the_memory_is_refused(source: str) -> None:
+    with pytest.raises(RenderError) as caught:
+        compile_content(subject="s", html=source, text="t")
+
+    assert caught.value.line == 1
+    assert problems(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ record.items }}",
+        "{{ record.keys }}",
+        "{{ record.__class__ }}",
+        "{{ record._fields }}",
+        "{{ items.append }}",
+        "{{ items.__class__ }}",
+        "{{ first_name.__class__ }}",
+        "{{ first_name.upper }}",
+        "{{ record['__class__'] }}",
+        "{{ items['__len__'] }}",
+    ],
+)
+def test_values_have_no_attributes_but_their_keys(source: str) -> None:
+    with pytest.raises(RenderError, match="no value"):
+        render(source, record={"a": 1}, items=[1], first_name="Anna")
+
+
+LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (LOOP + "{% endfor %}", "too many steps"),
+        ("{% for a in items %}{{ bio }}{% endfor %}", "too large"),
+        ("{{ bio }}" * 101, "too large"),
+        ("{% for a in items %}" + "x" * 30_000 + "{% endfor %}", "too large"),
+        ("{{ bio | replace('x', bio) }}", "too large"),
+        ("{{ bio | replace('', bio) }}", "too large"),
+        ("{{ items | join(bio) }}", "too large"),
+        ("{{ bio | urlencode }}", "too large"),
+        ("{{ '2025-01-01' | date('%d' ~ bio) }}", "too large"),
+        ("{{ 1 // 0 }}", "calculate"),
+        ("{{ bio | date }}", "isoformat"),
+    ],
+)
+def test_a_result_has_a_limit_of_steps_and_of_size(source: str, reason: str) -> None:
+    with pytest.raises(RenderError, match=reason):
+        render(source, bio="x" * 40_000, items=list(range(1_000)))
+
+
+@pytest.mark.parametrize(("size", "fits"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+def test_the_fields_of_a_recipient_have_64_kib_at_most(size: int, fits: bool) -> None:
+    if fits:
+        assert len(render("{{ bio }}", bio="x" * size)) == size
+    else:
+        with pytest.raises(RenderError, match="fields: more than 65,536 characters"):
+            render("{{ bio }}", bio="x" * size)
+
+
+ATOMS = ["a", "items", "m.k", "m['n']", "items[0]", '"}}"', "'%}'", "1", "2.5", "['x', 1]", "none"]
+FILTERS = ["upper", "default('z')", "join(a)", "replace('', big)", "first", "urlencode", "e", "int"]
+OPERATORS = ["~", "+", "-", "/", "%", "==", "<", "and", "or", "in", "*"]
+expressions = st.recursive(
+    st.sampled_from([*ATOMS, "big", "missing", "loop.index"]),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from(FILTERS)).map(" | ".join)
+        | st.tuples(inner, st.sampled_from(OPERATORS), inner).map(" ".join)
+        | inner.map("({})".format)
+        | inner.map("[{}]".format)
+        | st.tuples(inner, inner, inner).map(lambda x: "{} if {} else {}".format(*x))
+    ),
+    max_leaves=6,
+)
+templates = st.recursive(
+    st.sampled_from(["text", "\n", "{# {{ #}", "{% raw %}{{ z }}{% endraw %}"])
+    | expressions.map("{{{{ {} }}}}".format)
+    | expressions.map("{{% set a = {} %}}".format),
+    lambda inner: (
+        st.lists(inner, min_size=2, max_size=4).map("".join)
+        | st.tuples(expressions, inner).map(lambda x: "{{% if {} %}}{}{{% endif %}}".format(*x))
+        | st.tuples(expressions, inner).map(
+            lambda x: "{{% for a in {} %}}{}{{% endfor %}}".format(*x)
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(templates)
+def test_any_template_is_refused_or_renders_within_its_limits_or_fails_in_words(
+    source: str,
+) -> None:
+    context: dict[str, Plain] = {
+        "a": "<é",
+        "items": ["u", {"k": "v"}],
+        "m": {"k": 1, "n": [1, "x"]},
+        "big": "%" * 20_000,
+    }
+    try:
+        rendered = compile_content(subject="s", html=source, text="").render(context)
+    except RenderError as error:
+        text = str(error)
+    else:
+        text = rendered.html + rendered.text
+
+    assert len(text) <= 2 * 512 * 1024
+    assert " object at 0x" not in text
+
+
+# The text part
+
+
+def test_an_absent_text_part_is_made_from_the_html() -> None:
+    compiled = compile_content(subject="s", html="<h1>Hi {{ a }}</h1><p>there</p>", text="")
+
+    rendered = compiled.render({"a": "<you>"})
+
+    assert rendered.html == "<h1>Hi &lt;you&gt;</h1><p>there</p>"
+    assert rendered.text == "Hi <you>\n\nthere"
+
+
+def test_text_alone_has_no_html() -> None:
+    rendered = compile_content(subject="s", html="", text="Hi").render({})
+
+    assert (rendered.html, rendered.text) == ("", "Hi")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>One\n  two</p><p>three</p>", "One two\n\nthree"),
+        ("a<br>b<br/>c", "a\nb\nc"),
+        ("<div>a</div><div>b</div>", "a\nb"),
+        ("<ul>\n<li>one</li>\n<li><p>two</p></li></ul>", "- one\n- two"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+        ('<a href="https://x.example/?a=1&amp;b=2">Shop</a>', "Shop <https://x.example/?a=1&b=2>"),
+        ('<a href="https://x.example">https://x.example</a>', "https://x.example"),
+        (
+            '<a href="https://x.example"><img src="i.png" alt="Shop"></a>',
+            "Shop <https://x.example>",
+        ),
+        ('<a href="https://x.example"><img src="i.png"></a>', "https://x.example"),
+        ('<a href="#top">Top</a>', "Top"),
+        ("Fish &amp; chips &euro;5", "Fish & chips €5"),
+        ("<style>p { color: red }</style><script>x</script><title>t</title>a", "a"),
+        ('a<div style="color:red; DISPLAY : none">hidden<div>too</div></div>b', "ab"),
+        ('<img style="display:none" alt="x">a<span hidden>b</span>c', "ac"),
+        ("a<!-- comment -->b", "ab"),
+        ("<!--[if mso]><p>Outlook</p><![endif]-->a", "a"),
+        ('<a href="{{ unsubscribe_url }}">Stop</a>', "Stop <{{ unsubscribe_url }}>"),
+        ('<a href="/?q={{ a | default("x y") }}">Go</a>', 'Go </?q={{ a | default("x y") }}>'),
+        ("{% if a < b %}<b>x</b>{% endif %}", "{% if a < b %}x{% endif %}"),
+        ("<style>{% if a %}x{{ b }}</style>y<!-- {% endif %} -->", "{% if a %}y{% endif %}"),
+        (
+            "<ul>{% for x in items %}\n<li>{{ x }}</li>\n{% endfor %}</ul>",
+            "{% for x in items %}- {{ x }}\n{% endfor %}",
+        ),
+        ("{% raw %}{{ <b> }}{% endraw %}", "{% raw %}{{ <b> }}{% endraw %}"),
+        ("&#123;&#123; a }}", "{ { a }}"),
+        ("\ue0007\ue001a", "7a"),
+        ("", ""),
+    ],
+)
+def test_the_text_part_says_the_same_as_the_html(html: str, text: str) -> None:
+    assert html_to_text(html) == text
+
+
+@given(st.text("<>/&;=\"' \n{}%#!-abp", max_size=60))
+def test_any_html_becomes_text(html: str) -> None:
+    assert isinstance(html_to_text(html), str)
