@@ -1,6 +1,7 @@
 """Delete what an installation does not want to keep for ever."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -28,7 +29,7 @@ def delete_old_results(*, now: datetime, older_than: timedelta) -> int:
     """Delete TaskResult rows of runs that ended longer ago than that; 0 keeps them all."""
     if not older_than:
         return 0
-    params = {"before": now - older_than, "batch": BATCH}
+    params: dict[str, Any] = {"before": now - older_than, "batch": BATCH}
     deleted, last = 0, BATCH
     with connection.cursor() as cursor:
         while last == BATCH:

@@ -5,6 +5,7 @@ import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 
 class Undecipherable(Exception):
@@ -32,8 +33,7 @@ def _box() -> MultiFernet:
     return MultiFernet([Fernet(_key(secret)) for secret in secrets])
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: str | bytes) -> bytes:
     # The secret is long and random, so that one hash is enough; the prefix keeps uses apart.
-    return base64.urlsafe_b64encode(
-        hashlib.sha256(b"godwit.credentials:" + secret.encode()).digest()
-    )
+    digest = hashlib.sha256(b"godwit.credentials:" + force_bytes(secret)).digest()
+    return base64.urlsafe_b64encode(digest)

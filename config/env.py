@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 T = TypeVar("T")
 
+NONE: tuple[str, ...] = ()
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 
 

@@ -33,7 +33,7 @@ SITE_URL = env.read("SITE_URL", read.site_url, default="http://localhost:8000")
 _HTTPS = SITE_URL.startswith("https://")
 _HOST = SITE_URL.split("://")[1].rsplit(":", 1)[0]
 
-ALLOWED_HOSTS = [_HOST, *env.read("ALLOWED_HOSTS", read.words, default=())]
+ALLOWED_HOSTS = [_HOST, *env.read("ALLOWED_HOSTS", read.words, default=read.NONE)]
 if not _HTTPS:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -134,7 +134,7 @@ REDIS_URL = env.read("REDIS_URL", read.redis_url, default=f"unix://{home.redis_s
 # The way out of every sender that names no transport of its own.
 EMAIL_URL = env.text("EMAIL_URL", "smtp://127.0.0.1:1025")
 # Waits after the first, second … deferral of a recipient; after the last one it has failed.
-RETRY_SCHEDULE = env.read(
+RETRY_SCHEDULE: tuple[int, ...] = env.read(
     "RETRY_SCHEDULE",
     read.seconds_list,
     default=(600, 1800, 3600, 7200, 14400, 28800, 43200, 43200, 43200),
@@ -150,7 +150,9 @@ SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)
 # Sign the tokens in messages (newest first, all are accepted); apart from SECRET_KEY, because
 # links in old messages have to outlive it.
-TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=()) or (home.secret("token_key"),)
+TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=read.NONE) or (
+    home.secret("token_key"),
+)
 
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
@@ -227,7 +229,31 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- admin ------------------------------------------------------------------------------------
 
-UNFOLD = {"SITE_TITLE": "Godwit", "SITE_HEADER": "Godwit", "SITE_URL": "/"}
+UNFOLD = {
+    "SITE_TITLE": "Godwit",
+    "SITE_HEADER": "Godwit",
+    "SITE_URL": "/",
+    "SITE_ICON": "config.console.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.logo"}],
+    "STYLES": ["config.console.states_css", "config.console.admin_css"],
+    "SIDEBAR": {"navigation": "config.console.navigation"},
+    "COLORS": {
+        # The site's accent (config/static/godwit/site.css) in unfold's steps.
+        "primary": {
+            "50": "#eef8fa",
+            "100": "#d6edf2",
+            "200": "#aedce6",
+            "300": "#7cc6d6",
+            "400": "#43a8bd",
+            "500": "#1b879e",
+            "600": "#0b6477",
+            "700": "#0a5566",
+            "800": "#0b4755",
+            "900": "#0c3b47",
+            "950": "#06252e",
+        },
+    },
+}
 
 # --- what was wrong in the environment ----------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -35,7 +36,7 @@ class Retries:
 
 def due(*, now: datetime, lost_after: timedelta) -> list[Retries]:
     """Mark the due retries as dispatched and return them in chunks, each of one run."""
-    params = {"now": now, "lost": now - lost_after, "limit": LARGEST_SWEEP}
+    params: dict[str, Any] = {"now": now, "lost": now - lost_after, "limit": LARGEST_SWEEP}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, params)
         rows = cursor.fetchall()

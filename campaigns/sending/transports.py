@@ -48,7 +48,7 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-class BadTransportURL(ValueError):  # noqa: N818 - its name is its sentence
+class BadTransportURL(ValueError):
     """A transport's URL cannot be used; the text says what to write and holds no secret."""
 
 

@@ -21,15 +21,22 @@ SENDER = "The Flyway <news@flyway.example>"
 SUBJECT = "{{ first_name }}, they have left Alaska"
 DELAY = timedelta(seconds=5)
 
+# fmt: off
 _FIRST_NAMES = (
-    "Ada Ben Chi Dao Eva Finn Gus Hana Ida Jun Kofi Lan Mai Nils Ola Pia Quinn Rosa Sam Tara "
-    "Uma Vera Wim Xenia Yara Zoë José Anaïs Jürgen Søren Łucja Thảo 美咲 Иван Δήμητρα"
-).split()
+    "Ada", "Ben", "Chi", "Dao", "Eva", "Finn", "Gus", "Hana", "Ida", "Jun", "Kofi", "Lan", "Mai",
+    "Nils", "Ola", "Pia", "Quinn", "Rosa", "Sam", "Tara", "Uma", "Vera", "Wim", "Xenia", "Yara",
+    "Zoë", "José", "Anaïs", "Jürgen", "Søren", "Łucja", "Thảo", "美咲", "Иван", "Δήμητρα",
+)
 _LAST_NAMES = (
-    "Adler Brook Crane Drake Egret Finch Grebe Heron Ibis Jay Knot Lark Martin Nightingale Owl "
-    "Petrel Quail Raven Swan Tern Umber Vireo Wren Yellowlegs Zander Avocet Bittern Curlew Dunlin"
-).split()
-_CITIES = "Nome Anchorage Honolulu Suva Auckland Christchurch Hobart Hanoi Berlin Lisbon".split()
+    "Adler", "Brook", "Crane", "Drake", "Egret", "Finch", "Grebe", "Heron", "Ibis", "Jay", "Knot",
+    "Lark", "Martin", "Nightingale", "Owl", "Petrel", "Quail", "Raven", "Swan", "Tern", "Umber",
+    "Vireo", "Wren", "Yellowlegs", "Zander", "Avocet", "Bittern", "Curlew", "Dunlin",
+)
+_CITIES = (
+    "Nome", "Anchorage", "Honolulu", "Suva", "Auckland", "Christchurch", "Hobart", "Hanoi",
+    "Berlin", "Lisbon",
+)
+# fmt: on
 
 
 def has_campaign() -> bool:

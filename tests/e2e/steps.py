@@ -1,37 +1,27 @@
-"""What a user does, by the commands, in the end-to-end tests."""
+"""What the end-to-end tests have in common."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 
-from campaigns.models import Run
+from django.utils import timezone
+
+from campaigns.models import Campaign, Run
+from campaigns.services import schedule
+from tests.factories import make_campaign, make_list, make_recipients
 from tests.live import Live, wait_until
 
 Installation = Callable[..., AbstractContextManager[Live]]
 
-HTML = "<h1>Hello {{ first_name }}</h1><p><a href='{{ unsubscribe_url }}'>Unsubscribe</a></p>"
+
+def send_now(recipients: int) -> tuple[Campaign, list[str]]:
+    """Schedule a campaign to so many recipients for this moment; return it with their addresses."""
+    readers = make_list()
+    addresses = [one.address for one in make_recipients(recipients, mailing_list=readers)]
+    now = timezone.now()
+    return schedule(make_campaign(lists=[readers]), now=now, at=now), addresses
 
 
-def import_list(live: Live, folder: Path, count: int) -> list[str]:
-    addresses = [f"r{number:04}@example.org" for number in range(count)]
-    lines = ["email,first_name", *(f"{address},Name{address[:5]}" for address in addresses)]
-    (folder / "recipients.csv").write_text("\n".join(lines))
-    (folder / "news.html").write_text(HTML)
-    live.manage("import_recipients", str(folder / "recipients.csv"), "--list", "Readers")
-    live.manage("create_template", "News", "--subject", "News for {{ first_name }}",
-                "--html", str(folder / "news.html"))  # fmt: skip
-    return addresses
-
-
-def create_campaign(live: Live, *when: str) -> str:
-    return live.manage(
-        "create_campaign", "Spring", "--template", "News", "--list", "Readers",
-        "--sender", "News <news@example.org>", *when,
-    ).stdout.strip()  # fmt: skip
-
-
-def wait_for_end(campaign: str) -> Run:
-    return wait_until(
-        lambda: Run.objects.filter(campaign=campaign, finished_at__isnull=False).first(),
-        "the run has ended",
-    )
+def wait_for_end(campaign: Campaign) -> Run:
+    ended = Run.objects.filter(campaign=campaign.pk, finished_at__isnull=False)
+    wait_until(ended.exists, "the run has ended")
+    return ended.get()

@@ -8,9 +8,31 @@ from pathlib import Path
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from tests.e2e.steps import Installation, create_campaign, import_list, wait_for_end
+from campaigns.models import Campaign
+from tests.e2e.steps import Installation, wait_for_end
+from tests.live import Live
 from tests.smtp_server import ScriptedSMTP, defer, drop, refuse
 from tracking.models import Delivery
+
+HTML = "<h1>Hello {{ first_name }}</h1><p><a href='{{ unsubscribe_url }}'>Unsubscribe</a></p>"
+
+
+def import_list(live: Live, folder: Path, count: int) -> list[str]:
+    addresses = [f"r{number:04}@example.org" for number in range(count)]
+    lines = ["email,first_name", *(f"{address},Name{address[:5]}" for address in addresses)]
+    (folder / "recipients.csv").write_text("\n".join(lines))
+    (folder / "news.html").write_text(HTML)
+    live.manage("import_recipients", str(folder / "recipients.csv"), "--list", "Readers")
+    live.manage("create_template", "News", "--subject", "News for {{ first_name }}",
+                "--html", str(folder / "news.html"))  # fmt: skip
+    return addresses
+
+
+def create_campaign(live: Live, *when: str) -> str:
+    return live.manage(
+        "create_campaign", "Spring", "--template", "News", "--list", "Readers",
+        "--sender", "News <news@example.org>", *when,
+    ).stdout.strip()  # fmt: skip
 
 
 def test_a_scheduled_campaign_reaches_everybody_or_says_why_not(
@@ -28,10 +50,11 @@ def test_a_scheduled_campaign_reaches_everybody_or_says_why_not(
         live.worker()
         live.worker()
         live.beat()
+        live.wait_until_ready()
 
         due = timezone.now() + timedelta(seconds=5)
         campaign = create_campaign(live, "--at", due.isoformat())
-        run = wait_for_end(campaign)
+        run = wait_for_end(Campaign.objects.get(pk=campaign))
 
         status = live.status(campaign)
         verified = live.manage("verify_ledger", campaign)

@@ -114,8 +114,10 @@ def test_verification_names_a_row_that_was_changed_behind_the_ledgers_back(run: 
     assert found == [
         f"run {run.pk}: queued: the counter says 1, the ledger has 0 rows",
         f"run {run.pk}: sent: the counter says 0, the ledger has 1 rows",
-        f"run {run.pk}: delivery {delivery.pk} is sent, its TaskResult {delivery.task_id} is "
-        "PENDING (queued)",
+        (
+            f"run {run.pk}: delivery {delivery.pk} is sent, its TaskResult {delivery.task_id} is "
+            "PENDING (queued)"
+        ),
     ]
 
 

@@ -13,5 +13,5 @@ class Command(CampaignCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = self.campaign(options)
         for run_id in resume(campaign, now=timezone.now()):
-            prepare.delay_on_commit(run_id)
+            prepare.delay(run_id)
         self.stdout.write(f"campaign {campaign.pk} goes on")

@@ -11,9 +11,9 @@ from recipients.services import ImportReport, import_recipients
 
 class Command(BaseCommand):
     help = (
-        "Import recipients from a CSV file (UTF-8) whose first line names the columns: `email`, and "
-        "any others as custom fields. Good lines are imported; each bad one is named on standard "
-        "error, with its reason."
+        "Import recipients from a CSV file (UTF-8) whose first line names the columns: `email`, "
+        "and any others as custom fields. Good lines are imported; each bad one is named on "
+        "standard error, with its reason."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
