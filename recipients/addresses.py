@@ -149,7 +149,7 @@ def _a_labels(domain: str) -> str:
     if domain.startswith("["):
         raise BadAddress("a bare IP address after the @ is not supported; write the domain's name")
     try:
-        encoded = idna.encode(domain, uts46=True, std3_rules=True).decode().lower()
+        encoded = idna.encode(domain, uts46=True).decode().lower()
     except (idna.IDNAError, UnicodeError) as error:
         raise BadAddress(f"the domain after the @ is wrong: {error}") from None
     if "." not in encoded:

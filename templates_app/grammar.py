@@ -101,7 +101,8 @@ class Outline:
     names: list[Name] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     tags: int = 0
-    loops: bool = False
+    loop_characters: int = 0
+    """The length of the longest loop, which says how much one step may print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,10 @@ def outline(source: str) -> Outline:
     result, frames = Outline(), [_Frame(0)]
     for tag in _tags(source):
         result.tags += 1
-        result.loops |= tag.word == "for"
-        faults = [*_faults_of_statement(tag), *_faults_of_expression(tag)]
-        if tag.word == "endfor" and tag.start - frames[-1].start > _LOOP_CHARACTERS:
-            faults.append(Fault(tag.line, f"a loop may hold {_LOOP_CHARACTERS:,} characters"))
-        result.faults += faults
+        result.faults += [*_faults_of_statement(tag), *_faults_of_expression(tag)]
+        if tag.word == "endfor" and (length := tag.start - frames[-1].start):
+            result.loop_characters = max(result.loop_characters, length)
+            result.faults += _faults_of_loop(tag, length)
         result.names += _names(tag, frames)
     return result
 
@@ -238,6 +238,11 @@ def _faults_of_statement(tag: _Tag) -> Iterator[Fault]:
         yield Fault(tag.line, "set takes one name and one value: {% set name = value %}")
     if tag.word == "set" and {"~", "+"} & set(signs):
         yield Fault(tag.line, "set cannot join or add; do it where it is printed: {{ a ~ b }}")
+
+
+def _faults_of_loop(tag: _Tag, length: int) -> Iterator[Fault]:
+    if length > _LOOP_CHARACTERS:
+        yield Fault(tag.line, f"the loop has {length:,} characters; {_LOOP_CHARACTERS:,} at most")
 
 
 def _faults_of_expression(tag: _Tag) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ _DATE_FORM_LIMIT = 50
 _DEPTH_LIMIT = 5
 _FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
 _FUEL_PER_TAG = 10
+_LOOPED_CHARACTERS = 32 * 1024 * 1024
 _TAGS_UNCOUNTED = 100
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -58,6 +59,7 @@ class Problem:
     part: Part
     line: int | None
     message: str
+    unknown: str = ""  # the name that nobody has, where that is the problem
 
     def __str__(self) -> str:
         return _located(self.part, self.line, self.message)
@@ -106,7 +108,7 @@ class Compiled:
         if error.kind != "UndefinedError":
             return _in_words(error)
         for name in self._outlines[part].names:
-            if name.line == error.line and name.text not in values:
+            if name.line == error.line and name.text not in values and not name.optional:
                 return f"the field {name.text!r} has no value; {_way_out(name.text)}"
         return _NO_VALUE
 
@@ -181,6 +183,8 @@ def check_content(*, subject: str, html: str, text: str, known: Collection[str])
     environment = _environment()
     problems = [] if subject.strip() else [Problem("subject", None, "it is empty")]
     for part, source in _sources(subject, html, text).items():
+        if part == "text" and not text and problems:
+            break  # it is made from the HTML: the same problems again, on lines nobody wrote
         outline, faults = _read(environment, part, source)
         problems += faults or _unknown_fields(part, outline, known)
     return problems
@@ -201,9 +205,11 @@ def _environment() -> Environment:
 
 
 def _bound(environment: Environment, outlines: Collection[grammar.Outline]) -> None:
-    environment.fuel = _FUEL + _FUEL_PER_TAG * sum(outline.tags for outline in outlines)
+    longest = max(outline.loop_characters for outline in outlines)
+    steps = min(_FUEL, 4 * _LOOPED_CHARACTERS // (longest or 1))  # one turn takes at least four
+    environment.fuel = steps + _FUEL_PER_TAG * sum(outline.tags for outline in outlines)
     # The count takes 0.6 µs for each value printed: only where there can be many.
-    if any(outline.loops or outline.tags > _TAGS_UNCOUNTED for outline in outlines):
+    if any(outline.loop_characters or outline.tags > _TAGS_UNCOUNTED for outline in outlines):
         environment.finalizer = _count_output
 
 
@@ -225,7 +231,7 @@ def _read(
 def _unknown_fields(part: Part, outline: grammar.Outline, known: frozenset[str]) -> list[Problem]:
     names = [name for name in outline.names if not name.optional and name.text not in known]
     places = dict.fromkeys((name.text, name.line) for name in names)
-    return [Problem(part, line, _unknown(text, known)) for text, line in places]
+    return [Problem(part, line, _unknown(text, known), text) for text, line in places]
 
 
 def _unknown(name: str, known: frozenset[str]) -> str:

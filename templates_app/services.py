@@ -43,9 +43,8 @@ def problems(template: EmailTemplate, *, known: Collection[str]) -> list[Problem
 
 def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> list[str]:
     """Return the names, in their order, that the content uses and nobody has."""
-    return [
-        problem.name for problem in problems(template, known=known) if getattr(problem, "name", "")
-    ]
+    found = (problem.unknown for problem in problems(template, known=known))
+    return list(dict.fromkeys(name for name in found if name))
 
 
 @transaction.atomic

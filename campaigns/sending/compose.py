@@ -28,9 +28,8 @@ _DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]
 _ADDR_SPEC = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]+@[A-Za-z0-9.-]+")
 _MESSAGE_ID = re.compile(rf"<{_DOT_ATOM}@{_DOT_ATOM}>")
 _LIST_ID = re.compile(rf"{_DOT_ATOM}\.[A-Za-z0-9-]+")
-_URI = (
-    r"[!#-+\--;=?-~]+"  # visible ASCII but " < > and the comma, which parts two URIs (RFC 2369 2)
-)
+# Visible ASCII but " < > and the comma, which parts two URIs (RFC 2369 2).
+_URI = r"[!#-+\--;=?-~]+"
 _URL = re.compile(f"https?://{_URI}")
 _MAILTO = re.compile(f"mailto:{_URI}")
 _FEEDBACK_ID = re.compile(r"(?:[!-9;-~]*:){3}[!-9;-~]{5,15}")
@@ -176,7 +175,7 @@ def _fold(line: str) -> str:
 class _Bodies:
     """Encodes bodies to 7-bit, and remembers lines: most are the same for all of a run.
 
-    For a newsletter of 6 KB this takes 15 µs; `b2a_qp` on the whole takes 40.
+    For 6 KB of HTML and 3 KB of text this takes 25 µs; `b2a_qp` on the whole takes 60.
     """
 
     def __init__(self) -> None:
@@ -186,8 +185,8 @@ class _Bodies:
         """Return the Content-Type with all that follows it in the header, and the body."""
         if not (text and html):
             return self._part("html" if html else "plain", html or text)
-        # "=_" is in no body: quoted-printable has a hexadecimal digit or a line end after "=",
-        # base64 a line end. The rest keeps apart messages that are forwarded inside one another.
+        # "=_" is in no body: after "=" quoted-printable has a hexadecimal digit or a line end,
+        # base64 "=" or a line end. The rest parts messages that are forwarded inside one another.
         boundary = b"=_" + blake2b(identifier.encode(), digest_size=12).hexdigest().encode()
         head = b'Content-Type: multipart/alternative;\r\n boundary="%b"\r\n' % boundary
         plain, rich = self._part("plain", text), self._part("html", html)
@@ -196,7 +195,7 @@ class _Bodies:
 
     def _part(self, subtype: str, text: str) -> tuple[bytes, bytes]:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-        octets = b"" if text.isascii() else "\r\n".join([*lines, ""]).encode()
+        octets = b"" if text.isascii() else "\r\n".join([*lines, ""]).encode(errors="replace")
         if len(octets.translate(None, _ASCII)) * _BASE64_FROM > len(octets):
             encoding, body = b"base64", encodebytes(octets).replace(b"\n", b"\r\n")
         else:
@@ -207,7 +206,7 @@ class _Bodies:
         return head % (subtype.encode(), encoding), body
 
     def _quoted(self, line: str) -> bytes:
-        octets = b2a_qp(line.encode() + b"\r\n", istext=True)
+        octets = b2a_qp(line.encode(errors="replace") + b"\r\n", istext=True)
         if len(self._known) < _REMEMBERED_LINES and len(line) < _REMEMBERED_CHARACTERS:
             self._known[line] = octets
         return octets

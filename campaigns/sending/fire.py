@@ -1,6 +1,6 @@
 """Fire: turn campaigns whose time has come into runs, once for each occurrence."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -10,11 +10,11 @@ from campaigns.models import Campaign, Run, RunStatus
 
 
 def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
-    """Return the first time after `after` that the crontab expression names, in its own time zone.
+    """Return the first time after `after` that the crontab expression names in its time zone, UTC.
 
     :raises cronsim.CronSimError: where the expression cannot be read or names no time.
     """
-    return next(CronSim(cron, after.astimezone(ZoneInfo(time_zone))))
+    return next(CronSim(cron, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 
 def fire_due(*, now: datetime) -> list[int]:

@@ -172,9 +172,7 @@ class Session(smtplib.SMTP):
             raise self._stop("The next hop wrote more than its reply to STARTTLS.")
         self._wrap()
         self._encrypted = True
-        # What was said in the clear does not count (RFC 3207 §4.2).
-        self.esmtp_features = {}
-        self._greet()
+        self._greet()  # anew: what was said in the clear does not count (RFC 3207 §4.2)
 
     def _wrap(self) -> None:
         self.phase = Phase.TLS

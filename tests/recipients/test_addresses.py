@@ -130,6 +130,8 @@ def test_wrapping_is_refused_with_the_address_inside_as_suggestion(text: str) ->
         ("a@-b.de", "domain after the @"),
         ("a@b_c.de", "domain after the @"),
         ("a@☃.net", "domain after the @"),
+        ("a@ab--cd.de", "domain after the @"),
+        ("a@xn--a.de", "domain after the @"),
         ("a@" + "b" * 64 + ".de", "domain after the @"),
         ("x" * 65 + "@example.org", "longer than 64"),
         ("é" * 33 + "@example.org", "longer than 64"),

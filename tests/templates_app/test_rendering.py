@@ -1,5 +1,9 @@
 """Templates: what authors may write, what recipients get, what nobody gets out of the engine."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +21,7 @@ from templates_app.rendering import (
     plain,
 )
 
+ROOT = Path(__file__).parents[2]
 KNOWN = ("first_name", "city", "items")
 
 
@@ -117,6 +122,11 @@ def test_a_field_without_a_value_is_an_error_with_name_and_line(context: dict[st
     )
 
 
+def test_the_field_that_is_named_is_the_one_that_has_no_way_out() -> None:
+    with pytest.raises(RenderError, match="'city' has no value"):
+        render("{{ first_name | default('there') }} of {{ city }}")
+
+
 @pytest.mark.parametrize("name", ["urlencode", "join", "replace('a', 'b')", "date", "upper"])
 def test_a_filter_does_not_print_a_missing_value_as_none(name: str) -> None:
     with pytest.raises(RenderError, match="no value"):
@@ -206,6 +216,19 @@ def test_each_part_is_checked() -> None:
         ("html", 1),
         ("text", 2),
     ]
+
+
+def test_a_text_part_made_from_the_html_does_not_repeat_its_problems() -> None:
+    assert len(problems("<p>{{ xyz }}</p>", text="")) == 1
+    assert len(problems("<p>{% if %}</p>", text="")) == 1
+
+
+def test_html_of_which_no_text_part_can_be_made_is_a_problem() -> None:
+    html = '<img alt="{% if first_name %}" src="x"><p title="{% endif %}">'
+
+    [problem] = problems(html, text="")
+
+    assert problem.startswith("text")
 
 
 def test_an_empty_subject_is_a_problem() -> None:
@@ -354,6 +377,8 @@ def test_what_could_reach_an_object_or_fill_the_memory_is_refused(source: str) -
         "{{ first_name.upper }}",
         "{{ record['__class__'] }}",
         "{{ items['__len__'] }}",
+        "{{ range }}",
+        "{{ debug }}",
     ],
 )
 def test_values_have_no_attributes_but_their_keys(source: str) -> None:
@@ -383,6 +408,39 @@ LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %
 def test_a_result_has_a_limit_of_steps_and_of_size(source: str, reason: str) -> None:
     with pytest.raises(RenderError, match=reason):
         render(source, bio="x" * 40_000, items=list(range(1_000)))
+
+
+BOMBS = """
+import resource
+from templates_app.rendering import RenderError, compile_content
+
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000,) * 2)
+for source in [
+    "{% for a in items %}{{ bio }}{% endfor %}",
+    "{{ bio }}" * 2_000,
+    "{% for a in items %}{% for b in items %}" + "x" * 15_000 + "{% endfor %}{% endfor %}",
+    "{{ bio | replace('', bio) }}",
+    "{{ items | join(bio) }}",
+]:
+    try:
+        compiled = compile_content(subject="s", html=source, text="t")
+        compiled.render({"bio": "'" * 40_000, "items": list(range(1_000))})
+    except RenderError as error:
+        print(error.reason)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep RLIMIT_AS")
+def test_a_bomb_is_stopped_before_it_takes_100_megabytes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BOMBS], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert done.stderr == ""
+    too_large = "the result is too large\n"
+    too_long = "it takes too many steps; loop over fewer items\n"
+    assert done.stdout == 2 * too_large + too_long + 2 * too_large
 
 
 @pytest.mark.parametrize(("size", "fits"), [(64 * 1024, True), (64 * 1024 + 1, False)])

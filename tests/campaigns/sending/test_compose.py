@@ -228,6 +228,13 @@ def test_any_body_arrives_as_it_was(text: str, html: str) -> None:
     assert_fit_for_the_wire(message)
 
 
+def test_half_a_character_is_replaced() -> None:
+    message = make_message(text="a\ud800b", html="用户\ud800")
+
+    assert body_of(message, "plain") == "a?b"
+    assert body_of(message, "html") == "用户?"
+
+
 def test_a_skeleton_that_has_seen_many_messages_writes_as_a_new_one() -> None:
     skeleton = make_skeleton()
     for number in range(5_000):
@@ -320,6 +327,15 @@ def test_a_url_has_to_fit_on_a_line(length: int, fits: bool) -> None:
     else:
         with pytest.raises(BadHeader, match="too long for one line"):
             make_message(unsubscribe_url=url)
+
+
+def test_no_line_of_a_header_is_blank() -> None:
+    name = "a" * 69 + "  " + "b" * 80
+
+    message = make_message(make_skeleton(sender=Mailbox(name, parse_address("a@example.org"))))
+
+    assert all(line.strip() for line in header_lines(message))
+    assert parse(message)["From"].addresses[0].addr_spec == "a@example.org"
 
 
 def hostile(text: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """From a URL to a transport, and Django's email backends as transports."""
 
+import base64
 import smtplib
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3.exceptions
 from anymail.exceptions import AnymailAPIError, AnymailRequestsAPIError
 from anymail.message import AnymailRecipientStatus
 from django.core import mail
@@ -465,6 +467,19 @@ def test_what_a_provider_cannot_carry_is_rejected_before_the_request() -> None:
     assert api.requests == []
 
 
+@pytest.mark.parametrize("written", ["a+b", "a%2Bb"])
+def test_a_plus_in_a_key_is_a_plus(written: str) -> None:
+    with ScriptedHTTP(Answer(200, MAILGUN_OK)) as api:
+        transport = open_transport(
+            f"backend:anymail.backends.mailgun.EmailBackend?api_url={api.url}&api_key={written}"
+        )
+        transport.send(make_message())
+        transport.close()
+
+    authorization = api.requests[0].headers["Authorization"]
+    assert base64.b64decode(authorization.removeprefix("Basic ")) == b"api:a+b"
+
+
 def test_settings_of_anymail_hold_as_well(settings: Settings) -> None:
     with ScriptedHTTP(Answer(200, MAILGUN_OK)) as api:
         settings.ANYMAIL = {"MAILGUN_API_KEY": "key", "MAILGUN_API_URL": api.url}
@@ -576,6 +591,16 @@ def test_amazon_that_was_never_reached_defers_by_transport() -> None:
 
     error = AnymailAPIError("Could not connect to the endpoint URL")
     error.__cause__ = EndpointConnectionError()
+
+    assert kind(outcome_of(error)) == "transport"
+
+
+def test_a_host_without_route_defers_by_transport() -> None:
+    no_route = urllib3.exceptions.NewConnectionError(None, "No route to host")  # type: ignore[arg-type]
+    error = AnymailRequestsAPIError("Error posting")
+    error.__cause__ = requests.ConnectionError(
+        urllib3.exceptions.MaxRetryError(None, "/", no_route)  # type: ignore[arg-type]
+    )
 
     assert kind(outcome_of(error)) == "transport"
 

@@ -1,0 +1,438 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from campaigns import secrets, services
+from campaigns.models import Campaign, CampaignStatus, Run, RunStatus, Sender, Transport
+from tests.console import messages, staff, superuser, text
+from tests.factories import make_campaign, make_list, make_recipient, make_run, make_template
+from tests.smtp_server import ScriptedSMTP, refuse
+
+pytestmark = pytest.mark.django_db
+
+VERBS = ("schedule", "test", "pause", "resume", "cancel")
+
+
+@pytest.fixture
+def console() -> Client:
+    return superuser()
+
+
+@pytest.fixture
+def campaign() -> Campaign:
+    """A draft that could be sent."""
+    make_recipient(lists=[make_list()])
+    return make_campaign("Spring")
+
+
+def url(campaign: Campaign, verb: str = "change") -> str:
+    return f"/admin/campaigns/campaign/{campaign.pk}/{verb}/"
+
+
+def offered(client: Client, campaign: Campaign) -> list[str]:
+    page = client.get(url(campaign)).content.decode()
+    return [verb for verb in VERBS if f'href="{url(campaign, verb)}"' in page]
+
+
+# --- schedule ---------------------------------------------------------------------------------
+
+
+def test_a_campaign_is_scheduled_at_a_time_in_a_zone(console: Client, campaign: Campaign) -> None:
+    answers = {"when": "at", "date": "2099-07-01", "time": "09:00", "time_zone": "Europe/Berlin"}
+
+    answer = console.post(url(campaign, "schedule"), answers, follow=True)
+
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.SCHEDULED
+    assert campaign.next_fire_at is not None
+    assert campaign.next_fire_at.isoformat() == "2099-07-01T07:00:00+00:00"
+    assert messages(answer) == [
+        "It is sent on Wed 1 Jul 2099, 09:00 Europe/Berlin (07:00 UTC)."
+        " The content is frozen as Template of Spring v1."
+    ]
+
+
+def test_a_campaign_is_scheduled_now(console: Client, campaign: Campaign) -> None:
+    before = timezone.now()
+
+    console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
+
+    campaign.refresh_from_db()
+    assert campaign.next_fire_at is not None
+    assert before <= campaign.next_fire_at <= timezone.now()
+
+
+def test_a_campaign_is_scheduled_by_a_crontab(console: Client, campaign: Campaign) -> None:
+    answers = {"when": "cron", "cron": "0 9 * * MON", "time_zone": "Asia/Ho_Chi_Minh"}
+
+    console.post(url(campaign, "schedule"), answers)
+
+    campaign.refresh_from_db()
+    assert (campaign.cron, campaign.time_zone) == ("0 9 * * MON", "Asia/Ho_Chi_Minh")
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ({"when": "at"}, "Say at which date."),
+        ({"when": "cron", "cron": "whenever"}, "'whenever' is no crontab expression"),
+        ({"when": "at", "date": "2001-01-01", "time": "09:00"}, "is in the past"),
+    ],
+)
+def test_what_cannot_be_scheduled_stays_a_draft_and_the_page_says_why(
+    answers: dict[str, str], reason: str, console: Client, campaign: Campaign
+) -> None:
+    answer = console.post(url(campaign, "schedule"), {"time_zone": "UTC"} | answers)
+
+    assert answer.status_code == 422
+    assert reason in text(answer)
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.DRAFT
+
+
+def test_a_campaign_that_nobody_would_get_is_refused(console: Client) -> None:
+    campaign = make_campaign()
+
+    answer = console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
+
+    assert "Nobody can be mailed: Readers has no confirmed, unsuppressed recipient." in text(answer)
+
+
+def test_the_page_says_how_many_could_be_mailed(console: Client) -> None:
+    first, second = make_list("First"), make_list("Second")
+    make_recipient("a@example.org", lists=[first, second])
+    make_recipient("b@example.org", lists=[second])
+    make_recipient("c@example.org", lists=[make_list("Third")])
+    campaign = make_campaign(lists=[first, second])
+
+    page = text(console.get(url(campaign, "schedule")))
+
+    assert "to First, Second: 2 could be mailed at this moment" in page
+
+
+# --- pause, resume, cancel --------------------------------------------------------------------
+
+
+def test_a_run_is_paused_resumed_and_cancelled(
+    console: Client,
+    campaign: Campaign,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    run = make_run(campaign)
+
+    states = []
+    for verb in ("pause", "resume", "cancel"):
+        with django_capture_on_commit_callbacks() as wakes:
+            answer = console.post(url(campaign, verb), follow=True)
+        run.refresh_from_db()
+        states.append((run.status, len(wakes), messages(answer)[0]))
+
+    assert states == [
+        ("paused", 0, "Paused. What a worker holds at this moment still goes out."),
+        ("sending", 1, "It goes on."),
+        ("cancelled", 0, "Cancelled; 1 recipients are not mailed."),
+    ]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_to_look_at_the_page_of_a_verb_does_nothing(
+    verb: str, console: Client, campaign: Campaign
+) -> None:
+    run = make_run(campaign)
+
+    answer = console.get(url(campaign, verb))
+
+    assert answer.status_code == 200
+    run.refresh_from_db()
+    campaign.refresh_from_db()
+    assert (run.status, campaign.status) == (RunStatus.SENDING, CampaignStatus.SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason"),
+    [("pause", "there is nothing to pause"), ("resume", "neither paused nor held")],
+)
+def test_a_refusal_stands_on_the_page(
+    verb: str, reason: str, console: Client, campaign: Campaign
+) -> None:
+    answer = console.post(url(campaign, verb))
+
+    assert answer.status_code == 422
+    assert reason in text(answer)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_who_may_only_look_may_not_act(verb: str, campaign: Campaign) -> None:
+    client = staff("campaigns.view_campaign")
+
+    answers = [client.get(url(campaign, verb)), client.post(url(campaign, verb))]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert offered(client, campaign) == []
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.DRAFT
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_campaign_that_is_not_there_is_not_found(verb: str, console: Client) -> None:
+    assert console.get(f"/admin/campaigns/campaign/77/{verb}/").status_code == 404
+
+
+def test_only_what_fits_the_state_is_offered(console: Client, campaign: Campaign) -> None:
+    draft = offered(console, campaign)
+    run = make_run(campaign)
+    sending = offered(console, campaign)
+    services.pause(campaign)
+    paused = offered(console, campaign)
+    services.cancel(campaign, now=timezone.now())
+    cancelled = offered(console, campaign)
+
+    assert draft == ["schedule", "test", "cancel"]
+    assert sending == ["test", "pause", "cancel"]
+    assert paused == ["test", "resume", "cancel"]
+    assert cancelled == ["test"]
+    assert run.pk
+
+
+# --- test messages ----------------------------------------------------------------------------
+
+
+def test_a_test_is_sent_and_the_answer_told(
+    console: Client, campaign: Campaign, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
+
+    answer = console.post(url(campaign, "test"), {"address": "me@example.org"}, follow=True)
+
+    assert [message.recipient for message in smtp.messages] == ["me@example.org"]
+    assert messages(answer)[0].startswith("me@example.org: The next hop took the message: 250")
+
+
+def test_a_test_that_was_refused_says_so_on_the_page(
+    console: Client, campaign: Campaign, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
+    smtp.script(refuse())
+
+    answer = console.post(url(campaign, "test"), {"address": "me@example.org"})
+
+    assert answer.status_code == 422
+    assert "It was refused; nothing was sent: 550 5.1.1" in text(answer)
+
+
+def test_a_test_to_no_address_is_refused(console: Client, campaign: Campaign) -> None:
+    answer = console.post(url(campaign, "test"), {"address": "me"})
+
+    assert "This is not an address: there is no @" in text(answer)
+
+
+# --- editing ----------------------------------------------------------------------------------
+
+
+def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
+    lists = [mailing_list.pk for mailing_list in campaign.lists.all()]
+    values = {
+        "name": campaign.name,
+        "sender": campaign.sender_id,
+        "template": campaign.template_id,
+        "lists": lists,
+        "late_limit": "1 00:00:00",
+    }
+    return values | changes
+
+
+def test_a_campaign_needs_a_list(console: Client, campaign: Campaign) -> None:
+    answer = console.post(url(campaign), edit(campaign, lists=[]))
+
+    assert "This field is required." in text(answer)
+    assert campaign.lists.count() == 1
+
+
+def test_a_campaign_in_a_run_cannot_be_edited(console: Client, campaign: Campaign) -> None:
+    make_run(campaign)
+
+    page = console.get(url(campaign))
+    answer = console.post(url(campaign), edit(campaign, name="Other"), follow=True)
+
+    assert 'name="_save"' not in page.content.decode()
+    assert messages(answer) == [
+        "Nothing was saved. It is being sent; it can be edited when the run has ended."
+    ]
+    campaign.refresh_from_db()
+    assert campaign.name == "Spring"
+
+
+@pytest.mark.parametrize("status", [CampaignStatus.FINISHED, CampaignStatus.CANCELLED])
+def test_a_campaign_that_has_ended_cannot_be_edited(
+    status: CampaignStatus, console: Client, campaign: Campaign
+) -> None:
+    Campaign.objects.update(status=status)
+
+    answer = console.post(url(campaign), edit(campaign, name="Other"), follow=True)
+
+    assert f"It is {status}; nothing of it can be edited." in text(answer)
+
+
+def test_another_template_does_not_change_what_is_frozen(
+    console: Client, campaign: Campaign
+) -> None:
+    now = timezone.now()
+    services.schedule(campaign, now=now, at=now + timedelta(days=1))
+    other = make_template("Other")
+
+    answer = console.post(url(campaign), edit(campaign, template=other.pk), follow=True)
+
+    assert "What is sent is still Template of Spring v1" in messages(answer)[0]
+    campaign.refresh_from_db()
+    assert campaign.version is not None
+    assert campaign.version.template != other
+
+
+def test_saving_does_not_undo_what_happened_while_somebody_typed(
+    campaign: Campaign, rf: RequestFactory
+) -> None:
+    model_admin: Any = admin.site._registry[Campaign]
+    stale = Campaign.objects.get(pk=campaign.pk)
+    services.cancel(campaign, now=timezone.now())
+    stale.name = "Typed"
+
+    model_admin.save_model(rf.post("/"), stale, None, change=True)
+
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.status) == ("Typed", CampaignStatus.CANCELLED)
+
+
+def test_a_campaign_in_a_run_cannot_be_deleted(console: Client, campaign: Campaign) -> None:
+    make_run(campaign)
+
+    answer = console.post(url(campaign, "delete"), {"post": "yes"})
+
+    assert answer.status_code == 403
+    assert Campaign.objects.exists()
+
+
+# --- lists and runs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["campaign", "run"])
+def test_more_rows_take_no_more_queries(model: str, console: Client) -> None:
+    path = reverse(f"admin:campaigns_{model}_changelist")
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("One"))
+    with CaptureQueriesContext(connection) as few:
+        console.get(path)
+    for name in ("Two", "Three", "Four"):
+        make_run(make_campaign(name))
+
+    with CaptureQueriesContext(connection) as many:
+        answer = console.get(path)
+
+    assert len(answer.context["cl"].result_list) == 4
+    assert len(many) == len(few)
+
+
+def test_a_run_shows_its_counts_as_links_to_the_deliveries(
+    console: Client, campaign: Campaign
+) -> None:
+    run = make_run(campaign)
+
+    page = console.get(reverse("admin:campaigns_run_change", args=[run.pk])).content.decode()
+
+    assert f'href="/admin/tracking/delivery/?run={run.pk}&amp;state__exact=queued"' in page
+
+
+def test_nobody_writes_runs_at_the_console(console: Client, campaign: Campaign) -> None:
+    run = make_run(campaign)
+
+    answers = [
+        console.post(reverse("admin:campaigns_run_add")),
+        console.post(reverse("admin:campaigns_run_change", args=[run.pk]), {"status": "held"}),
+        console.post(reverse("admin:campaigns_run_delete", args=[run.pk]), {"post": "yes"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert Run.objects.get().status == RunStatus.SENDING
+
+
+# --- senders and transports -------------------------------------------------------------------
+
+TRANSPORTS = "/admin/campaigns/transport/"
+SECRET_URL = "smtps://anna:hunter2@mail.example.org"
+
+
+def test_a_transports_url_goes_in_encrypted_and_never_comes_out(console: Client) -> None:
+    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
+
+    transport = Transport.objects.get()
+    pages = [console.get(TRANSPORTS), console.get(f"{TRANSPORTS}{transport.pk}/change/")]
+    assert secrets.decrypt(transport.encrypted_url) == SECRET_URL
+    assert f"Set on {timezone.now():%Y-%m-%d}" in text(pages[1])
+    assert not [page for page in pages if "hunter2" in page.content.decode()]
+    assert not [page for page in pages if transport.encrypted_url in page.content.decode()]
+
+
+def test_a_transports_url_is_kept_where_none_is_typed(console: Client) -> None:
+    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
+    transport = Transport.objects.get()
+
+    console.post(f"{TRANSPORTS}{transport.pk}/change/", {"name": "renamed", "url": ""})
+
+    transport.refresh_from_db()
+    assert transport.name == "renamed"
+    assert secrets.decrypt(transport.encrypted_url) == SECRET_URL
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("", "Say where it leads to"),
+        ("https://anna:hunter2@mail.example.org", "This is no transport's URL"),
+        ("smtp://anna:hunter2@", "names no host"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_refused_and_not_repeated(
+    typed: str, reason: str, console: Client
+) -> None:
+    answer = console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": typed})
+
+    assert reason in text(answer)
+    assert "hunter2" not in answer.content.decode()
+    assert not Transport.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "reason"),
+    [
+        ("address", "news@localhost", "has no dot"),
+        ("reply_to", "a@example.org, b@example.org", "This is not an address"),
+        ("display_name", "News\u2028Bcc: x@example.org", "may not stand in a header"),
+        ("envelope_domain", "bounce example.org", "This is not an address"),
+    ],
+)
+def test_what_may_not_stand_in_a_header_is_refused(
+    field: str, typed: str, reason: str, console: Client
+) -> None:
+    values = {"address": "news@example.org", field: typed}
+
+    answer = console.post("/admin/campaigns/sender/add/", values)
+
+    assert reason in text(answer)
+    assert not Sender.objects.exists()
+
+
+def test_a_senders_domains_are_stored_as_they_are_sent(console: Client) -> None:
+    values = {"address": "news@Bücher.example", "envelope_domain": "Bounce.Bücher.example"}
+
+    console.post("/admin/campaigns/sender/add/", values)
+
+    sender = Sender.objects.get()
+    assert sender.address == "news@xn--bcher-kva.example"
+    assert sender.domain == "bounce.xn--bcher-kva.example"
