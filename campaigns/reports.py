@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Run
-from tracking.models import OPEN_STATES, DeliveryState, RunCounters
+from tracking.models import OPEN_STATES, DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ def campaign_status(campaign: Campaign, *, now: datetime) -> CampaignStatus:
 
 
 def _counts(run: Run | None) -> dict[str, int]:
-    counters = getattr(run, "counters", None) or RunCounters()
-    return {state: count or 0 for state, count in counters.as_dict().items()}
+    # A run has no counters before its first slice is written down.
+    counters = getattr(run, "counters", None)
+    return counters.as_dict() if counters else dict.fromkeys(DeliveryState.values, 0)
 
 
 def _rate(run: Run | None, *, sent: int, now: datetime) -> float:

@@ -1,0 +1,283 @@
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from campaigns.management.commands.watch_campaign import progress_line
+from campaigns.models import Campaign, Run, Sender
+from campaigns.reports import campaign_status
+from campaigns.sending.claim import claim
+from campaigns.sending.outcomes import Rejected
+from campaigns.sending.record import Result, RetryPolicy, record
+from recipients.models import Recipient
+from templates_app.models import EmailTemplate
+from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
+from tracking.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+SENDER = "News <news@example.org>"
+
+
+def run(*arguments: str) -> str:
+    output = io.StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def campaign() -> Campaign:
+    readers = make_list()
+    make_recipients(3, mailing_list=readers)
+    return make_campaign(lists=[readers])
+
+
+@pytest.fixture
+def html(tmp_path: Path) -> Path:
+    path = tmp_path / "news.html"
+    path.write_text("<p>Hello {{ first_name }}</p>\n<p>{{ city }}</p>")
+    return path
+
+
+def import_people(folder: Path) -> str:
+    path = folder / "people.csv"
+    path.write_text("email,first_name,city\nada@example.org,Ada,Rome\nwrong,X,Y\n")
+    return run("import_recipients", str(path), "--list", "Readers", "--json")
+
+
+def test_an_import_prints_its_counts_and_names_bad_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = json.loads(import_people(tmp_path))
+
+    assert counts == {
+        "new": 1, "changed": 0, "unchanged": 0, "duplicates": 0, "invalid": 1, "suppressed": 0,
+    }  # fmt: skip
+    assert "people.csv: line 3: 'wrong': there is no @" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, "name\nAda\n"])
+def test_a_file_that_cannot_be_imported_leaves_nothing(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "people.csv"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(CommandError, match=r"people\.csv: "):
+        run("import_recipients", str(path), "--list", "Readers")
+    assert not Recipient.objects.exists()
+    assert make_list().pk  # made now: the command left none
+
+
+def test_a_template_with_an_unknown_field_is_refused_with_the_line(
+    tmp_path: Path, html: Path
+) -> None:
+    import_people(tmp_path)
+    html.write_text("<p>Hello</p>\n<p>{{ frist_name }}</p>")
+
+    with pytest.raises(CommandError, match="line 2: unknown field 'frist_name'"):
+        run("create_template", "T", "--subject", "S", "--html", str(html))
+    assert not EmailTemplate.objects.exists()
+
+
+def test_a_template_that_comes_before_the_first_import_is_taken_with_a_warning(
+    html: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("create_template", "T", "--subject", "S", "--html", str(html))
+
+    assert "first_name, city must be among their columns" in capsys.readouterr().err
+    assert EmailTemplate.objects.get().name == "T"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"--html": "missing.html"}, "No such file"),
+        ({"--subject": "{{ first_name"}, "subject"),
+        ({"--subject": "Hello {{ nobody }}"}, "unknown field 'nobody'"),
+    ],
+)
+def test_a_template_with_a_fault_is_refused(
+    tmp_path: Path, html: Path, changes: dict[str, str], reason: str
+) -> None:
+    import_people(tmp_path)
+    options = {"--subject": "S", "--html": str(html)} | changes
+
+    with pytest.raises(CommandError, match=reason):
+        run("create_template", "T", *(word for pair in options.items() for word in pair))
+    assert not EmailTemplate.objects.exists()
+
+
+def test_a_name_that_is_taken_is_refused(html: Path) -> None:
+    make_template("T")
+
+    with pytest.raises(CommandError, match="there is a template 'T' already"):
+        run("create_template", "T", "--subject", "S", "--html", str(html))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"--template": "None"}, "there is no template 'None'"),
+        ({"--list": "None"}, "there is no list 'None'"),
+        ({"--sender": "nobody"}, "sender 'nobody'"),
+        ({"--list": "Empty"}, "nobody can be mailed: Empty"),
+        ({"--at": "tomorrow"}, "'tomorrow' is no ISO 8601 time"),
+        ({"--at": "2020-01-01T09:00"}, "is in the past"),
+        ({"--timezone": "Nowhere"}, "'Nowhere' is no time zone"),
+    ],
+)
+def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_half_saved(
+    campaign: Campaign, changes: dict[str, str], reason: str
+) -> None:
+    campaign.delete()
+    Sender.objects.all().delete()
+    make_list("Empty")
+    options = {
+        "--template": "Template of Spring",
+        "--list": "Readers",
+        "--sender": SENDER,
+        "--at": "2999-01-01T09:00",
+    } | changes
+
+    with pytest.raises(CommandError, match=reason):
+        run("create_campaign", "X", *(word for pair in options.items() for word in pair))
+    assert not Campaign.objects.exists()
+    assert not Sender.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("when", "due"),
+    [
+        (["--at", "2999-01-01T09:00:00+01:00"], datetime(2999, 1, 1, 8, tzinfo=UTC)),
+        (
+            ["--at", "2999-01-01T09:00", "--timezone", "Asia/Ho_Chi_Minh"],
+            datetime(2999, 1, 1, 2, tzinfo=UTC),
+        ),
+        ([], None),
+    ],
+)
+def test_a_campaign_is_created_and_its_id_printed(
+    campaign: Campaign, when: list[str], due: datetime | None
+) -> None:
+    printed = run(
+        "create_campaign", "X", "--template", "Template of Spring", "--list", "Readers",
+        "--sender", SENDER, *when,
+    )  # fmt: skip
+
+    created = Campaign.objects.get(pk=int(printed))
+    assert created.next_fire_at == due
+    assert created.status == ("scheduled" if due else "draft")
+
+
+def test_now_and_cron_schedule_too(campaign: Campaign) -> None:
+    run("schedule_campaign", str(campaign.pk), "--now")
+    now_due = Campaign.objects.due(now=timezone.now()).get()
+    run("schedule_campaign", str(campaign.pk), "--cron", "0 9 1 1 *", "--timezone", "Europe/Berlin")
+
+    campaign.refresh_from_db()
+    assert now_due == campaign
+    assert (campaign.cron, campaign.time_zone) == ("0 9 1 1 *", "Europe/Berlin")
+    assert campaign.next_fire_at is not None
+    assert (campaign.next_fire_at.month, campaign.next_fire_at.hour) == (1, 8)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pause_campaign", "resume_campaign", "cancel_campaign", "campaign_status", "watch_campaign",
+     "verify_ledger"],
+)  # fmt: skip
+def test_a_campaign_that_does_not_exist_is_one_clear_line(command: str) -> None:
+    with pytest.raises(CommandError, match=r"^there is no campaign 4711$"):
+        run(command, "4711")
+
+
+def test_the_status_of_a_draft_is_all_zeros(campaign: Campaign) -> None:
+    status = json.loads(run("campaign_status", str(campaign.pk), "--json"))
+
+    assert status == {
+        "id": campaign.pk, "status": "draft", "run": None, "run_status": None,
+        "counts": {"queued": 0, "sending": 0, "sent": 0, "retry": 0, "failed": 0,
+                   "unconfirmed": 0, "skipped": 0, "cancelled": 0},
+        "started_at": None, "finished_at": None, "rate": 0.0,
+    }  # fmt: skip
+
+
+def test_the_status_counts_and_rates_the_newest_run(campaign: Campaign) -> None:
+    started = timezone.now() - timedelta(seconds=10)
+    newest = make_run(campaign, now=started)
+    newest.counters.sent, newest.counters.queued = 2, 1
+    newest.counters.save()
+
+    status = campaign_status(campaign, now=started + timedelta(seconds=10))
+
+    assert (status.run, status.run_status, status.rate) == (newest.pk, "sending", 0.2)
+    assert (status.progress, status.open, status.seconds_left) == (pytest.approx(2 / 3), 1, 5.0)
+    assert status.started_at == started.isoformat(timespec="milliseconds")
+    assert "run" in run("campaign_status", str(campaign.pk))
+    line = progress_line(status)
+    assert line == f"[{'#' * 20}{'.' * 10}] sending: 1 queued, 2 sent (0/s, 5 s left)"
+
+
+def test_watching_ends_with_the_run(campaign: Campaign) -> None:
+    make_run(campaign)
+    Run.objects.update(status="completed", finished_at=timezone.now())
+
+    assert "completed: 3 queued" in run("watch_campaign", str(campaign.pk))
+
+
+def test_watching_a_cancelled_campaign_ends_with_an_error(campaign: Campaign) -> None:
+    run("cancel_campaign", str(campaign.pk))
+
+    with pytest.raises(CommandError, match="was cancelled"):
+        run("watch_campaign", str(campaign.pk))
+
+
+def test_the_ledger_is_exported_and_no_cell_is_a_formula(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    now = timezone.now()
+    newest = make_run(campaign, now=now)
+    first = Delivery.objects.order_by("pk")[0]
+    claimed = claim(newest.pk, [first.pk], now=now, lease_for=timedelta(minutes=1))
+    refusal = Rejected(reply_code=550, enhanced_status_code="5.1.1", diagnostic='=HYPERLINK("x")')
+    record(
+        newest.pk,
+        [Result(first.pk, 1, "<id@example.org>", refusal)],
+        lease=claimed.lease,
+        policy=RetryPolicy([], timedelta()),
+        now=now,
+    )
+
+    printed = run("export_deliveries", str(campaign.pk), "--csv", str(tmp_path / "out.csv"))
+
+    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline="")))
+    assert printed.startswith("3 deliveries")
+    assert [row["state"] for row in rows] == ["failed", "queued", "queued"]
+    assert rows[0]["address"] == first.address
+    assert (rows[0]["reply_code"], rows[0]["enhanced_status_code"]) == ("550", "5.1.1")
+    assert rows[0]["diagnostic"] == '\'=HYPERLINK("x")'
+
+
+def test_an_export_to_a_place_that_is_not_there_is_one_clear_line(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    with pytest.raises(CommandError, match="No such file or directory"):
+        run("export_deliveries", str(campaign.pk), "--csv", str(tmp_path / "none" / "out.csv"))
+
+
+def test_verification_prints_what_disagrees_and_fails(campaign: Campaign) -> None:
+    make_run(campaign)
+    agreed = json.loads(run("verify_ledger", "--json"))
+    Delivery.objects.filter(address="r0001@example.org").update(state="failed")
+
+    output = io.StringIO()
+    with pytest.raises(CommandError, match="3 disagreements in 1 runs"):
+        call_command("verify_ledger", stdout=output)
+
+    assert agreed["disagreements"] == []
+    assert "failed: the counter says 0, the ledger has 1 rows" in output.getvalue()
