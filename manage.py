@@ -5,6 +5,7 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from config.env import refuse_problems
 
@@ -13,7 +14,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] != ["check"]:  # `check` reports them itself, with all else that is wrong
         refuse_problems()
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        reason = " ".join(str(error).split())
+        sys.exit(
+            f"error: PostgreSQL does not answer: {reason} "
+            "(`manage.py services up` starts the embedded one; DATABASE_URL names another)"
+        )
 
 
 if __name__ == "__main__":
