@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from celery import chord, shared_task
+from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.conf import settings
 from django.utils import timezone
@@ -11,6 +13,7 @@ from django.utils import timezone
 from campaigns import retention as keep
 from campaigns.models import Run
 from campaigns.sending import complete, deliver, fire, pages, reconcile, retries, snapshot
+from campaigns.sending.record import RetryPolicy
 
 logger = get_task_logger(__name__)
 
@@ -54,6 +57,7 @@ def close_page(page_id: int) -> None:
 @shared_task(name="campaigns.sweep", ignore_result=True)
 def sweep() -> None:
     """Have every run looked after that has not come to its end."""
+    settle_journals()
     for run_id in Run.objects.unfinished().ids():
         heal.apply_async((run_id,), expires=settings.SWEEP_SECONDS)
 
@@ -77,6 +81,13 @@ def retention() -> None:
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
     )
+
+
+@worker_ready.connect
+def settle_journals(**_: Any) -> None:
+    """Tell what the dead workers of this machine had done; also when a worker comes back."""
+    directory = settings.STATE_DIR / "journal"
+    reconcile.settle(directory, policy=RetryPolicy.of_installation(), now=timezone.now())
 
 
 def advance(run_id: int) -> None:

@@ -110,7 +110,10 @@ def database_url(value: str) -> dict[str, Any]:
 
 def _split(value: str) -> SplitResult:
     url = urlsplit(value)
-    _ = url.port  # raises ValueError where it is no number
+    try:
+        _ = url.port
+    except ValueError:  # whose text may hold a part of the password
+        raise ValueError("what follows the last colon of the host is no port") from None
     return url
 
 

@@ -50,45 +50,31 @@ class Ports:
 def commands(ports: Ports, *, catcher: bool) -> dict[str, list[str]]:
     """Return each process's arguments for this Python, by its name in the output."""
     processes = {
-        "web": [
-            *(
-                "-m",
-                "granian",
-                "--interface",
-                "wsgi",
-                "--log-level",
-                "warning",
-                "--blocking-threads",
-                "4",
-            ),
-            *("--host", LOOPBACK, "--port", str(ports.web), "config.wsgi:application"),
-        ],
+        "web": _words(
+            f"-m granian --interface wsgi --host {LOOPBACK} --port {ports.web}",
+            "--log-level warning --blocking-threads 4",
+            # Stopped while it starts, it would wait for a child that has missed the signal.
+            "--workers-kill-timeout 3 config.wsgi:application",
+        ),
         **{queue: _worker(queue, children) for queue, children in WORKERS.items()},
-        "beat": ["-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING"],
+        "beat": _words("-m celery --quiet -A config beat --loglevel WARNING"),
     }
     if catcher:
-        ports_of_catcher = ["--smtp-port", str(ports.smtp), "--http-port", str(ports.catcher)]
-        processes["catcher"] = ["manage.py", "mail_catcher", *ports_of_catcher]
+        options = f"--smtp-port {ports.smtp} --http-port {ports.catcher}"
+        processes["catcher"] = _words("manage.py mail_catcher", options)
     return processes
 
 
 def _worker(queue: str, children: int) -> list[str]:
-    return [
-        *(
-            "-m",
-            "celery",
-            "--quiet",
-            "-A",
-            "config",
-            "worker",
-            "--loglevel",
-            "WARNING",
-            "--pool",
-            "prefork",
-        ),
-        *("-n", f"{queue}@%h", "-Q", queue, "-c", str(children)),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-    ]
+    return _words(
+        "-m celery --quiet -A config worker --loglevel WARNING --pool prefork",
+        f"-n {queue}@%h -Q {queue} -c {children}",
+        "--without-gossip --without-mingle --without-heartbeat",
+    )
+
+
+def _words(*parts: str) -> list[str]:
+    return " ".join(parts).split()
 
 
 def environment(state_dir: Path, ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:

@@ -127,6 +127,7 @@ class ScriptedSMTP:
         self._changed = threading.Condition()
         self._held: set[threading.Event] = set()
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name=f"smtp-{self.port}")
@@ -191,10 +192,8 @@ class ScriptedSMTP:
         self._listener.close()
         for event in self._held:
             event.set()
-        with self._changed:
-            threads = list(self._open)
         self.cut_connections()
-        for thread in threads:
+        for thread in self._threads:
             thread.join()
 
     def __enter__(self) -> Self:
@@ -249,10 +248,11 @@ class ScriptedSMTP:
                 connection = _Connection(self, sock, self.connections)
                 thread = threading.Thread(target=connection.run, name=f"smtp-{self.port}-client")
                 self._open[thread] = sock
+            self._threads.append(thread)
             thread.start()
 
 
-class _Ended(Exception):  # noqa: N818 - no error: the connection's thread is done
+class _Ended(Exception):
     pass
 
 

@@ -1,5 +1,6 @@
 """The ledger: what became of every recipient of every run."""
 
+import uuid
 from typing import Self
 
 from django.contrib.postgres.functions import RandomUUID
@@ -37,6 +38,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def open(self) -> Self:
         """Not at their end yet: queued, being sent, or waiting for another attempt."""
         return self.filter(state__in=OPEN_STATES)
+
+    def claimed_by(self, lease: uuid.UUID) -> Self:
+        """Whose end the holder of this lease has not told yet."""
+        return self.filter(
+            lease=lease, state__in=(DeliveryState.SENDING, DeliveryState.UNCONFIRMED)
+        )
 
     def with_address(self, address: str) -> Self:
         return self.filter(address__iexact=address)

@@ -69,9 +69,16 @@ class Claim:
 
 
 @transaction.atomic(durable=True)
-def claim(run_id: int, ids: list[int], *, now: datetime, lease_for: timedelta) -> Claim:
+def claim(
+    run_id: int,
+    ids: list[int],
+    *,
+    now: datetime,
+    lease_for: timedelta,
+    lease: uuid.UUID | None = None,
+) -> Claim:
     """Claim those of `ids` that may be attempted now, for `lease_for`; possibly none."""
-    lease = uuid.uuid4()
+    lease = lease or uuid.uuid4()
     params = {"ids": ids, "lease": lease, "lease_until": now + lease_for}
     moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
     sending = [row.id for row in moved if row.to_state == DeliveryState.SENDING]

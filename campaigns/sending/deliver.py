@@ -1,19 +1,22 @@
 """Deliver: claim, act, record. One chunk of a run, from ids to outcomes."""
 
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from campaigns.models import Run
+from campaigns.secrets import Undecipherable
 from campaigns.sending.claim import Claim, Claimed, claim
+from campaigns.sending.journal import Journal
 from campaigns.sending.mailing import Mailing, NotComposed
 from campaigns.sending.outcomes import Deferred, Outcome, Rejected, Scope
 from campaigns.sending.record import Result, RetryPolicy, record
-from campaigns.sending.transports import Transport
+from campaigns.sending.transports import BadTransportURL, Transport
 from campaigns.sending.way_out import transport_of
 
 Clock = Callable[[], datetime]
@@ -22,57 +25,72 @@ Clock = Callable[[], datetime]
 def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     """Attempt those of `ids` that may be attempted now; return how often each outcome came out.
 
-    Everything that was attempted is recorded, also where this breaks off in the middle.
+    Each delivery that was claimed is recorded, also where this breaks off in the middle.
     """
-    lease_for = timedelta(seconds=settings.LEASE_SECONDS)
-    claimed = claim(run_id, ids, now=clock(), lease_for=lease_for)
-    if not claimed.deliveries:
-        return {}
-    results: list[Result] = []
-    try:
-        for result in _attempts(run_id, claimed, clock=clock):
-            results.append(result)  # noqa: PERF402 - what is there when this breaks off must stay
-    finally:
-        _record(run_id, claimed, results, clock=clock)
+    lease = uuid.uuid4()
+    with Journal(settings.STATE_DIR / "journal", run_id=run_id, lease=lease) as journal:
+        lease_for = timedelta(seconds=settings.LEASE_SECONDS)
+        claimed = claim(run_id, ids, now=clock(), lease_for=lease_for, lease=lease)
+        untouched: Outcome | None = None
+        try:
+            if claimed.deliveries:
+                untouched = _attempt_all(run_id, claimed, journal, clock=clock)
+        except Exception as error:
+            untouched = _halt(f"the worker broke off: {error!r}")
+            raise
+        finally:
+            deliveries = [(delivery.id, delivery.attempts) for delivery in claimed.deliveries]
+            results = journal.notes.conclude(deliveries, untouched=untouched)
+            _record(run_id, claimed, results, clock=clock)
     return Counter(type(result.outcome).__name__.lower() for result in results)
 
 
-def _attempts(run_id: int, claimed: Claim, *, clock: Clock) -> Iterator[Result]:
+def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock) -> Outcome | None:
     """Attempt one after the other, while the lease lasts and the transport works.
 
-    A worker that slept through its lease sends nothing; the rest of a chunk whose transport is not
-    there waits like the delivery that found out.
+    A worker that slept through its lease sends nothing. Returned is the outcome of those that were
+    not attempted: they wait like the one that found the transport missing.
     """
-    run = Run.objects.select_related("campaign__sender__transport", "version").get(pk=run_id)
+    run = Run.objects.select_related("campaign__sender__transport").get(pk=run_id)
+    try:
+        transport = transport_of(run.campaign.sender)
+    except (BadTransportURL, Undecipherable) as error:
+        return _halt(str(error))
     mailing = Mailing(run)
-    transport = transport_of(run.campaign.sender)
-    halted: Outcome | None = None
     for delivery in claimed.deliveries:
-        if halted or clock() >= claimed.act_until:
-            yield Result(delivery.id, delivery.attempts, "", halted)
-            continue
-        outcome, message_id = _attempt(delivery, mailing, transport, now=clock())
-        yield Result(delivery.id, delivery.attempts, message_id, outcome)
+        if clock() >= claimed.act_until:
+            return None
+        outcome = _attempt(delivery, mailing, transport, journal, now=clock())
         if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
-            halted = outcome
+            return outcome
+    return None
 
 
 def _attempt(
-    delivery: Claimed, mailing: Mailing, transport: Transport, *, now: datetime
-) -> tuple[Outcome, str]:
+    delivery: Claimed, mailing: Mailing, transport: Transport, journal: Journal, *, now: datetime
+) -> Outcome:
+    """Attempt one delivery, and note in the journal what is about to happen and what happened."""
+    outcome: Outcome
     try:
         message, message_id = mailing.message(delivery, now=now)
     except NotComposed as error:
-        return Rejected(diagnostic=str(error)), ""
-    return transport.send(message), message_id
+        outcome, message_id = Rejected(diagnostic=str(error)), ""
+    else:
+        journal.begin(delivery.id)
+        outcome = transport.send(message)
+    journal.answer(Result(delivery.id, delivery.attempts, message_id, outcome))
+    return outcome
+
+
+def _halt(reason: str) -> Outcome:
+    return Deferred(scope=Scope.TRANSPORT, diagnostic=reason)
 
 
 def _record(run_id: int, claimed: Claim, results: list[Result], *, clock: Clock) -> None:
-    """Record the results, however long PostgreSQL is away: nobody else knows them."""
-    policy = RetryPolicy(
-        schedule=[timedelta(seconds=wait) for wait in settings.RETRY_SCHEDULE],
-        transport_wait=timedelta(seconds=settings.TRANSPORT_WAIT_SECONDS),
-    )
+    """Record the results, however long PostgreSQL is away: the journal alone knows them."""
+    if not results:
+        return
+    policy = RetryPolicy.of_installation()
     while True:
         try:
             record(run_id, results, lease=claimed.lease, policy=policy, now=clock())

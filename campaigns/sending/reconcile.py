@@ -1,14 +1,20 @@
 """Reconcile: what a process that died has left behind."""
 
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 from django.db import transaction
 
 from campaigns.models import Run, RunStatus
+from campaigns.sending import journal
+from campaigns.sending.record import RetryPolicy, record
 from tracking import ledger
+from tracking.models import Delivery
 
-# A claim ran out and nobody recorded its end. The message may have gone, so it is not sent again;
-# the lease stays, and where the worker comes back with the answer, the row takes it.
+# A claim ran out, nobody recorded its end, and no journal tells it. The message may have gone, so
+# it is not sent again; the lease stays: where the worker, or its journal, comes back with the
+# answer, the row takes it.
 _EXPIRED = """
     SELECT delivery.id, delivery.state AS from_state, 'unconfirmed' AS to_state
       FROM tracking_delivery delivery
@@ -27,6 +33,26 @@ _OPEN = """
        FOR UPDATE OF delivery
 """
 _CANCELLED_CHANGES = "next_attempt_at = NULL"
+
+
+def settle(directory: Path, *, policy: RetryPolicy, now: datetime) -> int:
+    """Record what the journals of dead workers on this machine prove; return how many claims.
+
+    What was not begun is due at once, what was answered is recorded as it was answered, and the one
+    message that was on its way is unconfirmed.
+    """
+    claims = 0
+    for path in journal.journals(directory):
+        with suppress(FileNotFoundError), journal.abandoned(path) as left:
+            if left:
+                claims += _settle(left, policy=policy, now=now)
+    return claims
+
+
+def _settle(left: journal.Abandoned, *, policy: RetryPolicy, now: datetime) -> bool:
+    claimed = Delivery.objects.claimed_by(left.lease).of_run(left.run_id)
+    results = left.notes.conclude(claimed.values_list("pk", "attempts"), untouched=None)
+    return bool(record(left.run_id, results, lease=left.lease, policy=policy, now=now))
 
 
 @transaction.atomic(durable=True)

@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Self, assert_never
 
+from django.conf import settings
 from django.db import transaction
 
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
@@ -33,6 +34,13 @@ class RetryPolicy:
 
     schedule: Sequence[timedelta]
     transport_wait: timedelta
+
+    @classmethod
+    def of_installation(cls) -> Self:
+        return cls(
+            schedule=[timedelta(seconds=wait) for wait in settings.RETRY_SCHEDULE],
+            transport_wait=timedelta(seconds=settings.TRANSPORT_WAIT_SECONDS),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,28 +136,26 @@ def test_nothing_fails_while_the_server_is_not_there(
     assert disagreements([run.pk], kept_since=None) == []
 
 
-def test_a_killed_worker_loses_nobody_and_mails_nobody_twice(
+def test_a_killed_worker_leaves_one_message_in_doubt_and_mails_nobody_twice(
     installation: Installation, smtp: ScriptedSMTP
 ) -> None:
     never = threading.Event()
-    with installation(LEASE_SECONDS="3", REDISPATCH_SECONDS="1", SWEEP_SECONDS="1") as live:
-        campaign, addresses = send_now(200)
-        smtp.script(hold("dot", never), recipient=addresses[20])
+    with installation(REDISPATCH_SECONDS="1", SWEEP_SECONDS="1") as live:
+        campaign, addresses = send_now(500)
+        # The sixth of a chunk of ten: five are answered and not recorded, four are not begun.
+        smtp.script(hold("dot", never), recipient=addresses[25])
         doomed = live.worker(queues="campaigns")
         live.worker(queues="maintenance")
         live.beat()
-        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+        smtp.wait_for_command(f"RCPT TO:<{addresses[25]}>")
 
         live.kill(doomed)
         never.set()
         live.worker(queues="campaigns")
         run = wait_for_end(campaign)
 
-    assert set(times_sent(smtp).values()) == SENT_ONCE
-    ended = states()
-    assert ended["sent"] + ended["unconfirmed"] == 200
-    # What one worker had claimed and not recorded, and nothing else, is in doubt.
-    assert 1 <= ended["unconfirmed"] <= 4
-    in_doubt = Delivery.objects.filter(state="unconfirmed")
-    assert addresses[20] in in_doubt.values_list("address", flat=True)
+    # Whether that one arrived is what nobody knows; all the others did, once.
+    assert times_sent(smtp) | Counter([addresses[25]]) == Counter(addresses)
+    assert states() == {"sent": 499, "unconfirmed": 1}
+    assert Delivery.objects.get(state="unconfirmed").address == addresses[25]
     assert disagreements([run.pk], kept_since=None) == []

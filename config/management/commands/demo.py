@@ -28,7 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get("EMAIL_URL", "").strip():
-            raise CommandError("the demo mails invented people; unset EMAIL_URL, it uses the catcher")
+            raise CommandError(
+                "the demo mails invented people; unset EMAIL_URL, it uses the catcher"
+            )
         # Here, because a production installation has none of the packages that this needs.
         from config.one_machine import run
         from config.processes import Ports, RunError
