@@ -1,12 +1,16 @@
 """What the commands about campaigns have in common."""
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from campaigns.models import Campaign
+from campaigns.reports import CampaignStatus, campaign_status
 from campaigns.services import Refused
 from templates_app.services import Refused as ContentRefused
 
@@ -32,6 +36,17 @@ class CampaignCommand(Command):
         if campaign is None:
             raise CommandError(f"there is no campaign {options['id']}")
         return campaign
+
+
+def follow(campaign: Campaign) -> Iterator[CampaignStatus]:
+    """Look at a campaign twice a second, until nothing more will happen to it by itself."""
+    while True:
+        campaign.refresh_from_db()
+        status = campaign_status(campaign, now=timezone.now())
+        yield status
+        if status.ended:
+            return
+        time.sleep(0.5)
 
 
 def add_schedule_arguments(parser: CommandParser, *, required: bool) -> None:

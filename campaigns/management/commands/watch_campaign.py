@@ -1,14 +1,10 @@
-import time
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.utils import timezone
 
-from campaigns.management.base import CampaignCommand
-from campaigns.models import Campaign
-from campaigns.reports import CampaignStatus, campaign_status
+from campaigns.management.base import CampaignCommand, follow
+from campaigns.reports import CampaignStatus
 
-PERIOD = 0.5  # seconds between two looks
 WIDTH = 30  # characters of the bar
 
 
@@ -16,21 +12,13 @@ class Command(CampaignCommand):
     help = "Watch a campaign go out, until its run has ended (exit code 1 where it was cancelled)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = self._watch(self.campaign(options))
-        if status.run_status == "cancelled" or status.status == "cancelled":
-            raise CommandError(f"campaign {status.id} was cancelled")
-
-    def _watch(self, campaign: Campaign) -> CampaignStatus:
         # On a terminal the line is written over; in a file each look is a line.
         end = "\r" if self.stdout.isatty() else "\n"
-        while True:
-            campaign.refresh_from_db()
-            status = campaign_status(campaign, now=timezone.now())
+        for status in follow(self.campaign(options)):
             self.stdout.write(f"{progress_line(status):<100}", ending=end)
-            if status.ended:
-                self.stdout.write("")
-                return status
-            time.sleep(PERIOD)
+        self.stdout.write("")
+        if "cancelled" in {status.status, status.run_status}:
+            raise CommandError(f"campaign {status.id} was cancelled")
 
 
 def progress_line(status: CampaignStatus) -> str:

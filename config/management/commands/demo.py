@@ -6,8 +6,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from campaigns.management.base import follow
 from campaigns.models import Campaign
-from campaigns.reports import CampaignStatus, campaign_status
+from campaigns.reports import CampaignStatus
 from config import demo
 from config.embedded import EmbeddedError
 from config.management.commands.services import embedded_services
@@ -15,7 +16,6 @@ from config.management.commands.services import embedded_services
 if TYPE_CHECKING:
     from config.one_machine import Running
 
-POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 120
 
 
@@ -56,12 +56,11 @@ class Command(BaseCommand):
 
     def _watch(self, campaign: Campaign) -> CampaignStatus:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            campaign.refresh_from_db()
-            status = campaign_status(campaign, now=timezone.now())
+        for status in follow(campaign):
             if status.ended:
                 return status
-            time.sleep(POLL_SECONDS)
+            if time.monotonic() > deadline:
+                break
         raise CommandError(f"the run has not ended within {PATIENCE_SECONDS} seconds")
 
     def _print(self, status: CampaignStatus) -> None:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from campaigns.management.base import follow
+from config import demo
 from config.embedded import EmbeddedError
 from config.management.commands.services import embedded_services
 
@@ -62,6 +65,19 @@ class Command(BaseCommand):
             "",
         ]
         self.stdout.write("\n".join(lines))
+        # Its recipients are invented: they get nothing by way of a real server.
+        if running.catches and not demo.has_campaign():
+            self.send_demo(running)
+
+    def send_demo(self, running: "Running") -> None:
+        campaign = demo.create(now=timezone.now())
+        self.stdout.write(f"The demo campaign goes out at {campaign.next_fire_at:%H:%M:%S} UTC.")
+        for status in follow(campaign):
+            if running.supervisor.stop_asked:
+                return
+            if status.ended:
+                counts = ", ".join(f"{n} {state}" for state, n in status.counts.items() if n)
+                self.stdout.write(f"The demo campaign has ended: {counts}.")
 
 
 def make_admin() -> str | None:

@@ -1,0 +1,81 @@
+# Two commands: `make run` and `make test`. They need Python 3.11, 3.12 or 3.13, and nothing else.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+APPS := config campaigns tracking templates_app recipients
+STATE := $(or $(GODWIT_STATE_DIR),.godwit)
+UV := 0.13.8
+
+# The first one on the PATH that fits, or one that is named: make run PYTHON=/path/to/python3.12
+FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c "$(FIT)" 2>/dev/null && echo $$name && break; done)
+
+# What `check --deploy` is asked about: an installation as it is in production.
+PRODUCTION = SITE_URL=https://news.example.org ALLOWED_HOSTS= DEBUG=0 \
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+	DATABASE_URL=postgres://godwit@db.example.org/godwit REDIS_URL=redis://redis.example.org
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: install ## start everything on this machine (PORT=8000), until Ctrl-C
+	@$(MANAGE) run $(if $(PORT),--port $(PORT))
+
+.PHONY: demo
+demo: install ## send the demo campaign to 1,000 recipients, print what became of each, stop
+	@$(MANAGE) demo
+
+.PHONY: test
+test: install check ## run all checks and all tests
+	@$(BIN)/python -m pytest
+
+# No server is up for `makemigrations`; which migrations were applied to one is not the question.
+.PHONY: check
+check: install ## lint, types, import contracts, migrations, settings for production
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@find $(APPS) -path '*/templates/*.html' | xargs $(BIN)/djade --check --target-version 5.2
+	@$(BIN)/mypy --no-error-summary .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -W 'ignore:Got an error checking' manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+.PHONY: services
+services: install ## start PostgreSQL and Redis alone (do=status, do=down)
+	@$(MANAGE) services $(or $(do),up)
+
+.PHONY: install
+install: $(VENV)/installed ## make .venv with all packages, each checked by its hash
+	@:
+
+$(VENV)/installed: requirements/development.txt
+	@$(or $(PYTHON),false) -c "$(FIT)" 2>/dev/null || { echo 'error: Godwit needs Python 3.11,' \
+		'3.12 or 3.13: install one, or name it: make run PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@echo 'installing into $(VENV) (a minute, the first time)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes --requirement $<
+	@touch $@
+
+.PHONY: lock
+lock: ## compile requirements/*.in to *.txt again, with the newest versions
+	@$(PYTHON) -m venv $(STATE)/uv
+	@$(STATE)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@for name in base production development; do \
+		$(STATE)/uv/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
+			--python-version 3.11 --generate-hashes --no-header --no-annotate \
+			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+	@rm -rf $(STATE)/uv
+
+.PHONY: clean
+clean: ## delete what can be made again: .venv and caches; data in .godwit stay
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
+		.coverage htmlcov
+	@find . -name __pycache__ -prune -exec rm -rf {} +
