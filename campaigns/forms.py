@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
-    UnfoldAdminPasswordInput,
+    UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -49,7 +49,7 @@ class TransportForm(forms.ModelForm[Transport]):
         label="URL",
         required=False,
         max_length=2_000,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text=f"With user and password, stored encrypted and never shown again: {FORM}.",
     )
 
@@ -147,7 +147,9 @@ class ScheduleForm(ConfirmForm):
         """Return the time in its zone; refuse one that the clocks skip or strike twice."""
         zone = ZoneInfo(answers["time_zone"])
         local = datetime.combine(answers["date"], answers["time"], tzinfo=zone)
-        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(
+            tzinfo=None
+        ):
             later = local.astimezone(UTC).astimezone(zone)
             self.add_error(
                 "time", f"The clocks go forward: this time does not exist; {later:%H:%M} does."
@@ -156,7 +158,7 @@ class ScheduleForm(ConfirmForm):
             before = local - timedelta(hours=2)
             self.add_error(
                 "time",
-                f"The clocks go back: this time comes twice; {before:%H:%M} comes once, or use UTC.",
+                f"The clocks go back: this time comes twice; {before:%H:%M} comes once.",
             )
         else:
             return local

@@ -36,6 +36,16 @@ class Progress:
         return 100 * self.done // self.total if self.total else 0
 
     @property
+    def pace(self) -> str:
+        """The rate, in words; empty before the start and where nothing is sent."""
+        if not self.rate:
+            return ""
+        if self.rate >= 1:
+            return f"{self.rate:,.0f} a second"
+        a_minute = self.rate * 60
+        return f"{a_minute:.0f} a minute" if a_minute >= 1 else "under 1 a minute"
+
+    @property
     def moves(self) -> bool:
         """Its numbers change by themselves."""
         return self.run.status in {RunStatus.PREPARING, RunStatus.SENDING}

@@ -16,7 +16,7 @@ from campaigns.services import Refused
 from recipients.addresses import BadAddress, parse_address
 from recipients.headers import BadHeader
 from recipients.models import Recipient
-from templates_app.rendering import RenderError, Rendered
+from templates_app.rendering import Rendered, RenderError
 from templates_app.services import freeze
 
 # No delivery has this id: the links of a test lead to nobody, and no bounce is counted.

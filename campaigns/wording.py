@@ -32,5 +32,5 @@ def situation(campaign: Campaign) -> str:
     if campaign.status == CampaignStatus.FINISHED:
         return "Everybody in the audience has an outcome."
     if campaign.next_fire_at is None:
-        return "Its time has come; it is being sent."
+        return "Its time has come."
     return f"It is sent on {schedule(campaign)}."

@@ -2,13 +2,14 @@
 
 import http.client
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TextIO
+from typing import Any, TextIO
 
 from django.conf import settings
 from django.db import connections
@@ -29,6 +30,7 @@ from config.processes import (
 
 ASKED_TO_STOP = {130, 143}  # SIGINT and SIGTERM, as honcho reports them
 POLL_SECONDS = 0.1
+WATCHER_SECONDS = 10
 
 
 @dataclass
@@ -69,15 +71,19 @@ def run(
     prepare: Callable[[], None],
     when_up: Callable[[Running], None],
     output: TextIO = sys.stdout,
-) -> None:
-    """Run everything until Ctrl-C, SIGTERM or `Running.stop`.
+) -> bool:
+    """Run everything until Ctrl-C, SIGTERM, the end of the terminal, or `Running.stop`.
 
     `prepare` is called when the servers answer; `when_up`, in a thread of its own, when pages and
-    workers do. Servers that were up before stay up.
+    workers do. Servers that were up before stay up. Returns whether it was `Running.stop`.
 
     :raises EmbeddedError: a server cannot be had
     :raises RunError: it runs already, no port is free, a process ended by itself
     """
+    # Whoever asks for the stop, and when: it takes the way of Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
+        signal.signal(signal.SIGHUP, _hang_up)
     services.home.make()
     with only_supervisor(services.home.path):
         end_leftovers(services.home.path)
@@ -85,28 +91,49 @@ def run(
         try:
             services.up()
             prepare()
-            _supervise(services, ports.free(), when_up, output)
+            return _supervise(services, ports.free(), when_up, output)
+        except KeyboardInterrupt:
+            return False
         finally:
             services.down(ours)
 
 
+def _hang_up(*_: Any) -> None:
+    # The terminal is gone: what is still to be said would be an error.
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    signal.raise_signal(signal.SIGTERM)
+
+
 def _supervise(
     services: Services, ports: Ports, when_up: Callable[[Running], None], output: TextIO
-) -> None:
+) -> bool:
     catches = not os.environ.get("EMAIL_URL", "").strip()
     env = environment(services.home.path, ports, os.environ)
     supervisor = Supervisor(settings.BASE_DIR, env, output=output)
     for name, arguments in commands(ports, catcher=catches).items():
         supervisor.add(name, arguments)
     running = Running(ports, catches, supervisor)
-    watcher = threading.Thread(target=_watch, args=(running, when_up))
+    # A daemon: stopped by a signal, it may still wait for what nobody will do any more.
+    watcher = threading.Thread(target=_watch, args=(running, when_up), daemon=True)
     watcher.start()
-    supervisor.loop()
-    watcher.join()
+    try:
+        supervisor.loop()
+    except OSError as error:
+        end_leftovers(services.home.path)
+        raise RunError(f"nothing can be printed any more ({error})") from None
+    return _outcome(running, watcher)
+
+
+def _outcome(running: Running, watcher: threading.Thread) -> bool:
+    if running.stopped:
+        watcher.join(WATCHER_SECONDS)
     if running.error:
         raise running.error
-    if not running.stopped and supervisor.returncode not in ASKED_TO_STOP:
+    if not running.stopped and running.supervisor.returncode not in ASKED_TO_STOP:
         raise RunError("a process ended by itself, so all were stopped")
+    return running.stopped
 
 
 def _watch(running: Running, when_up: Callable[[Running], None]) -> None:

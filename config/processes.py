@@ -119,9 +119,10 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
 
     def _start(self) -> None:
         # Ctrl-C reaches the helpers, too; ended by it, they could not tell that their process has.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Blocked, it waits here until all are started, and stays blocked in them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         super()._start()
-        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Signals:
@@ -168,7 +169,7 @@ def end_leftovers(state_dir: Path) -> int:
     Found by the mark in their environment and their user, never by name: nobody else's process
     carries both.
     """
-    found = _marked(str(state_dir))
+    found = [process for process in _marked(str(state_dir)) if not _cleans_up(process)]
     leaders = [process for process in found if _leads_session(process)]
     send(leaders, signal.SIGTERM)
     all_gone(leaders, STOP_SECONDS)
@@ -179,7 +180,7 @@ def end_leftovers(state_dir: Path) -> int:
 
 
 def _marked(mark: str) -> list[psutil.Process]:
-    processes = psutil.process_iter(["environ", "uids"])
+    processes = psutil.process_iter(["environ", "uids", "cmdline"])
     return [
         process
         for process in processes
@@ -187,6 +188,11 @@ def _marked(mark: str) -> list[psutil.Process]:
         and (process.info["environ"] or {}).get(MARK) == mark
         and process.info["uids"].real == os.getuid()
     ]
+
+
+def _cleans_up(process: psutil.Process) -> bool:
+    # Python's own: it deletes what honcho's helpers have in shared memory when all have ended.
+    return any("multiprocessing.resource_tracker" in word for word in process.info["cmdline"] or ())
 
 
 def _leads_session(process: psutil.Process) -> bool:

@@ -159,7 +159,7 @@ class MailingListAdmin(ModelAdmin):
 
     @display(description="Confirmed recipients")
     def confirmed(self, mailing_list: MailingList) -> str:
-        if mailing_list.pk is None:
+        if not mailing_list.pk:
             return "None yet"
         found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
         return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"

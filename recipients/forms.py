@@ -1,9 +1,12 @@
 """What staff type about recipients, checked in the same way as what they import."""
 
+import json
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 
 from recipients.addresses import Address, BadAddress, parse_address
 from recipients.csv_reader import ADDRESS_COLUMN, RESERVED
@@ -21,10 +24,18 @@ def clean_address(text: str) -> Address:
         raise ValidationError(f"This is not an address: {error}.") from None
 
 
+class TypedJSONField(forms.JSONField):
+    """Shows what was typed as it was typed; to write it anew may fail."""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else InvalidJSONInput(data or "")
+
+
 class RecipientForm(forms.ModelForm[Recipient]):
     class Meta:
         model = Recipient
         fields = ("address", "fields", "language", "time_zone")
+        field_classes = {"fields": TypedJSONField}
 
     def clean_address(self) -> str:
         parsed = clean_address(self.cleaned_data["address"])
@@ -40,12 +51,32 @@ class RecipientForm(forms.ModelForm[Recipient]):
         values = self.cleaned_data["fields"] or {}
         if not isinstance(values, dict):
             raise ValidationError('Write an object of names and values: {"first_name": "Ada"}.')
+        if not _can_be_stored(values):
+            raise ValidationError(
+                "There is a NUL, half a character or a number without value in it."
+            )
         known = Field.objects.filter(name__in=values).values_list("name", flat=True)
         if unknown := sorted(values.keys() - set(known)):
             raise ValidationError(
-                f"There is no field {', '.join(unknown)}: add it to the fields first, or correct it."
+                f"There is no field {', '.join(unknown)}: add it to the fields first."
             )
         return values
+
+    def clean_time_zone(self) -> str:
+        name: str = self.cleaned_data["time_zone"]
+        if name and name not in available_timezones():
+            raise ValidationError(f"{name} is no time zone; write one like Europe/Berlin.")
+        return name
+
+
+def _can_be_stored(values: dict[str, Any]) -> bool:
+    """Whether PostgreSQL takes this JSON; Python's reader takes more than there is (RFC 8259)."""
+    try:
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except ValueError:
+        return False
+    return r"\u0000" not in text
 
 
 class FieldForm(forms.ModelForm[Field]):

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 
 from templates_app.forms import EmailTemplateForm
 from templates_app.models import EmailTemplate, TemplateVersion
-from templates_app.rendering import RESERVED_NAMES, RenderError, Rendered, compile_content
+from templates_app.rendering import RESERVED_NAMES, Rendered, RenderError, compile_content
 from templates_app.services import unknown_fields
 
 

@@ -14,12 +14,11 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
         fields = ("name", "subject", "html", "text")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what `templates_app.services.create_template` refuses, beside the part at fault."""
+        """Refuse what `services.create_template` refuses, beside the part at fault."""
         content: dict[str, Any] = super().clean() or self.cleaned_data
-        if not {"subject", "html", "text"} <= content.keys():
-            return content
-        if not (content["html"].strip() or content["text"].strip()):
+        if not any(content.get(part, "?").strip() for part in ("html", "text")):
             self.add_error("html", "Write HTML or text: a message needs one of them.")
+        if self.errors:
             return content
         for problem in _problems(content):
             self.add_error(problem.part if problem.part in self.fields else None, _words(problem))
@@ -29,13 +28,10 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
 def _problems(content: dict[str, Any]) -> list[Problem]:
     template = EmailTemplate(**{part: content[part] for part in ("subject", "html", "text")})
     # By name: this app and recipients know nothing of each other.
-    names = apps.get_model("recipients", "Field")._default_manager.values_list("name", flat=True)
+    field: Any = apps.get_model("recipients", "Field")
+    names = field.objects.values_list("name", flat=True)
     # Nobody is imported yet: any name may be one, and scheduling has the last word.
-    found = problems(template, known=set(names) or unknown_fields(template))
-    if template.text.strip():
-        return found
-    # The text part is made from the HTML; a fault of it was found there, in the author's lines.
-    return [problem for problem in found if problem.part != "text"] or found
+    return problems(template, known=set(names) or unknown_fields(template))
 
 
 def _words(problem: Problem) -> str:

@@ -42,8 +42,9 @@ class RunFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         # By name: this app knows nothing of campaigns.
-        runs = apps.get_model("campaigns", "Run")._default_manager.select_related("campaign")
-        newest = list(runs.order_by("-pk")[:RUNS_LISTED])
+        run: Any = apps.get_model("campaigns", "Run")
+        runs = run.objects.select_related("campaign")
+        newest = list(runs.newest_first()[:RUNS_LISTED])
         chosen = request.GET.get(self.parameter_name, "")
         if chosen.isdecimal() and int(chosen) not in {run.pk for run in newest}:
             newest += runs.filter(pk=int(chosen))

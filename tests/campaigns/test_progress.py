@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -26,14 +27,21 @@ def test_the_percentage_is_100_only_when_everybody_has_an_outcome(
 
 
 def test_all_but_the_open_states_count_as_done() -> None:
-    counts = dict.fromkeys(DeliveryState.values, 1)
+    counts: dict[str, Any] = dict.fromkeys(DeliveryState.values, 1)
 
     assert (run(seconds=1, **counts).open, run(seconds=1, **counts).done) == (3, 5)
 
 
 @pytest.mark.parametrize(
     ("sent", "seconds", "pace"),
-    [(0, 10, ""), (10, 0, ""), (10, 10, "1 a second"), (9, 10, "54.0 a minute")],
+    [
+        (0, 10, ""),
+        (10, 0, ""),
+        (10, 10, "1 a second"),
+        (9, 10, "54 a minute"),
+        (1, 60, "1 a minute"),
+        (1, 61, "under 1 a minute"),
+    ],
 )
 def test_the_rate_is_said_so_that_it_is_never_a_zero(sent: int, seconds: int, pace: str) -> None:
     assert run(seconds=seconds, sent=sent).pace == pace

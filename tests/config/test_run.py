@@ -166,24 +166,28 @@ def is_alive(process: psutil.Process) -> bool:
 # A worker and its child: the child must live until the worker is done with it.
 WORKER = """
 import signal, subprocess, sys
-tell = "import signal; signal.signal(15, lambda *_: print('child asked', flush=True));"
-child = subprocess.Popen([sys.executable, "-c", tell + "print('ready', flush=True); input()"],
-                         stdin=subprocess.PIPE)
-signal.signal(signal.SIGTERM, lambda *_: (print("worker asked", flush=True), child.kill()))
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE)
+signal.signal(signal.SIGTERM, lambda *_: (print("worker asked", flush=True), child.stdin.close()))
 child.wait()
+"""
+CHILD = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: print("child asked", flush=True))
+print("ready", flush=True)
+sys.stdin.read()
 """
 SUPERVISOR = """
 import sys
 from pathlib import Path
 from config.processes import MARK, Supervisor
 supervisor = Supervisor(Path.cwd(), {MARK: sys.argv[1]}, output=sys.stdout)
-supervisor.add("worker", ["-c", sys.argv[2]])
+supervisor.add("worker", ["-c", *sys.argv[2:]])
 """
 
 
 def start_supervisor(directory: Path, last_line: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR + last_line, str(directory), WORKER],
+        [sys.executable, "-c", SUPERVISOR + last_line, str(directory), WORKER, CHILD],
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,5 +1,4 @@
 import secrets
-import signal
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +28,6 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port of the web server")
 
     def handle(self, *, port: int, **options: Any) -> None:
-        # A stop that is asked for by SIGTERM takes the way of Ctrl-C from the first moment.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         services = embedded_services()
         # Here, because a production installation has none of the packages that this needs.
         from config.one_machine import run
@@ -40,8 +37,6 @@ class Command(BaseCommand):
             run(services, ports=Ports(web=port), prepare=self.prepare, when_up=self.announce)
         except (EmbeddedError, RunError) as error:
             raise CommandError(str(error)) from None
-        except KeyboardInterrupt:
-            self.stdout.write("stopped")
 
     def prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)

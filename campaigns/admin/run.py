@@ -1,0 +1,81 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from campaigns.models import Page, Run
+from campaigns.progress import progress
+from recipients.admin import ManyRowsAdmin, state_tag
+from templates_app.admin import ReadOnlyAdmin
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "state", "outcomes", "occurrence", "started_at", "finished_at")
+    list_filter = ("status",)
+    search_fields = ("campaign__name",)
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("campaign", "state", "held_reason", "outcomes", "rate")}),
+        ("Content and audience", {"fields": (("version", "audience"),)}),
+        (
+            "Times",
+            {
+                "fields": (
+                    ("occurrence", "created_at"),
+                    ("prepared_at", "started_at"),
+                    "finished_at",
+                )
+            },
+        ),
+        ("The engine", {"fields": ("pages",)}),
+    )
+    readonly_fields = ("state", "outcomes", "rate", "pages", "audience")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
+        return Run.objects.with_counters().select_related("version__template")
+
+    @display(description="State")
+    def state(self, run: Run) -> SafeString:
+        return state_tag(run.status, run.get_status_display())
+
+    @display(description="Progress")
+    def outcomes(self, run: Run) -> str:
+        context = {"progress": progress(run, now=timezone.now())}
+        return render_to_string("campaigns/_progress.html", context)
+
+    @display(description="Rate")
+    def rate(self, run: Run) -> str:
+        how = progress(run, now=timezone.now())
+        return f"{how.pace}, about {how.time_left} left" if how.time_left else how.pace
+
+    @display(description="Pages")
+    def pages(self, run: Run) -> SafeString:
+        url = reverse("admin:campaigns_page_changelist")
+        return format_html('<a href="{}?run__id__exact={}">Show the pages</a>', url, run.pk)
+
+
+@admin.register(Page)
+class PageAdmin(ManyRowsAdmin, ReadOnlyAdmin):
+    list_display = ("__str__", "state_in_words", "dispatches", "dispatched_at")
+    list_filter = ("state",)
+    ordering = ("-run_id", "-number")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False  # reached from its run
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @display(description="State")
+    def state_in_words(self, page: Page) -> SafeString:
+        return state_tag(page.state, page.get_state_display())

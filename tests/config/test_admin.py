@@ -1,0 +1,120 @@
+"""Every page of the console answers, for each role."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from django_celery_results.models import GroupResult
+
+from campaigns.models import Campaign, Transport
+from campaigns.services import set_transport_url
+from recipients.models import Field, Suppression, SuppressionReason
+from tests.console import staff, superuser
+from tests.factories import make_campaign, make_list, make_recipient, make_run
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rows() -> None:
+    """At least one row of every model."""
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign())
+    Field.objects.create(name="first_name")
+    Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
+    set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")
+    Group.objects.create(name="Editors")
+    User.objects.create_user("somebody")
+    every = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)
+    PeriodicTask.objects.create(name="tick", task="campaigns.tick", interval=every)
+    CrontabSchedule.objects.create()
+    SolarSchedule.objects.create(event="sunrise", latitude=0, longitude=0)
+    ClockedSchedule.objects.create(clocked_time=timezone.now())
+    GroupResult.objects.create(group_id="group", result="[]")
+
+
+def paths(model: type[Model]) -> dict[str, str]:
+    """Return every page of a model, by name."""
+    model_admin: Any = admin.site._registry[model]
+    prefix = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    row: Any = model._default_manager.first()
+    pages = {
+        "changelist": reverse(f"{prefix}_changelist"),
+        "add": reverse(f"{prefix}_add"),
+        "change": reverse(f"{prefix}_change", args=[row.pk]),
+        "delete": reverse(f"{prefix}_delete", args=[row.pk]),
+        "history": reverse(f"{prefix}_history", args=[row.pk]),
+    }
+    for each in model_admin._get_base_actions_detail() if _is_unfold(model_admin) else []:
+        pages[each.path] = reverse(f"admin:{each.action_name}", args=[row.pk])
+    return pages
+
+
+def _is_unfold(model_admin: Any) -> bool:
+    return hasattr(model_admin, "actions_detail")
+
+
+def test_every_model_is_shown_in_the_same_style() -> None:
+    strangers = [model for model in MODELS if not _is_unfold(admin.site._registry[model])]
+
+    assert strangers == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_superuser_gets_every_page_that_there_is(
+    model: type[Model], rows: None, rf: RequestFactory
+) -> None:
+    client = superuser()
+    request = rf.get("/")
+    request.user = User.objects.get(is_superuser=True)
+    model_admin = admin.site._registry[model]
+    row = model._default_manager.first()
+    refused = set()
+    if not model_admin.has_add_permission(request):
+        refused.add("add")
+    if not model_admin.has_delete_permission(request, row):
+        refused.add("delete")
+
+    answers = {name: client.get(path).status_code for name, path in paths(model).items()}
+
+    assert answers == {name: 403 if name in refused else 200 for name in answers}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_staff_without_permission_get_no_page(model: type[Model], rows: None) -> None:
+    client = staff()
+
+    answers = {name: client.get(path).status_code for name, path in paths(model).items()}
+
+    assert answers == dict.fromkeys(answers, 403)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_who_is_not_staff_is_asked_to_log_in(
+    model: type[Model], rows: None, client: Client
+) -> None:
+    for path in paths(model).values():
+        answer = client.get(path)
+
+        assert (answer.status_code, answer["Location"]) == (302, f"/admin/login/?next={path}")
+
+
+def test_the_sidebar_shows_what_its_reader_may_see() -> None:
+    page = staff("recipients.view_recipient").get(reverse("admin:index")).content.decode()
+
+    assert reverse("admin:recipients_recipient_changelist") in page
+    assert reverse("admin:campaigns_campaign_changelist") not in page
+    assert Campaign.objects.count() == 0

@@ -1,0 +1,126 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.template.loader import render_to_string
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from campaigns.models import Run, RunStatus
+from campaigns.services import schedule
+from tests.console import staff, superuser, text
+from tests.factories import make_campaign, make_list, make_recipient, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin_client() -> Client:
+    return superuser()
+
+
+def refreshes(client: Client) -> bool:
+    return 'http-equiv="refresh"' in client.get("/").content.decode()
+
+
+def test_who_is_not_logged_in_is_asked_to(client: Client) -> None:
+    answer = client.get("/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/")
+
+
+def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:
+    page = text(admin_client.get("/"))
+
+    assert "Three steps to the first campaign" in page
+    assert not refreshes(admin_client)
+
+
+def test_staff_who_may_not_see_runs_are_told_so() -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("Secret plan"))
+
+    page = text(staff().get("/"))
+
+    assert "You may not see the runs" in page
+    assert "Secret plan" not in page
+
+
+def test_a_run_shows_its_state_and_its_numbers(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("Spring"))
+
+    answer = admin_client.get("/")
+
+    assert "Spring Sending 0 % 0 of 1 · 0 % Queued 1" in text(answer)
+    assert "?run=" in answer.content.decode()
+
+
+def test_a_run_without_counters_is_shown(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("Spring"), snapshot_taken=False)
+
+    page = text(admin_client.get("/"))
+
+    assert "Spring Preparing" in page
+    assert "Nobody counted yet" in page
+
+
+def test_the_page_reads_itself_again_only_while_something_can_change(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    run = make_run(make_campaign())
+
+    answers = {}
+    for status in RunStatus:
+        Run.objects.filter(pk=run.pk).update(status=status)
+        answers[status.value] = refreshes(admin_client)
+
+    assert [status for status, again in answers.items() if not again] == ["completed", "cancelled"]
+
+
+def test_what_is_sent_next_is_shown_with_its_time(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    campaign = make_campaign("Digest")
+    now = timezone.now()
+    schedule(campaign, now=now, at=now + timedelta(days=1), time_zone="Asia/Ho_Chi_Minh")
+
+    page = text(admin_client.get("/"))
+
+    assert "Next Digest" in page
+    assert "Asia/Ho Chi Minh" in page
+    assert refreshes(admin_client)
+
+
+def test_more_runs_take_no_more_queries(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("One"))
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get("/")
+    for name in ("Two", "Three", "Four"):
+        make_run(make_campaign(name))
+
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get("/")
+
+    assert len(many) == len(few)
+
+
+def test_a_name_cannot_bring_markup_along(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("<script>alert(1)</script>"))
+
+    page = admin_client.get("/").content.decode()
+
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_page_for_what_went_wrong_needs_no_context(status: int) -> None:
+    assert "<h1>" in render_to_string(f"{status}.html")
+
+
+def test_the_process_says_that_it_is_alive(client: Client) -> None:
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
