@@ -1,78 +1,57 @@
-"""How a campaign stands, in numbers that are read from the counters."""
+"""How a campaign stands, as commands and programs read it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Run
-from tracking.models import OPEN_STATES, DeliveryState
+from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, CampaignStatus, Run
+from campaigns.progress import Progress, progress
+from tracking.models import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignStatus:
-    """A campaign and its newest run; `run` is None before the first one."""
+class CampaignReport:
+    """A campaign and how far its newest run has come; `progress` is None before the first one."""
 
-    id: int
-    status: str
-    run: int | None
-    run_status: str | None
-    counts: dict[str, int]
-    started_at: str | None  # ISO 8601
-    finished_at: str | None
-    rate: float  # messages sent a second, from the run's start to its end or to now
+    campaign: Campaign
+    progress: Progress | None
+
+    @property
+    def run(self) -> Run | None:
+        return self.progress.run if self.progress else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Deliveries in each state, in the order of a delivery's life."""
+        if self.progress is None:
+            return dict.fromkeys(DeliveryState.values, 0)
+        return dict(self.progress.counts)
+
+    @property
+    def has_ended(self) -> bool:
+        """Nothing more will happen by itself."""
+        if self.run is None:
+            return self.campaign.status not in {CampaignStatus.DRAFT, CampaignStatus.SCHEDULED}
+        return self.run.status not in ACTIVE_RUN_STATUSES
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def ended(self) -> bool:
-        """Nothing more will happen by itself."""
-        if self.run_status is None:
-            return self.status not in {"draft", "scheduled"}
-        return self.run_status not in ACTIVE_RUN_STATUSES
-
-    @property
-    def open(self) -> int:
-        return sum(self.counts[state] for state in OPEN_STATES)
-
-    @property
-    def progress(self) -> float:
-        """The part of the audience that has its outcome, from 0 to 1."""
-        total = sum(self.counts.values())
-        return (total - self.open) / total if total else 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        """How long the rest takes at the present rate; 0 where that cannot be said."""
-        return self.open / self.rate if self.rate else 0.0
+        """Return what `campaign_status --json` prints; times are ISO 8601, the rate a second's."""
+        run = self.run
+        return {
+            "id": self.campaign.pk,
+            "status": self.campaign.status,
+            "run": run.pk if run else None,
+            "run_status": run.status if run else None,
+            "counts": self.counts,
+            "started_at": _iso(run.started_at) if run else None,
+            "finished_at": _iso(run.finished_at) if run else None,
+            "rate": round(self.progress.rate, 2) if self.progress else 0.0,
+        }
 
 
-def campaign_status(campaign: Campaign, *, now: datetime) -> CampaignStatus:
+def report(campaign: Campaign, *, now: datetime) -> CampaignReport:
     run = campaign.runs.newest_first().with_counters().first()
-    counts = _counts(run)
-    return CampaignStatus(
-        id=campaign.pk,
-        status=campaign.status,
-        run=run.pk if run else None,
-        run_status=run.status if run else None,
-        counts=counts,
-        started_at=_iso(run.started_at) if run else None,
-        finished_at=_iso(run.finished_at) if run else None,
-        rate=_rate(run, sent=counts[DeliveryState.SENT], now=now),
-    )
-
-
-def _counts(run: Run | None) -> dict[str, int]:
-    # A run has no counters before its first slice is written down.
-    counters = getattr(run, "counters", None)
-    return counters.as_dict() if counters else dict.fromkeys(DeliveryState.values, 0)
-
-
-def _rate(run: Run | None, *, sent: int, now: datetime) -> float:
-    if run is None or run.started_at is None:
-        return 0.0
-    seconds = ((run.finished_at or now) - run.started_at).total_seconds()
-    return round(sent / seconds, 2) if seconds > 0 else 0.0
+    return CampaignReport(campaign, progress(run, now=now) if run else None)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -88,7 +88,7 @@ def schedule(
 ) -> Campaign:
     """Freeze the content and schedule: once at `at`, or each time that `cron` names.
 
-    May be repeated until the campaign has fired; the last one counts.
+    May be repeated, until a campaign that is sent once has fired; the last one counts.
 
     :raises Refused: where nobody can be mailed, the content has a fault or the time is over.
     """
@@ -97,7 +97,7 @@ def schedule(
     _check_content(campaign)
     changed = Campaign.objects.filter(
         pk=campaign.pk, status__in=(CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-    ).exclude(runs__isnull=False)
+    ).exclude(runs__isnull=False, cron="")
     count = changed.update(
         status=CampaignStatus.SCHEDULED,
         version=freeze(campaign.template),

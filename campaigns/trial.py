@@ -1,7 +1,6 @@
 """Send a test: what a recipient of the campaign would get, to an address that staff name."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from campaigns.services import Refused
 from recipients.addresses import BadAddress, parse_address
 from recipients.headers import BadHeader
 from recipients.models import Recipient
-from templates_app.rendering import Rendered, RenderError
+from templates_app.rendering import RenderError
 from templates_app.services import freeze
 
 # No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
@@ -28,14 +27,6 @@ _WORDS: Mapping[type[Outcome], str] = {
     Rejected: "It was refused; nothing was sent",
     InDoubt: "The connection broke after the message was handed over; it may have arrived",
 }
-
-
-class _Trial(Mailing):
-    """The campaign's mailing, with a subject that says that it is a test."""
-
-    def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
-        content = super()._render(delivery, unsubscribe_url)
-        return replace(content, subject=f"[Test] {content.subject}")
 
 
 def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
@@ -51,7 +42,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     try:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
-        mailing = _Trial(Run(campaign=campaign, version=version))
+        mailing = Mailing(Run(campaign=campaign, version=version), subject_prefix="[Test] ")
         claimed = Claimed(NOBODY, to, _sample_fields(campaign), attempts=1)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TextIO
@@ -85,17 +86,23 @@ def run(
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
         signal.signal(signal.SIGHUP, _hang_up)
     services.home.make()
-    with only_supervisor(services.home.path):
-        end_leftovers(services.home.path)
-        ours = [status.server for status in services.status() if status.state == "down"]
-        try:
-            services.up()
+    try:
+        with only_supervisor(services.home.path), _servers(services):
             prepare()
             return _supervise(services, ports.free(), when_up, output)
-        except KeyboardInterrupt:
-            return False
-        finally:
-            services.down(ours)
+    except KeyboardInterrupt:
+        return False
+
+
+@contextmanager
+def _servers(services: Services) -> Iterator[None]:
+    end_leftovers(services.home.path)
+    ours = [status.server for status in services.status() if status.state == "down"]
+    try:
+        services.up()
+        yield
+    finally:
+        services.down(ours)
 
 
 def _hang_up(*_: Any) -> None:

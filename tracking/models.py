@@ -45,9 +45,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             lease=lease, state__in=(DeliveryState.SENDING, DeliveryState.UNCONFIRMED)
         )
 
-    def with_address(self, address: str) -> Self:
-        return self.filter(address__iexact=address)
-
 
 class Delivery(models.Model):
     """One message to one recipient in one run. Rows are written by `tracking.ledger` alone."""

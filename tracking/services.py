@@ -3,17 +3,24 @@
 from django.db import transaction
 
 from recipients import services as recipients
-from recipients.models import MailingList, SuppressionReason
+from recipients.models import (
+    MailingList,
+    Subscription,
+    SubscriptionState,
+    SuppressionReason,
+)
 from tracking.models import Delivery
 
 
 def lists_of(delivery: Delivery) -> list[MailingList]:
-    """Return the lists by which the campaign of this delivery came to its recipient."""
-    return list(
-        MailingList.objects.filter(
-            campaigns__runs=delivery.run_id, subscription__recipient=delivery.recipient_id
-        ).order_by("name")
+    """Return the lists of the delivery's campaign that its recipient has not left."""
+    still_on = Subscription.objects.filter(recipient=delivery.recipient_id).exclude(
+        state=SubscriptionState.UNSUBSCRIBED
     )
+    lists = MailingList.objects.filter(
+        campaigns__runs=delivery.run_id, pk__in=still_on.values("mailing_list")
+    )
+    return list(lists.order_by("name"))
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from campaigns.models import Campaign
-from campaigns.reports import CampaignStatus, campaign_status
+from campaigns.reports import CampaignReport, report
 from campaigns.services import Refused
 from templates_app.services import Refused as ContentRefused
 
@@ -38,13 +38,13 @@ class CampaignCommand(Command):
         return campaign
 
 
-def follow(campaign: Campaign) -> Iterator[CampaignStatus]:
+def follow(campaign: Campaign) -> Iterator[CampaignReport]:
     """Look at a campaign twice a second, until nothing more will happen to it by itself."""
     while True:
         campaign.refresh_from_db()
-        status = campaign_status(campaign, now=timezone.now())
-        yield status
-        if status.ended:
+        found = report(campaign, now=timezone.now())
+        yield found
+        if found.has_ended:
             return
         time.sleep(0.5)
 

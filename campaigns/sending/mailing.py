@@ -31,12 +31,13 @@ def compiled(version_id: int) -> Compiled:
 class Mailing:
     """The sender, the content and the fixed headers of a run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, subject_prefix: str = "") -> None:
         sender = run.campaign.sender
         # Several lists, one List-ID: the oldest list's.
         mailing_list = run.campaign.lists.order_by("pk")[0]
         self._content = compiled(run.version_id)
         self._domain = sender.domain
+        self._subject_prefix = subject_prefix
         self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
         self._common = {
             "campaign_name": run.campaign.name,
@@ -55,7 +56,7 @@ class Mailing:
             content = self._render(delivery, unsubscribe_url)
             data = self._skeleton.message(
                 to=delivery.address,
-                subject=content.subject,
+                subject=self._subject_prefix + content.subject,
                 html=content.html,
                 text=content.text,
                 message_id=identifier,

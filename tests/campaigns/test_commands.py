@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from campaigns.management.commands.watch_campaign import progress_line
 from campaigns.models import Campaign, Run, Sender
-from campaigns.reports import campaign_status
+from campaigns.reports import report
 from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Rejected
 from campaigns.sending.record import Result, RetryPolicy, record
@@ -213,14 +213,14 @@ def test_the_status_counts_and_rates_the_newest_run(campaign: Campaign) -> None:
     newest.counters.sent, newest.counters.queued = 2, 1
     newest.counters.save()
 
-    status = campaign_status(campaign, now=started + timedelta(seconds=10))
+    found = report(campaign, now=started + timedelta(seconds=10))
 
-    assert (status.run, status.run_status, status.rate) == (newest.pk, "sending", 0.2)
-    assert (status.progress, status.open, status.seconds_left) == (pytest.approx(2 / 3), 1, 5.0)
-    assert status.started_at == started.isoformat(timespec="milliseconds")
-    assert "run" in run("campaign_status", str(campaign.pk))
-    line = progress_line(status)
-    assert line == f"[{'#' * 20}{'.' * 10}] sending: 1 queued, 2 sent (0/s, 5 s left)"
+    status = found.as_dict()
+    assert (status["run"], status["run_status"], status["rate"]) == (newest.pk, "sending", 0.2)
+    assert status["started_at"] == started.isoformat(timespec="milliseconds")
+    assert "         2  sent\n" in run("campaign_status", str(campaign.pk))
+    bar = "#" * 19 + "." * 11
+    assert progress_line(found) == f"[{bar}] sending: 1 queued, 2 sent, 12 a minute, 5 s left"
 
 
 def test_watching_ends_with_the_run(campaign: Campaign) -> None:

@@ -1,6 +1,7 @@
 import http.client
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,13 +38,16 @@ def services() -> Iterator[Services]:
 class Run:
     """A `manage.py run` and what it has printed so far."""
 
-    def __init__(self, services: Services, *arguments: str, **environ: str) -> None:
+    def __init__(
+        self, services: Services, *arguments: str, pipe_to: str = "", **environ: str
+    ) -> None:
         self.output = services.home.path / f"output-{time.monotonic_ns()}"
         own = ("EMAIL_URL", "SITE_URL", "DATABASE_URL", "REDIS_URL")
         inherited = {key: value for key, value in os.environ.items() if key not in own}
+        command = shlex.join([sys.executable, "manage.py", "run", *arguments])
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run", *arguments],
+                ["/bin/sh", "-c", f"{command} | {pipe_to}" if pipe_to else f"exec {command}"],
                 cwd=settings.BASE_DIR,
                 env={**inherited, "GODWIT_STATE_DIR": str(services.home.path), **environ},
                 stdout=file,
@@ -143,6 +147,26 @@ def test_one_command_brings_everything_up_and_ctrl_c_brings_it_down(services: Se
 
     assert second.stop(signal.SIGINT) == 0
     assert "sending SIGKILL" not in second.text
+    wait_until(lambda: not marked(services.home.path))
+    assert states(services) == ["down", "down"]
+
+
+def test_when_nobody_reads_the_output_any_more_all_is_stopped(services: Services) -> None:
+    run = Run(services, EMAIL_URL="smtp://127.0.0.1:9", pipe_to="head -2")
+
+    assert run.process.wait(SECONDS) == 0
+    wait_until(lambda: not marked(services.home.path))
+    wait_until(lambda: states(services) == ["down", "down"])
+
+
+def test_a_terminal_that_is_closed_while_all_is_still_starting_stops_it(
+    services: Services,
+) -> None:
+    run = Run(services, EMAIL_URL="smtp://127.0.0.1:9")
+    wait_until(lambda: bool(marked(services.home.path)))
+
+    assert run.stop(signal.SIGHUP) == 0
+    assert "Traceback" not in run.text
     wait_until(lambda: not marked(services.home.path))
     assert states(services) == ["down", "down"]
 

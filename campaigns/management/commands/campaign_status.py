@@ -5,7 +5,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from campaigns.management.base import CampaignCommand
-from campaigns.reports import campaign_status
+from campaigns.reports import report
 
 
 class Command(CampaignCommand):
@@ -16,13 +16,14 @@ class Command(CampaignCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = campaign_status(self.campaign(options), now=timezone.now())
+        status = report(self.campaign(options), now=timezone.now()).as_dict()
         if options["json"]:
-            self.stdout.write(json.dumps(status.as_dict()))
+            self.stdout.write(json.dumps(status))
             return
-        self.stdout.write(f"campaign {status.id}: {status.status}")
-        if status.run:
+        self.stdout.write(f"campaign {status['id']}: {status['status']}")
+        if status["run"]:
             self.stdout.write(
-                f"run {status.run}: {status.run_status}, {status.rate:.1f} messages/s"
+                f"run {status['run']}: {status['run_status']}, {status['rate']} messages/s"
             )
-            self.stdout.write("".join(f"{n:>10}  {state}\n" for state, n in status.counts.items()))
+            for state, count in status["counts"].items():
+                self.stdout.write(f"{count:>10}  {state}")

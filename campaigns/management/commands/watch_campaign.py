@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from campaigns.management.base import CampaignCommand, follow
-from campaigns.reports import CampaignStatus
+from campaigns.models import CampaignStatus, RunStatus
+from campaigns.reports import CampaignReport
 
 WIDTH = 30  # characters of the bar
 
@@ -12,21 +13,27 @@ class Command(CampaignCommand):
     help = "Watch a campaign go out, until its run has ended (exit code 1 where it was cancelled)."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        campaign = self.campaign(options)
         # On a terminal the line is written over; in a file each look is a line.
         end = "\r" if self.stdout.isatty() else "\n"
-        for status in follow(self.campaign(options)):
-            self.stdout.write(f"{progress_line(status):<100}", ending=end)
+        for report in follow(campaign):
+            self.stdout.write(f"{progress_line(report):<100}", ending=end)
+            run = report.run
         self.stdout.write("")
-        if "cancelled" in {status.status, status.run_status}:
-            raise CommandError(f"campaign {status.id} was cancelled")
+        if campaign.status == CampaignStatus.CANCELLED or (
+            run and run.status == RunStatus.CANCELLED
+        ):
+            raise CommandError(f"campaign {campaign.pk} was cancelled")
 
 
-def progress_line(status: CampaignStatus) -> str:
+def progress_line(report: CampaignReport) -> str:
     """Return a bar, the counts that are not zero, the rate and the time that is left."""
-    if status.run is None:
-        return f"{status.status}; it has not begun"
-    filled = int(WIDTH * status.progress)
-    counts = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count)
-    left = f", {status.seconds_left:.0f} s left" if status.seconds_left else ""
+    progress = report.progress
+    if progress is None:
+        return f"{report.campaign.status}; it has not begun"
+    filled = WIDTH * progress.percent // 100
     bar = "#" * filled + "." * (WIDTH - filled)
-    return f"[{bar}] {status.run_status}: {counts} ({status.rate:.0f}/s{left})"
+    counts = ", ".join(f"{count} {state}" for state, count in progress.counts.items() if count)
+    pace = f", {progress.pace}" if progress.pace else ""
+    left = f", {progress.time_left} left" if progress.time_left else ""
+    return f"[{bar}] {progress.run.status}: {counts}{pace}{left}"

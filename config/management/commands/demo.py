@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from campaigns.management.base import follow
 from campaigns.models import Campaign
-from campaigns.reports import CampaignStatus
+from campaigns.reports import CampaignReport
 from config import demo
 from config.embedded import EmbeddedError
 from config.management.commands.services import embedded_services
@@ -47,24 +47,25 @@ class Command(BaseCommand):
         """Send the campaign, compare the books, and let everything stop."""
         campaign = demo.create(now=timezone.now())
         self.stdout.write(f"campaign {campaign.pk} is due at {campaign.next_fire_at:%H:%M:%S} UTC")
-        status = self._watch(campaign)
-        self._print(status)
+        report = self._watch(campaign)
+        self._print(report)
         call_command("verify_ledger", campaign.pk, stdout=self.stdout)
-        if status.counts["sent"] != demo.RECIPIENTS:
-            raise CommandError(f"{status.counts['sent']} of {demo.RECIPIENTS} were sent")
+        if report.counts["sent"] != demo.RECIPIENTS:
+            raise CommandError(f"{report.counts['sent']} of {demo.RECIPIENTS} were sent")
         running.stop()
 
-    def _watch(self, campaign: Campaign) -> CampaignStatus:
+    def _watch(self, campaign: Campaign) -> CampaignReport:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for status in follow(campaign):
-            if status.ended:
-                return status
+        for report in follow(campaign):
+            if report.has_ended:
+                return report
             if time.monotonic() > deadline:
                 break
         raise CommandError(f"the run has not ended within {PATIENCE_SECONDS} seconds")
 
-    def _print(self, status: CampaignStatus) -> None:
-        self.stdout.write(f"run {status.run} {status.run_status}, {status.rate:.0f} messages/s")
-        for state, count in status.counts.items():
+    def _print(self, report: CampaignReport) -> None:
+        if report.progress:
+            self.stdout.write(f"run {report.progress.run.status}, {report.progress.pace}")
+        for state, count in report.counts.items():
             self.stdout.write(f"  {state:<12}{count:>6}")
-        self.stdout.write(f"  {'together':<12}{sum(status.counts.values()):>6}")
+        self.stdout.write(f"  {'together':<12}{sum(report.counts.values()):>6}")

@@ -67,11 +67,11 @@ class Command(BaseCommand):
     def send_demo(self, running: "Running") -> None:
         campaign = demo.create(now=timezone.now())
         self.stdout.write(f"The demo campaign goes out at {campaign.next_fire_at:%H:%M:%S} UTC.")
-        for status in follow(campaign):
+        for report in follow(campaign):
             if running.supervisor.stop_asked:
                 return
-            if status.ended:
-                counts = ", ".join(f"{n} {state}" for state, n in status.counts.items() if n)
+            if report.has_ended:
+                counts = ", ".join(f"{n} {state}" for state, n in report.counts.items() if n)
                 self.stdout.write(f"The demo campaign has ended: {counts}.")
 
 
