@@ -10,7 +10,7 @@ from campaigns.models import Campaign, Run, Sender
 from campaigns.sending import fire, snapshot
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.addresses import parse_address
-from recipients.models import MailingList, Recipient, Subscription, SubscriptionState
+from recipients.models import Field, MailingList, Recipient, Subscription, SubscriptionState
 from templates_app.models import EmailTemplate
 from templates_app.services import create_template
 
@@ -43,6 +43,7 @@ def make_recipient(
 
 def make_recipients(count: int, *, mailing_list: MailingList, prefix: str = "r") -> list[Recipient]:
     """Make `count` confirmed recipients of a list: r0001@example.org, r0002@…"""
+    Field.objects.get_or_create(name="first_name")
     addresses = [parse_address(f"{prefix}{n:04}@example.org") for n in range(1, count + 1)]
     recipients = Recipient.objects.bulk_create(
         Recipient(address=a.addr_spec, key=a.key, domain=a.domain, fields={"first_name": f"R{n}"})

@@ -1,0 +1,231 @@
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from itertools import count
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from campaigns.models import Run, Transport
+from campaigns.sending import deliver as module
+from campaigns.sending.deliver import deliver
+from campaigns.sending.outgoing import Outgoing
+from campaigns.sending.transports import open_transport
+from campaigns.services import set_transport_url
+from recipients.models import Recipient
+from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
+from tests.smtp_server import ScriptedSMTP, closing, defer, refuse
+from tracking.links import key_ring
+from tracking.models import Delivery
+from tracking.tokens import Kind, read
+from tracking.verify import disagreements
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+HTML = "<p>Hello {{ first_name }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
+
+
+@pytest.fixture
+def run(settings: Settings, smtp: ScriptedSMTP) -> Run:
+    """A run of four recipients that goes to the scripted server."""
+    settings.EMAIL_URL = smtp.url
+    readers = make_list()
+    make_recipients(4, mailing_list=readers)
+    return make_run(make_campaign(lists=[readers], template=make_template(html=HTML)), now=NOW)
+
+
+@pytest.fixture(autouse=True)
+def _books_agree(db: None) -> Iterator[None]:
+    yield
+    assert disagreements(Run.objects.all().ids(), kept_since=None) == []
+
+
+def ids() -> list[int]:
+    return list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def states() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+
+
+def at(now: datetime = NOW) -> Callable[[], datetime]:
+    return lambda: now
+
+
+def parsed(data: bytes) -> EmailMessage:
+    message = message_from_bytes(data, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def test_each_recipient_gets_a_message_of_its_own(run: Run, smtp: ScriptedSMTP) -> None:
+    counts = deliver(run.pk, ids(), clock=at())
+
+    assert counts == {"accepted": 4}
+    assert [message.recipient for message in smtp.messages] == [
+        f"r{n:04}@example.org" for n in (1, 2, 3, 4)
+    ]
+    first = parsed(smtp.messages[0].data)
+    assert first["To"] == "r0001@example.org"
+    assert first["From"] == "News <news@example.org>"
+    assert first["Subject"] == "News"
+    assert first["Date"].datetime == NOW
+    assert [part.get_content_type() for part in first.walk()] == [
+        "multipart/alternative", "text/plain", "text/html",
+    ]  # fmt: skip
+    html = first.get_body(("html",))
+    assert html is not None
+    assert "Hello R1" in html.get_content()
+    assert not smtp.violations
+
+
+def test_a_message_leads_back_to_its_delivery_by_three_tokens(
+    run: Run, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    deliver(run.pk, ids(), clock=at())
+
+    for delivery, message in zip(Delivery.objects.order_by("pk"), smtp.messages, strict=True):
+        headers = parsed(message.data)
+        url = str(headers["List-Unsubscribe"]).strip("<>")
+        local = message.envelope_sender.removesuffix("@example.org")
+        identifier = str(headers["Message-ID"])
+        assert url.startswith(f"{settings.SITE_URL}/u/")
+        assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert identifier == delivery.message_id
+        tokens = {
+            Kind.UNSUBSCRIBE: url.rpartition("/")[2],
+            Kind.BOUNCE: local.removeprefix("b-"),
+            Kind.MESSAGE: identifier.strip("<>").partition("@")[0],
+        }
+        for kind, token in tokens.items():
+            assert read(token, kind=kind, ring=key_ring()) == delivery.pk
+
+
+def test_the_message_id_is_the_same_at_each_attempt_and_the_date_is_the_attempts(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    smtp.script(defer(phase="dot"), recipient="r0001@example.org")
+    later = NOW + timedelta(days=1)
+
+    deliver(run.pk, ids()[:1], clock=at())
+    refused = Delivery.objects.order_by("pk")[0]
+    deliver(run.pk, ids()[:1], clock=at(later))
+
+    accepted = parsed(smtp.messages_to("r0001@example.org")[-1].data)
+    assert refused.state == "retry"
+    assert accepted["Message-ID"] == refused.message_id
+    assert accepted["Date"].datetime == later
+
+
+def test_outcomes_are_recorded_one_by_one(run: Run, smtp: ScriptedSMTP) -> None:
+    smtp.script(defer(), recipient="r0001@example.org")
+    smtp.script(refuse(), recipient="r0002@example.org")
+
+    counts = deliver(run.pk, ids(), clock=at())
+
+    assert counts == {"deferred": 1, "rejected": 1, "accepted": 2}
+    assert states() == ["retry", "failed", "sent", "sent"]
+
+
+def test_a_recipient_whose_message_cannot_be_rendered_fails_alone(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    Recipient.objects.filter(key="r0002@example.org").update(fields={})
+
+    deliver(run.pk, ids(), clock=at())
+
+    assert states() == ["sent", "failed", "sent", "sent"]
+    failed = Delivery.objects.get(state="failed")
+    assert "'first_name' has no value" in failed.diagnostic
+    assert len(smtp.messages) == 3
+
+
+def test_a_field_cannot_break_out_of_its_header(run: Run, smtp: ScriptedSMTP) -> None:
+    template = make_template("Personal", html=HTML)
+    template.subject = "For {{ first_name }}"
+    template.save()
+    fields = {"first_name": "you\r\nBcc: x@example.org"}
+    Recipient.objects.filter(key="r0001@example.org").update(fields=fields)
+    readers = make_list()
+    other = make_run(make_campaign("Other", lists=[readers], template=template), now=NOW)
+    first = Delivery.objects.filter(run=other).order_by("pk")[0]
+
+    deliver(other.pk, [first.pk], clock=at())
+
+    first.refresh_from_db()
+    assert first.state == "failed"
+    assert smtp.messages == []
+
+
+def test_a_transport_that_is_not_there_stops_the_chunk_and_counts_for_nobody(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    smtp.script(closing("connect"), times=None)
+
+    counts = deliver(run.pk, ids(), clock=at())
+
+    assert counts == {"deferred": 4}
+    assert states() == ["retry"] * 4
+    assert set(Delivery.objects.values_list("attempts", "next_attempt_at")) == {
+        (0, NOW + timedelta(seconds=30))
+    }
+    assert len([line for line in smtp.commands if line.line.startswith("EHLO")]) <= 1
+
+
+def test_credentials_that_cannot_be_read_hold_the_run_and_say_why(
+    run: Run, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    transport = Transport(name="Relay")
+    set_transport_url(transport, url=smtp.url)
+    sender = run.campaign.sender
+    sender.transport = transport
+    sender.save()
+    settings.SECRET_KEY = "n" * 50
+
+    deliver(run.pk, ids(), clock=at())
+
+    assert states() == ["retry"] * 4
+    assert "enter the credentials again" in Delivery.objects.all()[0].diagnostic
+    assert smtp.messages == []
+
+
+def test_a_worker_that_slept_through_its_lease_sends_nothing_more(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    ticks = count()
+
+    def clock() -> datetime:
+        # Claim, check, attempt, check: from there on the lease of five minutes is over.
+        return NOW + timedelta(hours=1) * (next(ticks) > 2)
+
+    deliver(run.pk, ids(), clock=clock)
+
+    assert [message.recipient for message in smtp.messages] == ["r0001@example.org"]
+    assert states() == ["sent", "retry", "retry", "retry"]
+
+
+def test_what_was_done_is_recorded_when_a_chunk_breaks_off(
+    run: Run, smtp: ScriptedSMTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking:
+        """A transport that has a fault of its own at the third message."""
+
+        def __init__(self) -> None:
+            self.inner = open_transport(smtp.url)
+            self.messages = 0
+
+        def send(self, message: Outgoing) -> object:
+            self.messages += 1
+            if self.messages == 3:
+                raise RuntimeError("out of luck")
+            return self.inner.send(message)
+
+    monkeypatch.setattr(module, "transport_of", lambda _sender: Breaking())
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        deliver(run.pk, ids(), clock=at())
+
+    assert states() == ["sent", "sent", "unconfirmed", "retry"]
+    assert "out of luck" in Delivery.objects.get(state="retry").diagnostic
