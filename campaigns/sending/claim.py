@@ -12,7 +12,8 @@ from tracking.models import Delivery, DeliveryState
 
 # Only what is queued, or due for another attempt, in a run that is being sent. Rows that another
 # worker is about to claim are passed over; so a repeated message finds nothing to do. Suppression
-# and subscription are read again here: what was withdrawn since the snapshot is left out.
+# and subscription are read again here: what was withdrawn since the snapshot is left out, under
+# the address of the snapshot, which is mailed, as under the recipient's present one.
 _PICK = """
     SELECT delivery.id, delivery.state AS from_state,
            CASE WHEN reason.word = '' THEN 'sending' ELSE 'skipped' END AS to_state,
@@ -23,7 +24,8 @@ _PICK = """
      CROSS JOIN LATERAL (SELECT CASE
            WHEN recipient.id IS NULL THEN 'no_address'
            WHEN EXISTS (SELECT 1 FROM recipients_suppression suppression
-                         WHERE suppression.key = recipient.key) THEN 'suppressed'
+                         WHERE suppression.key IN (recipient.key, lower(delivery.address)))
+                THEN 'suppressed'
            WHEN NOT EXISTS (SELECT 1 FROM recipients_subscription subscription
                               JOIN campaigns_campaign_lists audience
                                 ON audience.mailinglist_id = subscription.mailing_list_id

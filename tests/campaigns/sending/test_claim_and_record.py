@@ -8,7 +8,7 @@ from campaigns.sending import reconcile, retries
 from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
 from campaigns.sending.record import Result, RetryPolicy, record
-from recipients.models import Subscription, Suppression
+from recipients.models import Recipient, Subscription, Suppression
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking.models import Delivery
 from tracking.verify import disagreements
@@ -83,6 +83,20 @@ def test_who_was_suppressed_or_left_or_was_deleted_since_the_snapshot_is_skipped
         ("skipped", "no_address"),
     ]
     assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize("suppressed", ["r0001@example.org", "new@example.org"])
+def test_a_recipient_who_changed_the_address_is_not_mailed_if_either_is_suppressed(
+    run: Run, suppressed: str
+) -> None:
+    first = ids()[0]
+    Recipient.objects.filter(key="r0001@example.org").update(
+        address="new@example.org", key="new@example.org"
+    )
+    Suppression.objects.create(key=suppressed, reason="complaint")
+
+    assert claim(run.pk, [first], now=NOW, lease_for=LEASE).deliveries == []
+    assert Delivery.objects.get(pk=first).skip_reason == "suppressed"
 
 
 @pytest.mark.parametrize(
