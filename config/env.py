@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from config.embedded import EmbeddedError
+
 T = TypeVar("T")
 
 NONE: tuple[str, ...] = ()
@@ -32,6 +34,15 @@ class Env:
         except ValueError as error:
             self.problems.append(f"{name}: {error}")
             return default
+
+    def attempt(self, make: Callable[[], T], *, otherwise: T) -> T:
+        """Return what `make` makes; that the state directory cannot be used is a problem as well."""
+        try:
+            return make()
+        except EmbeddedError as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+            return otherwise
 
     def text(self, name: str, default: str = "") -> str:
         return self.read(name, str, default)

@@ -169,17 +169,19 @@ def end_leftovers(state_dir: Path) -> int:
     Found by the mark in their environment and their user, never by name: nobody else's process
     carries both.
     """
-    found = [process for process in _marked(str(state_dir)) if not _cleans_up(process)]
-    leaders = [process for process in found if _leads_session(process)]
-    send(leaders, signal.SIGTERM)
-    all_gone(leaders, STOP_SECONDS)
-    send(found, signal.SIGKILL)
-    if not all_gone(found, STOP_SECONDS):
-        raise RunError("a process of an earlier run does not end")
-    return len(found)
+    count = 0
+    while found := _leftovers(str(state_dir)):  # one of them may just start another
+        leaders = [process for process in found if _leads_session(process)]
+        send(leaders, signal.SIGTERM)
+        all_gone(leaders, STOP_SECONDS)
+        send(found, signal.SIGKILL)
+        if not all_gone(found, STOP_SECONDS):
+            raise RunError("a process of an earlier run does not end")
+        count += len(found)
+    return count
 
 
-def _marked(mark: str) -> list[psutil.Process]:
+def _leftovers(mark: str) -> list[psutil.Process]:
     processes = psutil.process_iter(["environ", "uids", "cmdline"])
     return [
         process
@@ -187,6 +189,7 @@ def _marked(mark: str) -> list[psutil.Process]:
         if process.pid != os.getpid()
         and (process.info["environ"] or {}).get(MARK) == mark
         and process.info["uids"].real == os.getuid()
+        and not _cleans_up(process)
     ]
 
 

@@ -20,7 +20,9 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(os.environ)
-home = Home.from_environ(os.environ, base_dir=BASE_DIR)
+home = env.attempt(
+    lambda: Home.from_environ(os.environ, base_dir=BASE_DIR), otherwise=Home(BASE_DIR / ".godwit")
+)
 
 # Where the embedded servers, generated secrets and journals live.
 STATE_DIR = home.path
@@ -28,7 +30,9 @@ STATE_DIR = home.path
 # --- site -------------------------------------------------------------------------------------
 
 DEBUG = env.read("DEBUG", read.flag, default=False)
-SECRET_KEY = env.read("SECRET_KEY", read.long_secret, default="") or home.secret("secret_key")
+SECRET_KEY = env.read("SECRET_KEY", read.long_secret, default="") or env.attempt(
+    lambda: home.secret("secret_key"), otherwise="unusable"
+)
 SITE_URL = env.read("SITE_URL", read.site_url, default="http://localhost:8000")
 _HTTPS = SITE_URL.startswith("https://")
 _HOST = SITE_URL.split("://")[1].rsplit(":", 1)[0]
@@ -151,7 +155,7 @@ TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)
 # Sign the tokens in messages (newest first, all are accepted); apart from SECRET_KEY, because
 # links in old messages have to outlive it.
 TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=read.NONE) or (
-    home.secret("token_key"),
+    env.attempt(lambda: home.secret("token_key"), otherwise="unusable"),
 )
 
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------

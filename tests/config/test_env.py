@@ -117,6 +117,16 @@ def test_a_process_refuses_a_wrong_environment_with_a_line_for_each_variable(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("directory", ["/proc/none", "~nobody-here/state"])
+def test_a_state_directory_that_cannot_be_used_is_one_line(directory: str) -> None:
+    done = start("manage.py", "services", "status", GODWIT_STATE_DIR=directory)
+
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "GODWIT_STATE_DIR" in line
+
+
 def test_the_system_check_reports_a_wrong_environment() -> None:
     done = start("manage.py", "check", **WRONG)
 

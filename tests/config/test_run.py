@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import psutil
@@ -31,12 +32,24 @@ def services() -> Iterator[Services]:
     directory.chmod(0o711)
     services = Services(Home(directory), {})
     yield services
+    Run.kill_all()
     end_leftovers(directory)
     services.destroy()
 
 
 class Run:
     """A `manage.py run` and what it has printed so far."""
+
+    started: ClassVar[list["Run"]] = []
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """Leave none behind a test that has failed."""
+        while cls.started:
+            process = cls.started.pop().process
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def __init__(
         self, services: Services, *arguments: str, pipe_to: str = "", **environ: str
@@ -54,6 +67,7 @@ class Run:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.started.append(self)
 
     @property
     def text(self) -> str:

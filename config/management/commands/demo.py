@@ -36,9 +36,11 @@ class Command(BaseCommand):
         from config.processes import Ports, RunError
 
         try:
-            run(embedded_services(), ports=Ports(), prepare=self.prepare, when_up=self.send)
+            done = run(embedded_services(), ports=Ports(), prepare=self.prepare, when_up=self.send)
         except (EmbeddedError, RunError) as error:
             raise CommandError(str(error)) from None
+        if not done:
+            raise CommandError("stopped before the end")
 
     def prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
