@@ -36,7 +36,7 @@ class Env:
             return default
 
     def attempt(self, make: Callable[[], T], *, otherwise: T) -> T:
-        """Return what `make` makes; that the state directory cannot be used is a problem as well."""
+        """Return what `make` makes; a state directory that cannot be used is a problem, too."""
         try:
             return make()
         except EmbeddedError as error:
