@@ -1,0 +1,36 @@
+"""What holds for the project as a whole."""
+
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command, get_commands, load_command_class
+
+APPS = ("recipients", "templates_app", "tracking", "campaigns")
+TESTS = Path(__file__).parent
+CONSTRAINTS = [
+    constraint.name
+    for app in APPS
+    for model in apps.get_app_config(app).get_models()
+    for constraint in model._meta.constraints
+]
+COMMANDS = sorted(name for name, app in get_commands().items() if app in {*APPS, "config"})
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_every_constraint_has_a_test_that_names_it(name: str) -> None:
+    others = (path for path in TESTS.rglob("test_*.py") if path.name != Path(__file__).name)
+
+    assert any(name in path.read_text() for path in others)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does(name: str) -> None:
+    command = load_command_class(get_commands()[name], name)
+
+    assert command.help.endswith(".")
+
+
+@pytest.mark.django_db
+def test_no_migration_is_pending() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
