@@ -16,6 +16,12 @@ def main() -> None:
         refuse_problems()
     try:
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Nobody reads on (`| head`); what is left in the buffer would raise again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OperationalError as error:
         reason = " ".join(str(error).split())
         sys.exit(

@@ -132,7 +132,9 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     runs = [run.pk for run in waiting.select_for_update()]
     if not runs:
         raise Refused(f"campaign {campaign.pk} is neither paused nor held")
-    Run.objects.filter(pk__in=runs, status=RunStatus.HELD).update(status=RunStatus.PREPARING)
+    Run.objects.filter(pk__in=runs, status=RunStatus.HELD).update(
+        status=RunStatus.PREPARING, held_reason=""
+    )
     Run.objects.filter(pk__in=runs, status=RunStatus.PAUSED).update(
         status=RunStatus.SENDING, started_at=Coalesce(F("started_at"), now)
     )

@@ -76,7 +76,7 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def token_keys(value: str) -> tuple[str, ...]:
+def keys(value: str) -> tuple[str, ...]:
     """Read keys separated by commas, newest first."""
     return tuple(long_secret(key) for key in words(value))
 

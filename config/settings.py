@@ -33,6 +33,8 @@ DEBUG = env.read("DEBUG", read.flag, default=False)
 SECRET_KEY = env.read("SECRET_KEY", read.long_secret, default="") or env.attempt(
     lambda: home.secret("secret_key"), otherwise="unusable"
 )
+# Earlier ones: what they encrypted or signed is still read.
+SECRET_KEY_FALLBACKS = list(env.read("SECRET_KEY_FALLBACKS", read.keys, default=read.NONE))
 SITE_URL = env.read("SITE_URL", read.site_url, default="http://localhost:8000")
 _HTTPS = SITE_URL.startswith("https://")
 _HOST = SITE_URL.split("://")[1].rsplit(":", 1)[0]
@@ -154,7 +156,7 @@ SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)
 # Sign the tokens in messages (newest first, all are accepted); apart from SECRET_KEY, because
 # links in old messages have to outlive it.
-TOKEN_KEYS = env.read("TOKEN_KEYS", read.token_keys, default=read.NONE) or (
+TOKEN_KEYS = env.read("TOKEN_KEYS", read.keys, default=read.NONE) or (
     env.attempt(lambda: home.secret("token_key"), otherwise="unusable"),
 )
 

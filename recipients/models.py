@@ -41,6 +41,7 @@ class MailingList(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        ordering = ["name"]  # there are few
         constraints = [
             models.UniqueConstraint(fields=["name"], name="mailing_list_name_unique"),
             models.UniqueConstraint(fields=["identifier"], name="mailing_list_identifier_unique"),

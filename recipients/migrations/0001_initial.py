@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
+                'ordering': ['name'],
                 'constraints': [models.UniqueConstraint(fields=('name',), name='mailing_list_name_unique'), models.UniqueConstraint(fields=('identifier',), name='mailing_list_identifier_unique')],
             },
         ),

@@ -34,7 +34,7 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
         (read.seconds_list, "60,,60", "whole number of seconds"),
         (read.days, "-1", "whole number of days"),
         (read.long_secret, "short", "shorter than 32 characters"),
-        (read.token_keys, "k" * 32 + ",short", "shorter than 32 characters"),
+        (read.keys, "k" * 32 + ",short", "shorter than 32 characters"),
         (read.site_url, "example.org", "write https://host"),
         (read.site_url, "https://example.org/news", "without a path"),
         (read.redis_url, "amqp://localhost", "write redis://"),

@@ -16,7 +16,8 @@ class Command(CampaignCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = report(self.campaign(options), now=timezone.now()).as_dict()
+        found = report(self.campaign(options), now=timezone.now())
+        status = found.as_dict()
         if options["json"]:
             self.stdout.write(json.dumps(status))
             return
@@ -25,5 +26,7 @@ class Command(CampaignCommand):
             self.stdout.write(
                 f"run {status['run']}: {status['run_status']}, {status['rate']} messages/s"
             )
+            if found.run and found.run.held_reason:
+                self.stdout.write(f"held: {found.run.held_reason}")
             for state, count in status["counts"].items():
                 self.stdout.write(f"{count:>10}  {state}")

@@ -36,7 +36,7 @@ class Command(CampaignCommand):
         if found:
             raise CommandError(f"{len(found)} disagreements in {len(checked)} runs")
         if not options["json"]:
-            self.stdout.write(f"{len(checked)} runs agree: counters = ledger = TaskResult")
+            self.stdout.write(f"counters = ledger = TaskResult (runs: {len(checked)})")
 
 
 def _kept_since() -> Any:

@@ -1,0 +1,260 @@
+"""Whether the image and the composition fit the product, as far as can be told without Docker."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
+
+from tests import settings_variables
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "godwit"}
+ONE_SHOT = {"migrate"}
+# What Compose itself is told by docker/.env, and no process of ours reads.
+OF_COMPOSE = {"POSTGRES_PASSWORD", "WEB_ADDRESS"}
+# What follows from the composition, so that docker/.env does not say it.
+FIXED = {"DATABASE_URL", "REDIS_URL", "GODWIT_STATE_DIR"}
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """Return the Dockerfile's instructions, each with its arguments on one line."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "docker" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = re.sub(r"\s*\\\n\s*", " ", text).splitlines()
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines if line.strip()]
+
+
+def final_stage() -> list[tuple[str, str]]:
+    instructions = dockerfile()
+    last = max(i for i, (name, _) in enumerate(instructions) if name == "FROM")
+    return instructions[last:]
+
+
+def values(name: str, instructions: list[tuple[str, str]]) -> list[str]:
+    return [arguments for found, arguments in instructions if found == name]
+
+
+def command_of(service: str) -> list[str]:
+    own = OURS[service].get("command")
+    return list(own) if own else json.loads(values("CMD", final_stage())[0])
+
+
+def interpolated() -> dict[str, str]:
+    """Return the variables that Compose takes from docker/.env, with what follows the name."""
+    text = (ROOT / "docker" / "compose.yaml").read_text()
+    return dict(re.findall(r"\$\{(\w+)([^}]*)\}", text))
+
+
+# --- the image --------------------------------------------------------------------------------
+
+
+def test_everything_that_is_copied_exists_and_passes_the_ignore_file() -> None:
+    sources = [line.split()[0] for line in values("COPY", dockerfile()) if "--from" not in line]
+    ignore = (ROOT / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    assert {line[1:] for line in ignore if line.startswith("!")} == set(sources)
+
+
+def test_the_image_holds_every_app_of_ours() -> None:
+    apps = {name for name in settings.INSTALLED_APPS if (ROOT / name).is_dir()}
+
+    copied = {line.split()[0] for line in values("COPY", final_stage())}
+
+    assert apps | {"manage.py"} <= copied
+
+
+def test_the_packages_are_those_of_production_each_checked_by_its_hash() -> None:
+    [install] = [
+        line for line in values("RUN", dockerfile()) if " install " in line and "pip" in line
+    ]
+
+    assert {"--require-hashes", "--only-binary"} <= set(install.split())
+    assert (
+        "COPY requirements/production.txt /production.txt"
+        in (ROOT / "docker" / "Dockerfile").read_text()
+    )
+    assert "--requirement /production.txt" in install
+
+
+def test_the_final_stage_installs_nothing() -> None:
+    assert not re.search(r"\b(apt|apt-get|pip|gcc)\b", str(values("RUN", final_stage())))
+
+
+def test_the_processes_do_not_run_as_root() -> None:
+    [user] = values("USER", final_stage())
+
+    assert int(user) > 0
+    assert f"useradd --uid {user} " in values("RUN", final_stage())[0]
+
+
+def test_the_python_of_the_image_is_one_that_the_product_supports() -> None:
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    oldest, below = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", required).groups()  # type: ignore[union-attr]
+
+    images = {image.split()[0] for image in values("FROM", dockerfile())}
+
+    [image] = images
+    assert int(oldest) <= int(image.removeprefix("python:3.").removesuffix("-slim")) < int(below)
+
+
+def test_the_state_directory_of_the_image_is_the_volume_and_the_users_own() -> None:
+    environment = OURS["web"]["environment"]["GODWIT_STATE_DIR"]
+
+    assert f"GODWIT_STATE_DIR={environment}" in values("ENV", final_stage())[0]
+    assert f"--owner godwit --group godwit --mode 700 {environment}" in str(final_stage())
+    assert all(f"state:{environment}" in service["volumes"] for service in OURS.values())
+
+
+# --- the composition --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_command_is_one_that_exists_with_options_that_it_has(service: str) -> None:
+    program, *arguments = command_of(service)
+
+    if program == "python":
+        assert arguments[0] == "manage.py"
+        command = load_command_class(get_commands()[arguments[1]], arguments[1])
+        command.create_parser("manage.py", arguments[1]).parse_args(arguments[2:])
+    else:
+        known = options_of(program, arguments)
+        used = {word for word in arguments if re.match(r"--?[A-Za-z]", word)}
+        assert used <= known
+
+
+def options_of(program: str, arguments: list[str]) -> set[str]:
+    """Return the options that a program's help names."""
+    modules = {"celery": ["-A", "config", arguments[2]], "granian": []}
+    done = subprocess.run(
+        [sys.executable, "-m", program, *modules[program], "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", done.stdout)) | {"-A"}
+
+
+def test_the_web_server_is_given_an_application_that_exists() -> None:
+    module, name = command_of("web")[-1].split(":")
+
+    assert f"{module}.{name}" == settings.WSGI_APPLICATION
+
+
+def test_each_queue_has_a_worker() -> None:
+    served = {
+        arguments[arguments.index("-Q") + 1]
+        for arguments in map(command_of, OURS)
+        if "worker" in arguments
+    }
+
+    assert served == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+def test_every_variable_that_is_passed_is_one_that_the_settings_read(tmp_path: Path) -> None:
+    _, read = settings_variables.load({}, tmp_path)
+
+    passed = {name for service in OURS.values() for name in service["environment"]}
+
+    assert passed == read - {"DEBUG"}
+    assert interpolated().keys() == passed - FIXED | OF_COMPOSE
+
+
+def test_what_the_composition_asks_for_is_in_the_example() -> None:
+    example = (ROOT / "docker" / ".env.example").read_text()
+    named = set(re.findall(r"^#?(\w+)=", example, flags=re.MULTILINE))
+    required = {name for name, rest in interpolated().items() if rest.startswith(":?")}
+
+    assert required == set(re.findall(r"^(\w+)=", example, flags=re.MULTILINE))
+    assert named <= set(interpolated())
+
+
+def test_the_settings_take_what_the_composition_passes(tmp_path: Path) -> None:
+    secrets = {"SECRET_KEY": "k" * 50, "TOKEN_KEYS": "t" * 50, "POSTGRES_PASSWORD": "a-_9"}
+    given = {**secrets, "SITE_URL": "https://news.example.org"}
+    environment = {name: fill(value, given) for name, value in OURS["web"]["environment"].items()}
+
+    names, _ = settings_variables.load({**environment, "GODWIT_STATE_DIR": str(tmp_path)}, tmp_path)
+
+    assert names["ENV_PROBLEMS"] == []
+    assert names["DATABASES"]["default"]["HOST"] in SERVICES
+    assert names["DATABASES"]["default"]["PASSWORD"] == "a-_9"
+    assert re.match(r"redis://(\w+):", names["REDIS_URL"])[1] in SERVICES  # type: ignore[index]
+    assert names["EMAIL_URL"] == "smtp://catcher:1025"
+
+
+def fill(value: str, given: dict[str, str]) -> str:
+    """Put variables into a value as Compose does: ${A}, ${A:-default}, ${A:?message}."""
+    pattern = r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}"
+    return re.sub(pattern, lambda match: given.get(match[1]) or match[2] or "", value)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_looked_after(name: str) -> None:
+    service = SERVICES[name]
+
+    if name in ONE_SHOT:
+        assert service["restart"] == "no"
+        assert service["healthcheck"] == {"disable": True}
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", sorted(OURS.keys() - ONE_SHOT))
+def test_a_health_check_is_one_that_exists_for_what_the_service_does(name: str) -> None:
+    _, python, script, check, *arguments = OURS[name]["healthcheck"]["test"]
+
+    assert (python, (ROOT / script).exists()) == ("python", True)
+    assert check == name.split("-")[0]
+    if check == "worker":
+        command = command_of(name)
+        assert command[command.index("-n") + 1] == f"{arguments[0]}@%h"
+        assert command[command.index("-Q") + 1] == arguments[0]
+
+
+def test_the_images_own_health_check_is_that_of_its_own_command() -> None:
+    [check] = values("HEALTHCHECK", final_stage())
+
+    assert json.loads(check.split("CMD ")[1]) == OURS["web"]["healthcheck"]["test"][1:]
+
+
+def test_only_web_and_the_catchers_page_can_be_reached_from_outside() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert published.keys() == {"web", "catcher"}
+    assert published["catcher"] == ["127.0.0.1:8025:8025"]
+    assert [fill(port, {}) for port in published["web"]] == ["127.0.0.1:8000:8000"]
+
+
+def test_data_are_on_volumes_that_have_a_name() -> None:
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
+
+    assert used == COMPOSE["volumes"].keys()
+    # Since PostgreSQL 18 the image keeps its data in a directory of the version below this one.
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+
+
+def test_the_broker_evicts_nothing_and_writes_down_what_it_holds() -> None:
+    command = shlex.join(SERVICES["redis"]["command"])
+
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+
+
+def test_nothing_starts_before_what_it_needs() -> None:
+    for name in OURS.keys() - ONE_SHOT - {"catcher"}:
+        conditions = {key: value["condition"] for key, value in OURS[name]["depends_on"].items()}
+        assert conditions == {
+            "postgres": "service_healthy",
+            "redis": "service_healthy",
+            "migrate": "service_completed_successfully",
+        }
