@@ -119,6 +119,13 @@ def _says_ready(log: Path) -> bool:
 def running(*, email_url: str, logs: Path, **environ: str) -> Iterator[Live]:
     """Run an installation on the database of the test that asks; its broker starts empty."""
     live = Live({**os.environ, **_servers(), "EMAIL_URL": email_url, **environ}, logs)
+    with kept(live):
+        yield live
+
+
+@contextmanager
+def kept(live: Live) -> Iterator[Live]:
+    """End the processes at the end, and print what they said where the test failed."""
     try:
         yield live
     except BaseException:
