@@ -5,7 +5,7 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 
 from config.env import refuse_problems
 
@@ -22,6 +22,8 @@ def main() -> None:
         # Nobody reads on (`| head`); what is left in the buffer would raise again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except DataError as error:
+        sys.exit(f"error: {str(error).splitlines()[0]}")
     except OperationalError as error:
         reason = " ".join(str(error).split())
         sys.exit(

@@ -70,6 +70,9 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Scheduled for this moment or an earlier one, and not fired yet for it."""
         return self.filter(status=CampaignStatus.SCHEDULED, next_fire_at__lte=now)
 
+    def ids(self) -> list[int]:
+        return list(self.values_list("pk", flat=True))
+
 
 class Campaign(models.Model):
     name = models.CharField(max_length=200)
@@ -148,14 +151,17 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Neither completed nor cancelled."""
         return self.filter(status__in=ACTIVE_RUN_STATUSES)
 
+    def with_open_deliveries(self) -> Self:
+        return self.filter(
+            Q(counters__queued__gt=0) | Q(counters__sending__gt=0) | Q(counters__retry__gt=0)
+        )
+
     def unfinished(self) -> Self:
         """Where something may still have to be done, unless a person has to say so first."""
         going = Q(status__in=(RunStatus.PREPARING, RunStatus.SENDING, RunStatus.PAUSED))
-        open_ones = (
-            Q(counters__queued__gt=0) | Q(counters__sending__gt=0) | Q(counters__retry__gt=0)
-        )
-        left_over = Q(prepared_at__isnull=True) | open_ones
-        return self.filter(going | Q(left_over, status=RunStatus.CANCELLED))
+        unwritten = Q(status=RunStatus.CANCELLED, prepared_at__isnull=True)
+        left_open = Q(pk__in=Run.objects.with_open_deliveries().values("pk"))
+        return self.filter(going | unwritten | left_open).exclude(status=RunStatus.HELD)
 
     def having(self, *statuses: RunStatus) -> Self:
         return self.filter(status__in=statuses)
@@ -180,6 +186,10 @@ class Run(models.Model):
     occurrence = models.DateTimeField(help_text="The time at which it was due.")
     status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PREPARING)
     held_reason = models.CharField(max_length=200, blank=True)
+    # When a person said go; then it is not held again for being late.
+    released_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The sender's at the firing: a Message-ID is the same at each attempt.
+    sender_domain = models.CharField(max_length=253, editable=False)
     # How far the snapshot of the audience has come: the last recipient's id.
     snapshot_cursor = models.BigIntegerField(default=0, editable=False)
     # Everybody written down so far, those left out included; deliveries of the run add up to it.
@@ -213,6 +223,14 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"{self.campaign}, {self.occurrence:%Y-%m-%d %H:%M} UTC"
 
+    def is_too_late(self, *, now: datetime) -> bool:
+        """Whether it has to wait for a person, who has not said go."""
+        return not self.released_at and now - self.occurrence > self.campaign.late_limit
+
+    def hold(self) -> None:
+        self.status = RunStatus.HELD
+        self.held_reason = f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
+
 
 class PageState(models.TextChoices):
     WAITING = "waiting"
@@ -228,8 +246,9 @@ class Page(models.Model):
     first_delivery = models.BigIntegerField()
     last_delivery = models.BigIntegerField()
     state = models.CharField(max_length=7, choices=PageState, default=PageState.WAITING)
-    dispatched_at = models.DateTimeField(null=True, blank=True)
-    dispatches = models.PositiveIntegerField(default=0)
+    # How many of its deliveries were queued at the last look, and since when that is so.
+    left = models.PositiveIntegerField(default=0)
+    moved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

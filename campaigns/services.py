@@ -27,6 +27,9 @@ from recipients.models import Field, MailingList, Recipient
 from templates_app.models import EmailTemplate
 from templates_app.services import freeze, problems
 
+# What may still be scheduled, or cancelled.
+_ALIVE = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+
 
 class Refused(Exception):
     """What was asked for cannot be done; the text says why, and what to do about it."""
@@ -41,6 +44,9 @@ def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
         parsed = parse_mailbox(mailbox)
     except BadAddress as error:
         raise Refused(f"sender {mailbox!r}: {error}") from None
+    if parsed.address.needs_smtputf8:
+        # Few servers would take it, and every message would depend on that.
+        raise Refused(f"sender {mailbox!r}: the part before the @ must be ASCII")
     sender, _ = Sender.objects.get_or_create(
         display_name=parsed.display_name,
         address=parsed.address.addr_spec,
@@ -95,18 +101,13 @@ def schedule(
     fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
     _check_audience(campaign)
     _check_content(campaign)
-    changed = Campaign.objects.filter(
-        pk=campaign.pk, status__in=(CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-    ).exclude(runs__isnull=False, cron="")
-    count = changed.update(
-        status=CampaignStatus.SCHEDULED,
-        version=freeze(campaign.template),
-        next_fire_at=fire_at,
-        cron=cron,
-        time_zone=time_zone,
-    )
-    if not count:
-        raise Refused(f"campaign {campaign.pk} has been {_what_happened(campaign)} already")
+    # Locked, so that it does not fire between the look and the change.
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    _check_history(locked, fire_at)
+    locked.status = CampaignStatus.SCHEDULED
+    locked.version = freeze(locked.template)
+    locked.next_fire_at, locked.cron, locked.time_zone = fire_at, cron, time_zone
+    locked.save()
     campaign.refresh_from_db()
     return campaign
 
@@ -133,14 +134,14 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     if not runs:
         raise Refused(f"campaign {campaign.pk} is neither paused nor held")
     Run.objects.filter(pk__in=runs, status=RunStatus.HELD).update(
-        status=RunStatus.PREPARING, held_reason=""
+        status=RunStatus.PREPARING, held_reason="", released_at=now
     )
     Run.objects.filter(pk__in=runs, status=RunStatus.PAUSED).update(
         status=RunStatus.SENDING, started_at=Coalesce(F("started_at"), now)
     )
     # Their tasks found nothing to claim and are gone; each open page is sent once more.
     for run in waiting.model.objects.filter(pk__in=runs):
-        run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING, dispatches=0)
+        run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING)
     return runs
 
 
@@ -152,14 +153,24 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
 
     :raises Refused: where it has ended already.
     """
-    alive = Campaign.objects.filter(
-        pk=campaign.pk, status__in=(CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    runs = campaign.runs.active().select_for_update().ids()
+    if locked.status not in _ALIVE and not runs:
+        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+    Campaign.objects.filter(pk=campaign.pk).update(
+        status=CampaignStatus.CANCELLED, next_fire_at=None
     )
-    if not alive.update(status=CampaignStatus.CANCELLED, next_fire_at=None):
-        raise Refused(f"campaign {campaign.pk} has been {_what_happened(campaign)} already")
-    runs = list(campaign.runs.active().select_for_update().values_list("pk", flat=True))
     Run.objects.filter(pk__in=runs).update(status=RunStatus.CANCELLED, finished_at=now)
     return sum(reconcile.cancel_open(run, now=now) for run in runs)
+
+
+def _check_history(campaign: Campaign, fire_at: datetime) -> None:
+    if campaign.status not in _ALIVE:
+        raise Refused(f"campaign {campaign.pk} has been {campaign.status} already")
+    if not campaign.cron and campaign.runs.exists():
+        raise Refused(f"campaign {campaign.pk} has been sent already")
+    if campaign.runs.filter(occurrence=fire_at).exists():
+        raise Refused(f"campaign {campaign.pk} has a run of that time already; choose another one")
 
 
 def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
@@ -192,8 +203,3 @@ def _check_content(campaign: Campaign) -> None:
     if found:
         listing = "; ".join(str(problem) for problem in found)
         raise Refused(f"template {campaign.template}: {listing}")
-
-
-def _what_happened(campaign: Campaign) -> str:
-    campaign.refresh_from_db()
-    return "sent" if campaign.status == CampaignStatus.SCHEDULED else campaign.status

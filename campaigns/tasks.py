@@ -4,28 +4,43 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from celery import chord, shared_task
+from celery import chord, current_app, shared_task
 from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.conf import settings
 from django.utils import timezone
 
 from campaigns import retention as keep
-from campaigns.models import Run
+from campaigns.models import Campaign, Run
 from campaigns.sending import complete, deliver, fire, pages, reconcile, retries, snapshot
 from campaigns.sending.record import RetryPolicy
 
 logger = get_task_logger(__name__)
 
+ENOUGH_QUEUED = 1_000  # tasks: more in the queue would only fill the broker's memory
+
 
 @shared_task(name="campaigns.tick", ignore_result=True)
 def tick() -> None:
-    """Fire what is due and wake workers for due retries; Beat calls this each second."""
+    """Fire the campaigns whose time has come; Beat calls this each second.
+
+    One that cannot be fired must not keep the others from it.
+    """
     now = timezone.now()
-    for run_id in fire.fire_due(now=now):
-        prepare.delay(run_id)
-    for batch in retries.due(now=now, lost_after=_redispatch()):
-        deliver_chunk.delay(batch.run_id, batch.ids)
+    for campaign_id in Campaign.objects.due(now=now).ids():
+        try:
+            if run_id := fire.fire(campaign_id, now=now):
+                prepare.delay(run_id)
+        except Exception:
+            logger.exception("campaign %s could not be fired", campaign_id)
+
+
+@shared_task(name="campaigns.retry", ignore_result=True)
+def retry() -> None:
+    """Wake workers for due retries, as far as they keep up; Beat calls this each second."""
+    if _queued_tasks() < ENOUGH_QUEUED:
+        for batch in retries.due(now=timezone.now(), lost_after=_redispatch()):
+            deliver_chunk.delay(batch.run_id, batch.ids)
 
 
 @shared_task(name="campaigns.prepare", ignore_result=True)
@@ -57,20 +72,23 @@ def close_page(page_id: int) -> None:
 @shared_task(name="campaigns.sweep", ignore_result=True)
 def sweep() -> None:
     """Have every run looked after that has not come to its end."""
-    settle_journals()
     for run_id in Run.objects.unfinished().ids():
         heal.apply_async((run_id,), expires=settings.SWEEP_SECONDS)
+    settle_journals()
 
 
 @shared_task(name="campaigns.heal", ignore_result=True)
 def heal(run_id: int) -> None:
     """Find what lost messages and lost workers left behind in a run, and set it going again."""
     now = timezone.now()
-    reconcile.expire(run_id, now=now)
+    reconcile.expire(run_id, directory=settings.STATE_DIR / "journal", now=now)
     reconcile.cancel_left_over(run_id, now=now)
+    complete.reopen(run_id)
     if snapshot.is_stuck(run_id, before=now - _redispatch()):
         prepare.delay(run_id)
-    send(pages.reopen_lost(run_id, now=now, after=_redispatch()))
+    # While workers have messages to take, a page that stands still is rather late than lost.
+    patience = _redispatch() * (8 if _queued_tasks() else 1)
+    send(pages.reopen_lost(run_id, now=now, after=patience))
     pages.close_finished(run_id)
     advance(run_id)
 
@@ -78,6 +96,7 @@ def heal(run_id: int) -> None:
 @shared_task(name="campaigns.retention", ignore_result=True)
 def retention() -> None:
     """Delete TaskResult rows that are older than the installation wants to keep them."""
+    keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
     )
@@ -103,6 +122,13 @@ def send(open_pages: Iterable[pages.OpenPage]) -> None:
         if page.chunks:
             header = [deliver_chunk.si(page.run_id, ids) for ids in page.chunks]
             chord(header)(close_page.si(page.id))
+
+
+def _queued_tasks() -> int:
+    """Return how many messages wait for the workers of campaigns."""
+    with current_app.connection_for_read() as broker:
+        queue: Any = current_app.amqp.queues["campaigns"].bind(broker.default_channel)
+        return int(queue.queue_declare().message_count)
 
 
 def _redispatch() -> timedelta:

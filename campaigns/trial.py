@@ -42,7 +42,8 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     try:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
-        mailing = Mailing(Run(campaign=campaign, version=version), subject_prefix="[Test] ")
+        run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
+        mailing = Mailing(run, subject_prefix="[Test] ")
         claimed = Claimed(NOBODY, to, _sample_fields(campaign), attempts=1)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)

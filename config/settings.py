@@ -221,6 +221,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=1),
         "options": {"expire_seconds": 5},
     },
+    "retry": {
+        "task": "campaigns.retry",
+        "schedule": timedelta(seconds=1),
+        "options": {"expire_seconds": 5},
+    },
     "sweep": {
         "task": "campaigns.sweep",
         "schedule": timedelta(seconds=SWEEP_SECONDS),

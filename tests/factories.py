@@ -87,7 +87,8 @@ def make_run(
     """Schedule and fire a campaign; the audience is written down, and no page is open yet."""
     now = now or timezone.now()
     schedule(campaign, now=now, at=now)
-    [run_id] = fire.fire_due(now=now)
+    run_id = fire.fire(campaign.pk, now=now)
+    assert run_id
     while snapshot_taken and not snapshot.take_slice(run_id, now=now).finished:
         pass
     return Run.objects.get(pk=run_id)

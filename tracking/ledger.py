@@ -21,7 +21,7 @@ TRANSITIONS: Mapping[S, frozenset[S]] = {
     S.SENDING: frozenset({S.SENT, S.RETRY, S.FAILED, S.UNCONFIRMED, S.CANCELLED}),
     S.RETRY: frozenset({S.SENDING, S.SKIPPED, S.CANCELLED}),
     # The worker that was cut off may come back with the answer.
-    S.UNCONFIRMED: frozenset({S.SENT, S.RETRY, S.FAILED}),
+    S.UNCONFIRMED: frozenset({S.SENT, S.RETRY, S.FAILED, S.CANCELLED}),
     S.SENT: frozenset(),
     S.FAILED: frozenset(),
     S.SKIPPED: frozenset(),
@@ -104,8 +104,8 @@ _ENQUEUE = """
 WITH audience AS MATERIALIZED ({audience}),
 inserted AS (
     INSERT INTO tracking_delivery
-           (run_id, recipient_id, address, domain, state, skip_reason, finished_at, created_at)
-    SELECT %(run)s, recipient_id, address, domain, state, skip_reason,
+           (run_id, recipient_id, address, key, domain, state, skip_reason, finished_at, created_at)
+    SELECT %(run)s, recipient_id, address, key, domain, state, skip_reason,
            CASE WHEN state IN ('skipped', 'cancelled') THEN %(now)s END, %(now)s
       FROM audience ORDER BY recipient_id
     RETURNING id, task_id, recipient_id, state, skip_reason
@@ -154,7 +154,7 @@ class Enqueued:
 def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
     """Write a delivery for each row of `audience`: queued, or skipped or cancelled from birth.
 
-    `audience` is a SELECT of (recipient_id, address, domain, state, skip_reason).
+    `audience` is a SELECT of (recipient_id, address, key, domain, state, skip_reason).
     """
     sql = _ENQUEUE.format(audience=audience, books=_BOOKS)
     with connection.cursor() as cursor:

@@ -5,8 +5,8 @@ from typing import Self
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower, Now
+from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class DeliveryState(models.TextChoices):
@@ -56,6 +56,8 @@ class Delivery(models.Model):
     # The id of the TaskResult that says the same in Celery's words.
     task_id = models.UUIDField(db_default=RandomUUID(), editable=False)
     address = models.CharField(max_length=254)
+    # The recipient's key when the row was written: what makes two addresses the same.
+    key = models.CharField(max_length=254, editable=False)
     domain = models.CharField(max_length=253)
     state = models.CharField(max_length=11, choices=DeliveryState)
     skip_reason = models.CharField(max_length=20, choices=SkipReason, blank=True, db_default="")
@@ -82,8 +84,7 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["run", "recipient"], name="delivery_recipient_unique"),
             # I2: whatever happens to recipients' rows while a snapshot is taken.
             models.UniqueConstraint(
-                F("run"),
-                Lower("address"),
+                fields=["run", "key"],
                 condition=~Q(state=DeliveryState.SKIPPED),
                 name="delivery_address_unique",
             ),

@@ -34,10 +34,19 @@ _AUDIENCE = """
 
 # I2: one row, and so one message, for each address of a run.
 _TWICE = """
-    SELECT run_id, lower(address) || ' stands ' || count(*) || ' times'
+    SELECT run_id, key || ' stands ' || count(*) || ' times'
       FROM tracking_delivery
      WHERE run_id = ANY(%(runs)s) AND state <> 'skipped'
-     GROUP BY run_id, lower(address) HAVING count(*) > 1
+     GROUP BY run_id, key HAVING count(*) > 1
+     LIMIT %(listed)s
+"""
+
+# A run that has ended leaves nobody waiting.
+_LEFT_OPEN = """
+    SELECT run.id, 'it is ' || run.status || ', and a delivery is ' || delivery.state
+      FROM campaigns_run run JOIN tracking_delivery delivery ON delivery.run_id = run.id
+     WHERE run.id = ANY(%(runs)s) AND run.status IN ('completed', 'cancelled')
+       AND delivery.state IN ('queued', 'retry')
      LIMIT %(listed)s
 """
 
@@ -86,7 +95,8 @@ def disagreements(run_ids: Sequence[int], *, kept_since: datetime | None) -> lis
 
 def _found(params: dict[str, Any]) -> Iterator[Disagreement]:
     # One statement sees one moment, so that a run may go on meanwhile.
-    sql = " UNION ALL ".join(f"({part})" for part in (_AUDIENCE, _TWICE, _COUNTERS, _TASK_RESULTS))
+    parts = (_AUDIENCE, _TWICE, _LEFT_OPEN, _COUNTERS, _TASK_RESULTS)
+    sql = " UNION ALL ".join(f"({part})" for part in parts)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         for run_id, what in cursor.fetchall():

@@ -66,7 +66,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(Page)
 class PageAdmin(ManyRowsAdmin, ReadOnlyAdmin):
-    list_display = ("__str__", "state_in_words", "dispatches", "dispatched_at")
+    list_display = ("__str__", "state_in_words", "left", "moved_at")
     list_filter = ("state",)
     ordering = ("-run_id", "-number")
 

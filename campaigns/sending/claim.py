@@ -1,30 +1,27 @@
 """Claim: the only door to a transport. What is not claimed is not sent."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from tracking import ledger
 from tracking.models import Delivery, DeliveryState
 
-# Only what is queued, or due for another attempt, in a run that is being sent. Rows that another
-# worker is about to claim are passed over; so a repeated message finds nothing to do. Suppression
-# and subscription are read again here: what was withdrawn since the snapshot is left out, under
-# the address of the snapshot, which is mailed, as under the recipient's present one.
-_PICK = """
-    SELECT delivery.id, delivery.state AS from_state,
-           CASE WHEN reason.word = '' THEN 'sending' ELSE 'skipped' END AS to_state,
-           reason.word AS skip_reason
+# Deliveries of a run that is being sent, with the reason why one may not be mailed any more. What
+# was withdrawn since the snapshot counts, for the address of then, which is mailed, as for the
+# recipient's present one.
+_JUDGED = """
       FROM tracking_delivery delivery
       JOIN campaigns_run run ON run.id = delivery.run_id
       LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
      CROSS JOIN LATERAL (SELECT CASE
            WHEN recipient.id IS NULL THEN 'no_address'
            WHEN EXISTS (SELECT 1 FROM recipients_suppression suppression
-                         WHERE suppression.key IN (recipient.key, lower(delivery.address)))
+                         WHERE suppression.key IN (recipient.key, delivery.key))
                 THEN 'suppressed'
            WHEN NOT EXISTS (SELECT 1 FROM recipients_subscription subscription
                               JOIN campaigns_campaign_lists audience
@@ -34,11 +31,26 @@ _PICK = """
                                AND subscription.state = 'confirmed') THEN 'unsubscribed'
            ELSE '' END AS word) AS reason
      WHERE delivery.id = ANY(%(ids)s) AND delivery.run_id = %(run)s AND run.status = 'sending'
+"""
+
+# Only what is queued, or due for another attempt. Rows that another worker is about to claim are
+# passed over; so a repeated message finds nothing to do.
+_PICK = f"""
+    SELECT delivery.id, delivery.state AS from_state,
+           CASE WHEN reason.word = '' THEN 'sending' ELSE 'skipped' END AS to_state,
+           reason.word AS skip_reason
+    {_JUDGED}
        AND (delivery.state = 'queued'
             OR (delivery.state = 'retry' AND delivery.next_attempt_at <= %(now)s))
      ORDER BY delivery.id
        FOR UPDATE OF delivery SKIP LOCKED
 """
+
+_STILL_ALLOWED = f"SELECT delivery.id {_JUDGED} AND reason.word = ''"
+
+# A claim is worked on for so long at most, and what is left goes back: ticks, pauses and other
+# campaigns do not wait behind a slow server.
+ACT_FOR = timedelta(seconds=10)
 
 _CHANGES = """
     skip_reason = picked.skip_reason,
@@ -66,7 +78,7 @@ class Claimed:
 class Claim:
     lease: uuid.UUID
     act_until: datetime
-    """No attempt begins after this: a tenth of the lease is left for the last one's answer."""
+    """No attempt begins after this; a tenth of the lease at least is left for the last answer."""
     deliveries: list[Claimed]
 
 
@@ -86,4 +98,12 @@ def claim(
     sending = [row.id for row in moved if row.to_state == DeliveryState.SENDING]
     rows = Delivery.objects.filter(pk__in=sending).order_by("pk")
     values = rows.values_list("pk", "address", "recipient__fields", "attempts")
-    return Claim(lease, now + lease_for * 0.9, [Claimed(*row) for row in values])
+    act_until = now + min(ACT_FOR, lease_for * 0.9)
+    return Claim(lease, act_until, [Claimed(*row) for row in values])
+
+
+def still_allowed(run_id: int, ids: Sequence[int]) -> set[int]:
+    """Return those of the claimed ids that may still be mailed: none of a run that is paused."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_ALLOWED, {"run": run_id, "ids": list(ids)})
+        return {delivery_id for (delivery_id,) in cursor.fetchall()}

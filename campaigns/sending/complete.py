@@ -5,22 +5,47 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
+from tracking.models import RunCounters
 
 
 @transaction.atomic(durable=True)
 def complete(run_id: int, *, now: datetime) -> bool:
-    """Complete the run if every recipient of it has an outcome; say whether this call did it."""
-    ended = Run.objects.having(RunStatus.SENDING).filter(
-        pk=run_id,
-        prepared_at__isnull=False,
-        counters__queued=0,
-        counters__sending=0,
-        counters__retry=0,
-    )
-    if not ended.update(status=RunStatus.COMPLETED, finished_at=now):
+    """Complete the run if every recipient of it has an outcome; say whether this call did it.
+
+    The campaign is locked before the run, as in all that touches both, and the counters are read
+    only then: a statement that waited for a lock would judge by those of before.
+    """
+    if not _is_sent(run_id):
         return False
-    # A recurring campaign stays scheduled; one that is sent once has nothing left to fire.
-    Campaign.objects.filter(
-        runs=run_id, status=CampaignStatus.SCHEDULED, next_fire_at__isnull=True
-    ).update(status=CampaignStatus.FINISHED)
+    campaign = Campaign.objects.select_for_update().get(runs=run_id)
+    run = Run.objects.select_for_update().get(pk=run_id)
+    if not _is_sent(run_id):
+        return False
+    run.status, run.finished_at = RunStatus.COMPLETED, now
+    run.save(update_fields=["status", "finished_at"])
+    # A recurring campaign stays scheduled; one with nothing left to fire or to send is finished.
+    is_last = campaign.next_fire_at is None and not campaign.runs.active().exists()
+    if is_last and campaign.status == CampaignStatus.SCHEDULED:
+        campaign.status = CampaignStatus.FINISHED
+        campaign.save(update_fields=["status", "updated_at"])
     return True
+
+
+@transaction.atomic(durable=True)
+def reopen(run_id: int) -> bool:
+    """Let a completed run go on that has open deliveries again; say whether it was one.
+
+    A worker may come back after its lease and say that it never began what counted as in doubt.
+    """
+    completed = Run.objects.having(RunStatus.COMPLETED).filter(pk=run_id)
+    return bool(
+        completed.filter(pk__in=Run.objects.with_open_deliveries().values("pk")).update(
+            status=RunStatus.SENDING, finished_at=None
+        )
+    )
+
+
+def _is_sent(run_id: int) -> bool:
+    run = Run.objects.having(RunStatus.SENDING).filter(pk=run_id, prepared_at__isnull=False)
+    counters = RunCounters.objects.filter(run_id=run_id, queued=0, sending=0, retry=0)
+    return run.exists() and counters.exists()

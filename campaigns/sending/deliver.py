@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 
 from campaigns.models import Run
 from campaigns.secrets import Undecipherable
-from campaigns.sending.claim import Claim, Claimed, claim
+from campaigns.sending.claim import Claim, Claimed, claim, still_allowed
 from campaigns.sending.journal import Journal
 from campaigns.sending.mailing import Mailing, NotComposed
 from campaigns.sending.outcomes import Deferred, Outcome, Rejected, Scope
@@ -20,6 +20,8 @@ from campaigns.sending.transports import BadTransportURL, Transport
 from campaigns.sending.way_out import transport_of
 
 Clock = Callable[[], datetime]
+
+LOOK_AGAIN = timedelta(seconds=1)  # how long a permission to mail is taken for granted
 
 
 def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
@@ -46,10 +48,11 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
 
 
 def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock) -> Outcome | None:
-    """Attempt one after the other, while the lease lasts and the transport works.
+    """Attempt one after the other, while there is time, permission and a transport that works.
 
-    A worker that slept through its lease sends nothing. Returned is the outcome of those that were
-    not attempted: they wait like the one that found the transport missing.
+    A worker that slept too long sends nothing. Whoever leaves, and a run that is paused, is heeded
+    within `LOOK_AGAIN`. Returned is the outcome of those that were not attempted: they wait like
+    the one that found the transport missing, or are due at once.
     """
     run = Run.objects.select_related("campaign__sender__transport").get(pk=run_id)
     try:
@@ -57,26 +60,36 @@ def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock)
     except (BadTransportURL, Undecipherable) as error:
         return _halt(str(error))
     mailing = Mailing(run)
+    ids = [delivery.id for delivery in claimed.deliveries]
+    allowed = set(ids)
+    looked_at = clock()
     for delivery in claimed.deliveries:
-        if clock() >= claimed.act_until:
+        now = clock()
+        if now >= claimed.act_until:
             return None
-        outcome = _attempt(delivery, mailing, transport, journal, now=clock())
-        if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
-            return outcome
+        if now - looked_at >= LOOK_AGAIN:
+            allowed, looked_at = still_allowed(run_id, ids), now
+        if delivery.id in allowed:
+            outcome = _attempt(delivery, mailing, transport, journal, now=now)
+            if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
+                return outcome
     return None
 
 
 def _attempt(
     delivery: Claimed, mailing: Mailing, transport: Transport, journal: Journal, *, now: datetime
 ) -> Outcome:
-    """Attempt one delivery, and note in the journal what is about to happen and what happened."""
+    """Attempt one delivery, and note in the journal what is about to happen and what happened.
+
+    It counts as begun before it is composed: one that brings the process down is not tried again.
+    """
+    journal.begin(delivery.id)
     outcome: Outcome
     try:
         message, message_id = mailing.message(delivery, now=now)
     except NotComposed as error:
         outcome, message_id = Rejected(diagnostic=str(error)), ""
     else:
-        journal.begin(delivery.id)
         outcome = transport.send(message)
     journal.answer(Result(delivery.id, delivery.attempts, message_id, outcome))
     return outcome

@@ -7,6 +7,7 @@ from cronsim import CronSim
 from django.db import transaction
 
 from campaigns.models import Campaign, Run, RunStatus
+from tracking.models import RunCounters
 
 
 def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
@@ -17,32 +18,34 @@ def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
     return next(CronSim(cron, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 
-def fire_due(*, now: datetime) -> list[int]:
-    """Make a run of each due campaign and return the ids of those that may be prepared.
-
-    Two processes may do this at once: the campaign's row is claimed by its occurrence.
-    """
-    runs = [_fire(campaign, now=now) for campaign in Campaign.objects.due(now=now)]
-    return [run.pk for run in runs if run and run.status == RunStatus.PREPARING]
-
-
 @transaction.atomic(durable=True)
-def _fire(campaign: Campaign, *, now: datetime) -> Run | None:
-    occurrence = campaign.next_fire_at
-    assert occurrence and campaign.version_id  # noqa: S101, PT018 - constraints of the table
-    following = (
-        next_occurrence(campaign.cron, time_zone=campaign.time_zone, after=now)
-        if campaign.cron
-        else None
-    )
-    due = Campaign.objects.due(now=now).filter(pk=campaign.pk, next_fire_at=occurrence)
-    if not due.update(next_fire_at=following):
+def fire(campaign_id: int, *, now: datetime) -> int | None:
+    """Make a run of a campaign that is due, and return its id if it may be prepared.
+
+    The campaign's row is locked and its time moved on in one transaction; of two processes that do
+    this at once, one finds nothing due.
+    """
+    due = Campaign.objects.due(now=now).select_for_update(of=("self",), skip_locked=True)
+    campaign = due.select_related("sender").filter(pk=campaign_id).first()
+    if campaign is None or campaign.next_fire_at is None or campaign.version is None:
         return None
-    late = now - occurrence > campaign.late_limit
-    return Run.objects.create(
+    occurrence, campaign.next_fire_at = campaign.next_fire_at, _following(campaign, after=now)
+    campaign.save(update_fields=["next_fire_at", "updated_at"])
+    run, is_new = Run.objects.get_or_create(
         campaign=campaign,
-        version_id=campaign.version_id,
         occurrence=occurrence,
-        status=RunStatus.HELD if late else RunStatus.PREPARING,
-        held_reason=f"due at {occurrence:%Y-%m-%d %H:%M} UTC, later than its limit" if late else "",
+        defaults={"version": campaign.version, "sender_domain": campaign.sender.domain},
     )
+    if not is_new:
+        return None
+    RunCounters.objects.create(run=run)
+    if run.is_too_late(now=now):
+        run.hold()
+        run.save()
+    return run.pk if run.status == RunStatus.PREPARING else None
+
+
+def _following(campaign: Campaign, *, after: datetime) -> datetime | None:
+    if not campaign.cron:
+        return None
+    return next_occurrence(campaign.cron, time_zone=campaign.time_zone, after=after)

@@ -9,6 +9,7 @@ left may be missing: then the lease decides.
 import fcntl
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rej
 from campaigns.sending.record import Result
 
 _SUFFIX = ".journal"
+_NAME = re.compile(r"\d+-[0-9a-f]{32}")  # the run's id and the lease
 _OUTCOMES = {kind.__name__: kind for kind in (Accepted, Deferred, Rejected, InDoubt)}
 
 
@@ -29,6 +31,7 @@ class Notes:
 
     begun: set[int] = field(default_factory=set)
     answered: dict[int, Result] = field(default_factory=dict)
+    is_torn: bool = False  # a part cannot be read: then all that was not answered is in doubt
 
     def conclude(
         self, deliveries: Iterable[tuple[int, int]], *, untouched: Outcome | None
@@ -43,7 +46,7 @@ class Notes:
         ]
 
     def _unanswered(self, delivery_id: int, untouched: Outcome | None) -> Outcome | None:
-        if delivery_id in self.begun:
+        if self.is_torn or delivery_id in self.begun:
             return InDoubt(diagnostic="the worker was lost while it handed the message over")
         return untouched
 
@@ -98,25 +101,32 @@ def abandoned(path: Path) -> Iterator[Abandoned | None]:
         except BlockingIOError:
             yield None
             return
-        run_id, lease = path.stem.split("-")
-        yield Abandoned(int(run_id), uuid.UUID(lease), _read(file.read()))
+        run_id = int(path.stem.partition("-")[0])
+        yield Abandoned(run_id, lease_of(path), _read(file.read()))
         path.unlink()
 
 
+def lease_of(path: Path) -> uuid.UUID:
+    return uuid.UUID(path.stem.partition("-")[2])
+
+
 def journals(directory: Path) -> list[Path]:
-    return sorted(directory.glob(f"*{_SUFFIX}"))
+    return sorted(path for path in directory.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.stem))
 
 
 def _read(content: bytes) -> Notes:
     notes = Notes()
     # A last line without its end was cut off while it was written: it does not count.
     for line in content.split(b"\n")[:-1]:
-        match json.loads(line):
-            case int(delivery_id):
-                notes.begun.add(delivery_id)
-            case entry:
+        try:
+            entry = json.loads(line)
+            if isinstance(entry, int):
+                notes.begun.add(entry)
+            else:
                 result = _from_dict(entry)
                 notes.answered[result.delivery_id] = result
+        except (ValueError, TypeError, KeyError, AttributeError):
+            notes.is_torn = True
     return notes
 
 

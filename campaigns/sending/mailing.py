@@ -36,7 +36,7 @@ class Mailing:
         # Several lists, one List-ID: the oldest list's.
         mailing_list = run.campaign.lists.order_by("pk")[0]
         self._content = compiled(run.version_id)
-        self._domain = sender.domain
+        self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
         self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
         self._common = {

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns.models import Page, PageState, Run, RunStatus
 from tracking.models import Delivery, DeliveryState
@@ -69,29 +69,33 @@ def close_finished(run_id: int) -> int:
 def reopen_lost(run_id: int, *, now: datetime, after: timedelta) -> list[OpenPage]:
     """Return the open pages whose messages seem to be lost, to be sent once more.
 
-    A page counts as lost when nothing in its run has moved for `after` and it was dispatched that
-    long ago; the wait doubles with each dispatch. Messages that were only slow find nothing to
-    claim.
+    That is where deliveries are queued, and since `after` there were neither fewer of them nor was
+    the page sent. Messages that were only slow find nothing to claim.
     """
-    run = Run.objects.select_for_update(of=("self",)).with_counters().get(pk=run_id)
-    if run.status != RunStatus.SENDING or not hasattr(run, "counters"):
+    run = Run.objects.select_for_update().get(pk=run_id)
+    if run.status != RunStatus.SENDING:
         return []
-    if run.counters.moved_at > now - after:
-        return []
-    lost = [
-        page
+    return [
+        _dispatched(page, now=now)
         for page in run.pages.filter(state=PageState.OPEN).order_by("number")
-        if page.dispatched_at
-        and page.dispatched_at <= now - after * 2 ** min(page.dispatches - 1, 7)
+        if _stands_still(page, now=now, after=after)
     ]
-    return [_dispatched(page, now=now) for page in lost]
+
+
+def _stands_still(page: Page, *, now: datetime, after: timedelta) -> bool:
+    left = len(_queued_ids(page))
+    if left != page.left:
+        Page.objects.filter(pk=page.pk).update(left=left, moved_at=now)
+        return False
+    return bool(left and page.moved_at and page.moved_at <= now - after)
 
 
 def _dispatched(page: Page, *, now: datetime) -> OpenPage:
+    open_page = OpenPage.of(page)
     Page.objects.filter(pk=page.pk).update(
-        state=PageState.OPEN, dispatched_at=now, dispatches=F("dispatches") + 1
+        state=PageState.OPEN, left=sum(map(len, open_page.chunks)), moved_at=now
     )
-    return OpenPage.of(page)
+    return open_page
 
 
 def _finished_pages() -> QuerySet[Page]:

@@ -1,6 +1,6 @@
 """Reconcile: what a process that died has left behind."""
 
-from contextlib import suppress
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -12,14 +12,16 @@ from campaigns.sending.record import RetryPolicy, record
 from tracking import ledger
 from tracking.models import Delivery
 
-# A claim ran out, nobody recorded its end, and no journal tells it. The message may have gone, so
-# it is not sent again; the lease stays: where the worker, or its journal, comes back with the
-# answer, the row takes it.
+logger = logging.getLogger(__name__)
+
+# A claim ran out, nobody recorded its end, and no journal of this machine tells it (one that does
+# belongs to a worker that lives, or is settled soon). The message may have gone, so it is not sent
+# again; the lease stays: where the worker comes back with the answer, the row takes it.
 _EXPIRED = """
     SELECT delivery.id, delivery.state AS from_state, 'unconfirmed' AS to_state
       FROM tracking_delivery delivery
      WHERE delivery.run_id = %(run)s AND delivery.state = 'sending'
-       AND delivery.lease_until < %(now)s
+       AND delivery.lease_until < %(now)s AND delivery.lease <> ALL(%(told)s)
      ORDER BY delivery.id
        FOR UPDATE OF delivery SKIP LOCKED
 """
@@ -43,9 +45,16 @@ def settle(directory: Path, *, policy: RetryPolicy, now: datetime) -> int:
     """
     claims = 0
     for path in journal.journals(directory):
-        with suppress(FileNotFoundError), journal.abandoned(path) as left:
-            if left:
-                claims += _settle(left, policy=policy, now=now)
+        try:
+            with journal.abandoned(path) as left:
+                if left:
+                    claims += _settle(left, policy=policy, now=now)
+        except FileNotFoundError:
+            continue  # its worker, or another sweep, was faster
+        except OSError as error:
+            # It must not keep the others from being settled; now the lease decides.
+            logger.error("journal %s cannot be read and is put aside: %s", path, error)
+            path.rename(path.with_suffix(".unreadable"))
     return claims
 
 
@@ -56,9 +65,11 @@ def _settle(left: journal.Abandoned, *, policy: RetryPolicy, now: datetime) -> b
 
 
 @transaction.atomic(durable=True)
-def expire(run_id: int, *, now: datetime) -> int:
+def expire(run_id: int, *, directory: Path, now: datetime) -> int:
     """Mark the deliveries of a run whose lease is over as unconfirmed; return how many."""
-    return len(ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params={}, now=now))
+    params = {"told": [journal.lease_of(path) for path in journal.journals(directory)]}
+    moved = ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now)
+    return len(moved)
 
 
 def cancel_open(run_id: int, *, now: datetime) -> int:

@@ -56,12 +56,11 @@ class _Row:
 
 
 # The lease must be the one that the delivery was claimed with. A worker that comes back after its
-# lease ran out may still say what the server answered; where the run has ended meanwhile, nothing
-# is tried again.
+# lease ran out may still say what the server answered; where the run was cancelled meanwhile,
+# nothing is tried again.
 _PICK = """
     SELECT delivery.id, delivery.state AS from_state,
-           CASE WHEN answer.state = 'retry' AND run.status IN ('completed', 'cancelled')
-                THEN CASE delivery.state WHEN 'sending' THEN 'cancelled' ELSE 'failed' END
+           CASE WHEN answer.state = 'retry' AND run.status = 'cancelled' THEN 'cancelled'
                 ELSE answer.state END AS to_state,
            answer.counted, answer.next_attempt_at, answer.message_id,
            answer.reply_code, answer.enhanced_status_code, answer.diagnostic

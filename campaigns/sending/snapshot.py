@@ -15,7 +15,7 @@ SLICE = 5_000  # recipients in a slice, and so deliveries in a page
 # A recipient whose address another one of this run has (an address changed while the snapshot was
 # being taken) is a duplicate.
 _AUDIENCE = """
-    SELECT member.recipient_id, recipient.address, recipient.domain,
+    SELECT member.recipient_id, recipient.address, recipient.key, recipient.domain,
            CASE WHEN reason.word <> '' THEN 'skipped' ELSE %(state)s END AS state,
            reason.word AS skip_reason
       FROM (SELECT subscription.recipient_id,
@@ -36,7 +36,7 @@ _AUDIENCE = """
            WHEN NOT member.confirmed THEN 'unconfirmed_opt_in'
            WHEN EXISTS (SELECT 1 FROM tracking_delivery other
                          WHERE other.run_id = %(run)s AND other.state <> 'skipped'
-                           AND lower(other.address) = lower(recipient.address)) THEN 'duplicate'
+                           AND other.key = recipient.key) THEN 'duplicate'
            ELSE '' END AS word) AS reason
 """
 
@@ -54,7 +54,10 @@ def take_slice(run_id: int, *, now: datetime, size: int = SLICE) -> Slice:
     The run's row is locked for the slice and its cursor moves with it: two processes that prepare
     the same run take turns, and one that dies leaves nothing half done.
     """
-    run = Run.objects.select_for_update().get(pk=run_id)
+    run = Run.objects.select_for_update(of=("self",)).with_counters().get(pk=run_id)
+    if run.status == RunStatus.PREPARING and run.is_too_late(now=now):
+        run.hold()
+        run.save(update_fields=["status", "held_reason"])
     if run.prepared_at or run.status == RunStatus.HELD:
         return Slice(rows=0, finished=True)
     state = "cancelled" if run.status == RunStatus.CANCELLED else "queued"
@@ -83,7 +86,7 @@ def is_stuck(run_id: int, *, before: datetime) -> bool:
     run = Run.objects.with_counters().get(pk=run_id)
     if run.prepared_at or run.status == RunStatus.HELD:
         return False
-    return (run.counters.moved_at if hasattr(run, "counters") else run.created_at) < before
+    return run.counters.moved_at < before
 
 
 def _add_page(run: Run, *, first: int, last: int) -> None:

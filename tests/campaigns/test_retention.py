@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from django_celery_results.models import TaskResult
+from django_celery_results.models import ChordCounter, TaskResult  # type: ignore[attr-defined]
 
 from campaigns import retention
-from campaigns.models import Run
+from campaigns.models import Page, Run
 from campaigns.services import cancel
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 
@@ -58,3 +58,14 @@ def test_many_rows_are_deleted_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -
     ended_run(ago=KEPT * 2)
 
     assert retention.delete_old_results(now=NOW, older_than=KEPT) == 4
+
+
+@pytest.mark.parametrize(("state", "deleted"), [("open", 0), ("closed", 1), ("waiting", 1)])
+def test_counters_of_chords_are_deleted_when_no_page_is_open(state: str, deleted: int) -> None:
+    readers = make_list()
+    make_recipients(1, mailing_list=readers)
+    make_run(make_campaign(lists=[readers]))
+    Page.objects.update(state=state)
+    ChordCounter.objects.create(group_id="g", sub_tasks="[]", count=1)
+
+    assert retention.delete_chord_counters() == deleted

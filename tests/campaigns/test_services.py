@@ -8,7 +8,7 @@ from campaigns.models import Campaign, CampaignStatus, Page, Run, RunStatus, Sen
 from campaigns.secrets import Undecipherable
 from campaigns.sending import pages
 from campaigns.sending.claim import claim
-from campaigns.sending.fire import fire_due
+from campaigns.sending.fire import fire
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.models import Field, SubscriptionState, Suppression
@@ -126,11 +126,11 @@ def test_a_campaign_that_has_begun_is_not_scheduled_again(campaign: Campaign) ->
 
 def test_a_recurring_campaign_can_get_new_content_between_its_runs(campaign: Campaign) -> None:
     services.schedule(campaign, now=NOW, cron="0 8 * * *")
-    [first] = fire_due(now=LATER + timedelta(days=1))
+    first = fire(campaign.pk, now=LATER + timedelta(days=1))
     EmailTemplate.objects.update(subject="Edited")
 
     services.schedule(campaign, now=LATER + timedelta(days=1), cron="0 8 * * *")
-    [second] = fire_due(now=LATER + timedelta(days=2))
+    second = fire(campaign.pk, now=LATER + timedelta(days=2))
 
     subjects = [run.version.subject for run in Run.objects.filter(pk__in=[first, second])]
     assert sorted(subjects) == ["Edited", "News"]

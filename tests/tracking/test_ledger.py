@@ -178,6 +178,6 @@ def test_the_table_refuses_a_second_row_for_a_recipient_or_an_address(run: Run) 
     same = {"run": run, "domain": "example.org", "state": "queued"}
 
     with pytest.raises(IntegrityError, match="delivery_recipient_unique"), transaction.atomic():
-        Delivery.objects.create(recipient=first.recipient, address="other@example.org", **same)
+        Delivery.objects.create(recipient=first.recipient, key="other@example.org", **same)
     with pytest.raises(IntegrityError, match="delivery_address_unique"), transaction.atomic():
-        Delivery.objects.create(address="ADA@example.org", **same)
+        Delivery.objects.create(key=first.key, **same)

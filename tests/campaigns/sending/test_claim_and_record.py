@@ -1,11 +1,12 @@
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from campaigns.models import Run, RunStatus
-from campaigns.sending import reconcile, retries
-from campaigns.sending.claim import claim
+from campaigns.sending import complete, reconcile, retries
+from campaigns.sending.claim import claim, still_allowed
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
 from campaigns.sending.record import Result, RetryPolicy, record
 from recipients.models import Recipient, Subscription, Suppression
@@ -15,6 +16,7 @@ from tracking.verify import disagreements
 
 pytestmark = pytest.mark.django_db
 
+NOWHERE = Path("/nonexistent")  # a directory without journals
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
 POLICY = RetryPolicy(
@@ -180,7 +182,7 @@ def test_a_lease_that_ran_out_leaves_its_deliveries_unconfirmed(
 ) -> None:
     claim(run.pk, ids(), now=NOW, lease_for=LEASE)
 
-    assert reconcile.expire(run.pk, now=NOW + LEASE + late) == expired
+    assert reconcile.expire(run.pk, directory=NOWHERE, now=NOW + LEASE + late) == expired
     assert Delivery.objects.filter(state="unconfirmed").count() == expired
     assert disagreements([run.pk], kept_since=None) == []
 
@@ -193,7 +195,7 @@ def test_a_worker_that_comes_back_after_its_lease_still_says_what_happened(
     run: Run, outcome: Outcome, state: str
 ) -> None:
     claimed = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE)
-    reconcile.expire(run.pk, now=NOW + 2 * LEASE)
+    reconcile.expire(run.pk, directory=NOWHERE, now=NOW + 2 * LEASE)
 
     result = Result(claimed.deliveries[0].id, 1, "", outcome)
     record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=NOW + 3 * LEASE)
@@ -202,19 +204,50 @@ def test_a_worker_that_comes_back_after_its_lease_still_says_what_happened(
     assert disagreements([run.pk], kept_since=None) == []
 
 
-@pytest.mark.parametrize(("expired", "state"), [(False, "cancelled"), (True, "failed")])
-def test_nothing_is_tried_again_in_a_run_that_has_ended(
-    run: Run, expired: bool, state: str
-) -> None:
+@pytest.mark.parametrize("expired", [False, True])
+def test_nothing_is_tried_again_in_a_run_that_was_cancelled(run: Run, expired: bool) -> None:
     claimed = claim(run.pk, ids()[:1], now=NOW, lease_for=LEASE)
     if expired:
-        reconcile.expire(run.pk, now=NOW + 2 * LEASE)
+        reconcile.expire(run.pk, directory=NOWHERE, now=NOW + 2 * LEASE)
     Run.objects.update(status=RunStatus.CANCELLED)
 
     result = Result(claimed.deliveries[0].id, 1, "", GREYLISTED)
     record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=NOW + 3 * LEASE)
 
-    assert Delivery.objects.get(pk=claimed.deliveries[0].id).state == state
+    delivery = Delivery.objects.get(pk=claimed.deliveries[0].id)
+    assert (delivery.state, delivery.diagnostic) == ("cancelled", "Greylisted")
+
+
+def test_a_completed_run_goes_on_when_a_late_worker_says_that_it_began_nothing(run: Run) -> None:
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+    reconcile.expire(run.pk, directory=NOWHERE, now=NOW + 2 * LEASE)
+    completed = complete.complete(run.pk, now=NOW)
+    quiet = complete.reopen(run.pk)
+
+    untouched = [Result(delivery.id, 1, "", None) for delivery in claimed.deliveries]
+    record(run.pk, untouched, lease=claimed.lease, policy=POLICY, now=NOW + 3 * LEASE)
+    left_open = disagreements([run.pk], kept_since=None)
+    unfinished = Run.objects.unfinished().ids()
+
+    assert (completed, quiet) == (True, False)
+    assert "it is completed, and a delivery is retry" in {one.what for one in left_open}
+    assert unfinished == [run.pk]
+    assert complete.reopen(run.pk)
+    assert not complete.complete(run.pk, now=NOW)
+    assert len(claim(run.pk, ids(), now=NOW + 3 * LEASE, lease_for=LEASE).deliveries) == 3
+
+
+def test_what_was_claimed_may_not_be_mailed_any_more_once_its_recipient_left(run: Run) -> None:
+    suppressed, left, stays = Delivery.objects.order_by("pk")
+    claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+    Suppression.objects.create(key=suppressed.key, reason="complaint")
+    Subscription.objects.filter(recipient=left.recipient).update(state="unsubscribed")
+
+    allowed = still_allowed(run.pk, ids())
+    Run.objects.update(status=RunStatus.PAUSED)
+
+    assert allowed == {stays.pk}
+    assert still_allowed(run.pk, ids()) == set()
 
 
 def test_a_due_retry_is_dispatched_once_until_its_message_counts_as_lost(run: Run) -> None:

@@ -13,7 +13,8 @@ from campaigns.sending.deliver import deliver
 from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.transports import open_transport
 from campaigns.services import set_transport_url
-from recipients.models import Recipient
+from recipients.models import Recipient, SuppressionReason
+from recipients.services import suppress
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
 from tests.smtp_server import ScriptedSMTP, closing, defer, refuse
 from tracking.links import key_ring
@@ -203,6 +204,40 @@ def test_a_worker_that_slept_through_its_lease_sends_nothing_more(
     deliver(run.pk, ids(), clock=clock)
 
     assert [message.recipient for message in smtp.messages] == ["r0001@example.org"]
+    assert states() == ["sent", "retry", "retry", "retry"]
+
+
+def test_who_leaves_while_a_chunk_is_sent_gets_nothing_more(run: Run, smtp: ScriptedSMTP) -> None:
+    seconds = count()
+    claimed_by_then = iter([None, None])
+
+    def clock() -> datetime:
+        # The suppression commits after the claim; each look at the clock takes a second.
+        if next(claimed_by_then, "claimed") == "claimed":
+            suppress("r0003@example.org", reason=SuppressionReason.COMPLAINT, source="test")
+        return NOW + timedelta(seconds=next(seconds))
+
+    deliver(run.pk, ids(), clock=clock)
+
+    assert [message.recipient for message in smtp.messages] == [
+        "r0001@example.org", "r0002@example.org", "r0004@example.org",
+    ]  # fmt: skip
+    assert states() == ["sent", "sent", "retry", "sent"]
+    deliver(run.pk, ids(), clock=at(NOW + timedelta(minutes=1)))
+    assert states() == ["sent", "sent", "skipped", "sent"]
+
+
+def test_a_pause_in_the_midst_of_a_chunk_holds_the_rest(run: Run, smtp: ScriptedSMTP) -> None:
+    seconds = count()
+
+    def clock() -> datetime:
+        if smtp.messages:
+            Run.objects.filter(status="sending").update(status="paused")
+        return NOW + timedelta(seconds=next(seconds))
+
+    deliver(run.pk, ids(), clock=clock)
+
+    assert len(smtp.messages) == 1
     assert states() == ["sent", "retry", "retry", "retry"]
 
 

@@ -7,12 +7,20 @@ from django.db import IntegrityError, transaction
 
 from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
 from campaigns.sending.complete import complete
-from campaigns.sending.fire import fire_due, next_occurrence
-from campaigns.services import schedule
+from campaigns.sending.fire import fire, next_occurrence
+from campaigns.sending.snapshot import take_slice
+from campaigns.services import cancel, resume, schedule
+from recipients.models import Recipient
 from tests.factories import make_campaign, make_list, make_recipient
 from tracking.models import RunCounters
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def fire_due(*, now: datetime) -> list[int]:
+    """Fire all that is due, as the tick does; return the runs to be prepared."""
+    fired = [fire(campaign_id, now=now) for campaign_id in Campaign.objects.due(now=now).ids()]
+    return [run_id for run_id in fired if run_id]
 
 
 @pytest.fixture
@@ -128,8 +136,62 @@ def test_completing_a_run_of_a_recurring_campaign_leaves_it_scheduled(campaign: 
     day = datetime(2026, 3, 2, 8, tzinfo=UTC)
     [run_id] = fire_due(now=day)
     Run.objects.filter(pk=run_id).update(status=RunStatus.SENDING, prepared_at=day)
-    RunCounters.objects.create(run_id=run_id, sent=1)
+    RunCounters.objects.update(sent=1)
 
     assert complete(run_id, now=day)
     campaign.refresh_from_db()
     assert campaign.status == CampaignStatus.SCHEDULED
+
+
+def test_a_time_that_has_a_run_already_makes_no_second_one_and_stops_nobody(
+    campaign: Campaign,
+) -> None:
+    schedule(campaign, now=NOW, at=NOW)
+    fire_due(now=NOW)
+    Campaign.objects.update(next_fire_at=NOW)
+
+    assert fire_due(now=NOW) == []
+    assert Run.objects.count() == 1
+    assert not Campaign.objects.due(now=NOW).exists()
+
+
+def test_a_run_without_recipients_completes(campaign: Campaign) -> None:
+    schedule(campaign, now=NOW, at=NOW)
+    Recipient.objects.all().delete()
+    [run_id] = fire_due(now=NOW)
+
+    assert take_slice(run_id, now=NOW).finished
+    assert complete(run_id, now=NOW)
+
+
+def test_a_run_that_was_not_prepared_in_time_waits_for_a_person_and_goes_once_one_said_so(
+    campaign: Campaign,
+) -> None:
+    schedule(campaign, now=NOW, at=NOW)
+    [run_id] = fire_due(now=NOW)
+    late = NOW + timedelta(days=2)
+
+    take_slice(run_id, now=late)
+    held = Run.objects.get().status
+    resume(campaign, now=late)
+    take_slice(run_id, now=late)
+
+    assert held == RunStatus.HELD
+    assert Run.objects.get().status == RunStatus.SENDING
+
+
+def test_an_older_run_does_not_finish_a_campaign_whose_newer_run_is_under_way(
+    campaign: Campaign,
+) -> None:
+    schedule(campaign, now=NOW, cron="0 10 * * *")
+    ten = NOW + timedelta(hours=1)
+    [older] = fire_due(now=ten)
+    schedule(campaign, now=ten, at=ten + timedelta(minutes=1))
+    fire_due(now=ten + timedelta(minutes=1))
+    Run.objects.filter(pk=older).update(status=RunStatus.SENDING, prepared_at=ten)
+
+    assert complete(older, now=ten)
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.SCHEDULED
+    cancel(campaign, now=ten)
+    assert not Run.objects.active().exists()

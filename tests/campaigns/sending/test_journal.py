@@ -71,6 +71,17 @@ def test_a_line_that_was_cut_off_does_not_count() -> None:
     assert journal._read(b"1\n23") == Notes({1})
 
 
+def test_a_part_that_cannot_be_read_leaves_all_in_doubt_that_was_not_answered() -> None:
+    answer = Result(1, 1, "<1@x>", Accepted(reply_code=250))
+    line = json.dumps(journal._as_dict(answer)).encode()
+
+    notes = journal._read(line + b"\n\0\0\0\n3\n")
+    results = notes.conclude([(1, 1), (2, 1), (3, 1)], untouched=None)
+
+    assert results[0] == answer
+    assert [type(result.outcome) for result in results[1:]] == [InDoubt, InDoubt]
+
+
 def test_a_journal_is_gone_when_its_claim_is_recorded_and_stays_when_it_is_not(
     tmp_path: Path,
 ) -> None:
@@ -120,7 +131,7 @@ def test_a_dead_workers_journal_tells_what_was_sent_what_is_in_doubt_and_what_wa
 ) -> None:
     claim_and_die(run, tmp_path, Accepted(reply_code=250), Rejected(reply_code=550), None)
     if expired:
-        reconcile.expire(run.pk, now=NOW + LEASE * 2)
+        reconcile.expire(run.pk, directory=tmp_path / "elsewhere", now=NOW + LEASE * 2)
 
     assert reconcile.settle(tmp_path, policy=POLICY, now=NOW) == 1
 
@@ -130,6 +141,32 @@ def test_a_dead_workers_journal_tells_what_was_sent_what_is_in_doubt_and_what_wa
     assert (untouched.attempts, untouched.next_attempt_at) == (0, NOW)
     assert journal.journals(tmp_path) == []
     assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_a_living_workers_claim_is_not_in_doubt_though_its_lease_is_over(
+    run: Run, tmp_path: Path
+) -> None:
+    lease = uuid.uuid4()
+    with Journal(tmp_path, run_id=run.pk, lease=lease):
+        [first, *_] = Delivery.objects.order_by("pk")
+        claim(run.pk, [first.pk], now=NOW, lease_for=LEASE, lease=lease)
+
+        alive = reconcile.expire(run.pk, directory=tmp_path, now=NOW + LEASE * 2)
+
+    assert alive == 0
+    assert reconcile.expire(run.pk, directory=tmp_path, now=NOW + LEASE * 2) == 1
+
+
+def test_a_journal_that_cannot_be_opened_does_not_keep_the_others_from_being_settled(
+    run: Run, tmp_path: Path
+) -> None:
+    claim_and_die(run, tmp_path, Accepted(reply_code=250))
+    unreadable = tmp_path / f"0-{'0' * 32}.journal"
+    unreadable.mkdir()
+
+    assert reconcile.settle(tmp_path, policy=POLICY, now=NOW) == 1
+    assert states()[0] == "sent"
+    assert journal.journals(tmp_path) == []
 
 
 def test_a_worker_that_died_after_it_recorded_leaves_nothing_to_tell(

@@ -103,6 +103,17 @@ def test_an_address_that_moves_between_recipients_during_the_snapshot_is_mailed_
     assert disagreements([run.pk], kept_since=None) == []
 
 
+def test_addresses_that_only_a_database_would_take_for_the_same_are_two() -> None:
+    readers = make_list()
+    make_recipient("\u0130bo@example.org", lists=[readers])
+    make_recipient("ibo@example.org", lists=[readers])
+
+    run = make_run(make_campaign(lists=[readers]))
+
+    assert set(states().values()) == {("queued", "")}
+    assert run.audience == 2
+
+
 def test_who_was_not_written_down_when_the_run_was_cancelled_is_cancelled_too() -> None:
     readers = make_list()
     make_recipients(3, mailing_list=readers)

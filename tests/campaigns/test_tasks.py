@@ -1,0 +1,59 @@
+from datetime import datetime, timedelta
+
+import pytest
+import redis
+from django.utils import timezone
+
+from campaigns import tasks
+from campaigns.models import Campaign, Run
+from campaigns.sending import fire
+from campaigns.services import schedule
+from tests.factories import make_campaign, make_list, make_recipients, make_run
+from tracking.models import Delivery
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_campaign_that_cannot_be_fired_keeps_no_other_from_it(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = make_list()
+    make_recipients(1, mailing_list=readers)
+    now = timezone.now()
+    bad, good = (
+        schedule(make_campaign(name, lists=[readers]), now=now, at=now) for name in ("Bad", "Good")
+    )
+    real = fire.fire
+
+    def failing(campaign_id: int, *, now: datetime) -> int | None:
+        if campaign_id == bad.pk:
+            raise RuntimeError("no such luck")
+        return real(campaign_id, now=now)
+
+    monkeypatch.setattr(fire, "fire", failing)
+
+    tasks.tick()
+
+    assert Run.objects.get().campaign == good
+    assert broker.llen("maintenance") == 1
+    assert Campaign.objects.due(now=now).get() == bad
+
+
+@pytest.mark.parametrize(("queued", "sent"), [(999, 2), (1_000, 0)])
+def test_retries_are_not_sent_to_workers_that_do_not_keep_up(
+    broker: redis.Redis, queued: int, sent: int
+) -> None:
+    readers = make_list()
+    make_recipients(60, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]))
+    past = timezone.now() - timedelta(minutes=1)
+    Delivery.objects.filter(run=run).update(state="retry", next_attempt_at=past)
+    broker.rpush("campaigns", *["x"] * queued)
+
+    tasks.retry()
+
+    assert broker.llen("campaigns") == queued + sent
+
+
+def test_a_chunk_that_breaks_off_does_not_raise(broker: redis.Redis) -> None:
+    assert tasks.deliver_chunk(4711, [1]) == {}
