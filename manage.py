@@ -3,6 +3,8 @@
 
 import os
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 from django.core.management import execute_from_command_line
 from django.db import DataError, OperationalError
@@ -12,6 +14,8 @@ from config.env import refuse_problems
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # What is said is read at once also where it goes to a file: `make run` prints a password.
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     if sys.argv[1:2] != ["check"]:  # `check` reports them itself, with all else that is wrong
         refuse_problems()
     try:

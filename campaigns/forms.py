@@ -132,6 +132,8 @@ class ScheduleForm(ConfirmForm):
             for name in ("date", "time"):
                 if answers.get(name) is None and name not in self.errors:
                     self.add_error(name, f"Say at which {name}.")
+        if when == AT and not self.errors and not 2000 <= answers["date"].year < 3000:
+            self.add_error("date", "Write the year with four digits.")
         if when == AT and not self.errors:
             answers["at"] = self._moment(answers)
         return answers

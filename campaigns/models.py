@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
+from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, TemplateVersion
 
 
@@ -26,7 +27,7 @@ class Transport(models.Model):
 
 
 class Sender(models.Model):
-    display_name = models.CharField(max_length=200, blank=True)
+    display_name = models.CharField(max_length=200, blank=True, validators=[validate_header_text])
     address = models.CharField(max_length=254)
     reply_to = models.CharField(max_length=254, blank=True)
     envelope_domain = models.CharField(
@@ -75,7 +76,8 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 
 
 class Campaign(models.Model):
-    name = models.CharField(max_length=200)
+    # A template may write it into the subject.
+    name = models.CharField(max_length=200, validators=[validate_header_text])
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT)
     template = models.ForeignKey(EmailTemplate, on_delete=models.PROTECT)
     version = models.ForeignKey(

@@ -1,12 +1,13 @@
 """What people do with campaigns: create, schedule, pause, resume, cancel."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import datetime, timedelta
+from zoneinfo import available_timezones
 
 from cronsim import CronSimError
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.db.models.functions import Coalesce
 
 from campaigns import secrets
@@ -24,8 +25,12 @@ from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
 from recipients.models import Field, MailingList, Recipient
+from recipients.validators import in_one_line
 from templates_app.models import EmailTemplate
 from templates_app.services import freeze, problems
+
+_JUST_NOW = timedelta(minutes=1)
+_FAR = timedelta(days=36_525)
 
 # What may still be scheduled, or cancelled.
 _ALIVE = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
@@ -47,11 +52,12 @@ def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
     if parsed.address.needs_smtputf8:
         # Few servers would take it, and every message would depend on that.
         raise Refused(f"sender {mailbox!r}: the part before the @ must be ASCII")
-    sender, _ = Sender.objects.get_or_create(
-        display_name=parsed.display_name,
-        address=parsed.address.addr_spec,
-        defaults={"transport": transport},
-    )
+    mailbox_of = {"display_name": parsed.display_name, "address": parsed.address.addr_spec}
+    if known := Sender.objects.filter(**mailbox_of).first():
+        return known
+    sender = Sender(**mailbox_of, transport=transport)
+    _validate(sender)
+    sender.save()
     return sender
 
 
@@ -78,7 +84,9 @@ def create_campaign(
     """
     if not lists:
         raise Refused("a campaign needs at least one list")
-    campaign = Campaign.objects.create(name=name, sender=sender, template=template)
+    campaign = Campaign(name=name.strip(), sender=sender, template=template)
+    _validate(campaign)
+    campaign.save()
     campaign.lists.set(lists)
     return campaign
 
@@ -164,6 +172,13 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
     return sum(reconcile.cancel_open(run, now=now) for run in runs)
 
 
+def _validate(row: Model) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise Refused(in_one_line(error)) from None
+
+
 def _check_history(campaign: Campaign, fire_at: datetime) -> None:
     if campaign.status not in _ALIVE:
         raise Refused(f"campaign {campaign.pk} has been {campaign.status} already")
@@ -183,9 +198,10 @@ def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -
             raise Refused(f"{cron!r} is no crontab expression: {error or 'no such time'}") from None
     if at is None:
         raise Refused("say when: at a time, or by a crontab expression")
-    if (now - at).total_seconds() > 60:
-        local = at.astimezone(ZoneInfo(time_zone))
-        raise Refused(f"{local.isoformat(timespec='seconds')} is in the past")
+    if now - at > _JUST_NOW:
+        raise Refused(f"{at.isoformat(timespec='seconds')} is in the past")
+    if at - now > _FAR:
+        raise Refused(f"{at.isoformat(timespec='seconds')} is more than a hundred years ahead")
     return at
 
 

@@ -1,5 +1,6 @@
 """Read settings from environment variables; a wrong one becomes a sentence, not a traceback."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
@@ -9,7 +10,9 @@ from config.embedded import EmbeddedError
 
 T = TypeVar("T")
 
+_HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
+_YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 
 
@@ -56,14 +59,14 @@ def flag(value: str) -> bool:
 
 
 def positive_seconds(value: str) -> int:
-    if not value.isdecimal() or int(value) == 0:
-        raise ValueError(f"write a whole number of seconds above 0, not {value!r}")
+    if not value.isdecimal() or not 0 < int(value) <= _YEAR:
+        raise ValueError(f"write a whole number of seconds from 1 to {_YEAR}, not {value!r}")
     return int(value)
 
 
 def days(value: str) -> int:
-    if not value.isdecimal():
-        raise ValueError(f"write a whole number of days, not {value!r}")
+    if not value.isdecimal() or int(value) > _CENTURY:
+        raise ValueError(f"write a whole number of days up to {_CENTURY}, not {value!r}")
     return int(value)
 
 
@@ -90,7 +93,9 @@ def long_secret(value: str) -> str:
 def site_url(value: str) -> str:
     url = _split(value)
     if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/"):
-        raise ValueError(f"write https://host without a path, not {value!r}")
+        raise ValueError(f"write https://host without a path, not {_without_user(url)!r}")
+    if url.username is not None or not _HOST.fullmatch(url.hostname):
+        raise ValueError("write the host's name in ASCII (xn--… for others), and nothing before it")
     return f"{url.scheme}://{url.netloc}"
 
 
@@ -98,6 +103,8 @@ def redis_url(value: str) -> str:
     url = _split(value)
     if url.scheme not in {"redis", "rediss", "unix"} or not (url.hostname or url.path):
         raise ValueError("write redis://host:6379/0, rediss://… or unix:///path?db=0")
+    if url.scheme != "unix" and not url.path.lstrip("/").isdecimal() and url.path.strip("/"):
+        raise ValueError("what follows the host is the number of a database: redis://host:6379/0")
     return value
 
 
@@ -117,6 +124,10 @@ def database_url(value: str) -> dict[str, Any]:
         "PORT": str(url.port or ""),
         "OPTIONS": options,
     }
+
+
+def _without_user(url: SplitResult) -> str:
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
 
 def _split(value: str) -> SplitResult:

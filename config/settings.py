@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from config import env as read
 from config.embedded import Home
@@ -37,7 +37,8 @@ SECRET_KEY = env.read("SECRET_KEY", read.long_secret, default="") or env.attempt
 SECRET_KEY_FALLBACKS = list(env.read("SECRET_KEY_FALLBACKS", read.keys, default=read.NONE))
 SITE_URL = env.read("SITE_URL", read.site_url, default="http://localhost:8000")
 _HTTPS = SITE_URL.startswith("https://")
-_HOST = SITE_URL.split("://")[1].rsplit(":", 1)[0]
+_HOST = SITE_URL.split("://")[1]
+_HOST = _HOST if _HOST.endswith("]") else _HOST.rsplit(":", 1)[0]  # without the port
 
 ALLOWED_HOSTS = [_HOST, *env.read("ALLOWED_HOSTS", read.words, default=read.NONE)]
 if not _HTTPS:
@@ -185,7 +186,9 @@ CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_HEARTBEAT = 0
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_QUEUES = [Queue("campaigns"), Queue("maintenance")]
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name) for name in ("campaigns", "maintenance")
+]
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {"campaigns.deliver_chunk": {"queue": "campaigns"}}
@@ -235,6 +238,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.retention",
         "schedule": timedelta(hours=1),
         "options": {"expire_seconds": 3600},
+    },
+}
+
+# --- log --------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # Not each page that is not there; what failed, with its traceback.
+        "django.request": {"level": "ERROR"},
     },
 }
 

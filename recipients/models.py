@@ -6,6 +6,8 @@ from typing import Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from recipients.validators import validate_header_text
+
 
 class SubscriptionState(models.TextChoices):
     PENDING = "pending"  # asked to confirm (double opt-in), has not yet
@@ -34,7 +36,7 @@ class Field(models.Model):
 
 
 class MailingList(models.Model):
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_header_text])
     description = models.TextField(blank=True)
     # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from recipients.models import (
     Suppression,
     SuppressionReason,
 )
+from recipients.validators import in_one_line
 
 BATCH = 2_000  # rows in one transaction
 
@@ -34,6 +36,27 @@ class ImportReport:
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the text says why."""
+
+
+def get_list(name: str) -> MailingList:
+    """Return the list of this name, made if there is none.
+
+    :raises Refused: a list cannot have this name.
+    """
+    name = name.strip()
+    if known := MailingList.objects.filter(name=name).first():
+        return known
+    mailing_list = MailingList(name=name)
+    try:
+        mailing_list.full_clean()
+    except ValidationError as error:
+        raise Refused(f"list {name!r}: {in_one_line(error)}") from None
+    mailing_list.save()
+    return mailing_list
 
 
 def import_recipients(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
@@ -23,11 +24,17 @@ def create_template(
         name is taken, and the campaign's scheduling has the last word.
     :raises Refused: where the name is taken, there is no content, or the content has a fault.
     """
+    name = name.strip()
     template = EmailTemplate(name=name, subject=subject, html=html, text=text)
     if EmailTemplate.objects.filter(name=name).exists():
         raise Refused(f"there is a template {name!r} already; choose another name")
     if not (html.strip() or text.strip()):
         raise Refused("a template needs HTML or text")
+    try:
+        template.clean_fields()
+    except ValidationError as error:
+        faults = error.message_dict.items()
+        raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in faults)) from None
     if found := problems(template, known=known or unknown_fields(template)):
         raise Refused("; ".join(str(problem) for problem in found))
     template.save()

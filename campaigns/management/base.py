@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -57,18 +57,20 @@ def add_schedule_arguments(parser: CommandParser, *, required: bool) -> None:
         help="2026-12-04T09:00+01:00; without an offset it is a time in --timezone",
     )
     when.add_argument("--now", action="store_true", help="at once")
-    when.add_argument("--cron", default="", metavar="EXPR", help="each time this crontab names")
+    when.add_argument("--cron", metavar="EXPR", help="each time this crontab names")
     parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="like Europe/Berlin")
 
 
 def schedule_options(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return what `services.schedule` takes, or nothing where no time was given."""
     zone = options["timezone"]
-    if options["cron"]:
+    if zone not in available_timezones():
+        raise Refused(f"{zone!r} is no time zone; write one like Europe/Berlin")
+    if options["cron"] is not None:
         return {"cron": options["cron"], "time_zone": zone}
     if options["now"]:
         return {"at": now, "time_zone": zone}
-    if options["at"]:
+    if options["at"] is not None:
         return {"at": _moment(options["at"], zone), "time_zone": zone}
     return {}
 
@@ -78,7 +80,4 @@ def _moment(text: str, zone: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Refused(f"{text!r} is no ISO 8601 time like 2026-12-04T09:00") from None
-    try:
-        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise Refused(f"{zone!r} is no time zone; write one like Europe/Berlin") from None
+    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))

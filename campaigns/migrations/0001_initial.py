@@ -1,6 +1,7 @@
 
 import datetime
 import django.db.models.deletion
+import recipients.validators
 from django.db import migrations, models
 
 
@@ -18,7 +19,7 @@ class Migration(migrations.Migration):
             name='Sender',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('display_name', models.CharField(blank=True, max_length=200)),
+                ('display_name', models.CharField(blank=True, max_length=200, validators=[recipients.validators.validate_header_text])),
                 ('address', models.CharField(max_length=254)),
                 ('reply_to', models.CharField(blank=True, max_length=254)),
                 ('envelope_domain', models.CharField(blank=True, help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.", max_length=253)),
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
             name='Campaign',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
+                ('name', models.CharField(max_length=200, validators=[recipients.validators.validate_header_text])),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('finished', 'Finished'), ('cancelled', 'Cancelled')], default='draft', editable=False, max_length=9)),
                 ('next_fire_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('cron', models.CharField(blank=True, editable=False, help_text='Empty: it is sent once.', max_length=100)),

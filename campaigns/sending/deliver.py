@@ -18,6 +18,9 @@ from campaigns.sending.outcomes import Deferred, Outcome, Rejected, Scope
 from campaigns.sending.record import Result, RetryPolicy, record
 from campaigns.sending.transports import BadTransportURL, Transport
 from campaigns.sending.way_out import transport_of
+from recipients.addresses import BadAddress
+from recipients.headers import BadHeader
+from templates_app.rendering import RenderError
 
 Clock = Callable[[], datetime]
 
@@ -59,7 +62,10 @@ def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock)
         transport = transport_of(run.campaign.sender)
     except (BadTransportURL, Undecipherable) as error:
         return _halt(str(error))
-    mailing = Mailing(run)
+    try:
+        mailing = Mailing(run)
+    except (BadAddress, BadHeader, RenderError) as error:
+        return _halt(str(error))
     ids = [delivery.id for delivery in claimed.deliveries]
     allowed = set(ids)
     looked_at = clock()

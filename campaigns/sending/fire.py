@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 from django.db import transaction
 
 from campaigns.models import Campaign, Run, RunStatus
 from tracking.models import RunCounters
+
+_FIELDS = 5  # the library would take a sixth one, for seconds: nobody mails each second
 
 
 def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
@@ -15,6 +17,8 @@ def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
 
     :raises cronsim.CronSimError: where the expression cannot be read or names no time.
     """
+    if len(cron.split()) != _FIELDS:
+        raise CronSimError(f"it needs {_FIELDS} fields, {len(cron.split())} are given")
     return next(CronSim(cron, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 

@@ -1,5 +1,6 @@
 
 import django.db.models.deletion
+import recipients.validators
 import uuid
 from django.db import migrations, models
 
@@ -27,7 +28,7 @@ class Migration(migrations.Migration):
             name='MailingList',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
+                ('name', models.CharField(max_length=200, validators=[recipients.validators.validate_header_text])),
                 ('description', models.TextField(blank=True)),
                 ('identifier', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

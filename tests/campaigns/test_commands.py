@@ -22,6 +22,7 @@ from tracking.models import Delivery
 pytestmark = pytest.mark.django_db
 
 SENDER = "News <news@example.org>"
+NEXT_YEAR = timezone.now().year + 1
 
 
 def run(*arguments: str) -> str:
@@ -71,6 +72,16 @@ def test_a_file_that_cannot_be_imported_leaves_nothing(tmp_path: Path, content: 
         run("import_recipients", str(path), "--list", "Readers")
     assert not Recipient.objects.exists()
     assert make_list().pk  # made now: the command left none
+
+
+@pytest.mark.parametrize("name", ["", "  ", "L" * 201, "a\nb", "a\u202ab"])
+def test_a_list_needs_a_name_that_may_stand_in_a_header(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("email\nada@example.org\n")
+
+    with pytest.raises(CommandError, match=r"^list .*: name: "):
+        run("import_recipients", str(path), "--list", name)
+    assert not Recipient.objects.exists()
 
 
 def test_a_template_with_an_unknown_field_is_refused_with_the_line(
@@ -128,6 +139,13 @@ def test_a_name_that_is_taken_is_refused(html: Path) -> None:
         ({"--list": "Empty"}, "nobody can be mailed: Empty"),
         ({"--at": "tomorrow"}, "'tomorrow' is no ISO 8601 time"),
         ({"--at": "2020-01-01T09:00"}, "is in the past"),
+        ({"--at": ""}, "is no ISO 8601 time"),
+        ({"--at": "0001-01-01T00:00+10:00"}, "is in the past"),
+        ({"--at": "9999-12-31T23:59-10:00"}, "is more than a hundred years ahead"),
+        ({"--timezone": "Europe"}, "'Europe' is no time zone"),
+        ({"--sender": f"{'N' * 300} <news@example.org>"}, "display_name: Ensure this value has"),
+        ({"--sender": "Nu\u202ens <news@example.org>"}, "sender"),
+        ({"--sender": "News <n\u00e9ws@example.org>"}, "must be ASCII"),
         ({"--timezone": "Nowhere"}, "'Nowhere' is no time zone"),
     ],
 )
@@ -141,7 +159,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_half_saved(
         "--template": "Template of Spring",
         "--list": "Readers",
         "--sender": SENDER,
-        "--at": "2999-01-01T09:00",
+        "--at": f"{NEXT_YEAR}-01-01T09:00",
     } | changes
 
     with pytest.raises(CommandError, match=reason):
@@ -153,10 +171,10 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_half_saved(
 @pytest.mark.parametrize(
     ("when", "due"),
     [
-        (["--at", "2999-01-01T09:00:00+01:00"], datetime(2999, 1, 1, 8, tzinfo=UTC)),
+        (["--at", f"{NEXT_YEAR}-01-01T09:00:00+01:00"], datetime(NEXT_YEAR, 1, 1, 8, tzinfo=UTC)),
         (
-            ["--at", "2999-01-01T09:00", "--timezone", "Asia/Ho_Chi_Minh"],
-            datetime(2999, 1, 1, 2, tzinfo=UTC),
+            ["--at", f"{NEXT_YEAR}-01-01T09:00", "--timezone", "Asia/Ho_Chi_Minh"],
+            datetime(NEXT_YEAR, 1, 1, 2, tzinfo=UTC),
         ),
         ([], None),
     ],
@@ -172,6 +190,22 @@ def test_a_campaign_is_created_and_its_id_printed(
     created = Campaign.objects.get(pk=int(printed))
     assert created.next_fire_at == due
     assert created.status == ("scheduled" if due else "draft")
+
+
+@pytest.mark.parametrize("name", ["", "X" * 201, "Spring\nsale"])
+def test_a_campaign_needs_a_name_that_may_stand_in_a_subject(campaign: Campaign, name: str) -> None:
+    with pytest.raises(CommandError, match=r"^name: "):
+        run(
+            "create_campaign", name, "--template", "Template of Spring", "--list", "Readers",
+            "--sender", SENDER,
+        )  # fmt: skip
+    assert Campaign.objects.get() == campaign
+
+
+@pytest.mark.parametrize("cron", ["* * * * * *", "* * * *", ""])
+def test_a_crontab_expression_has_five_fields(campaign: Campaign, cron: str) -> None:
+    with pytest.raises(CommandError, match=r"no crontab expression|say when"):
+        run("schedule_campaign", str(campaign.pk), "--cron", cron)
 
 
 def test_now_and_cron_schedule_too(campaign: Campaign) -> None:

@@ -28,8 +28,8 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
     ("convert", "value", "reason"),
     [
         (read.flag, "maybe", "write 1 or 0"),
-        (read.positive_seconds, "0", "whole number of seconds above 0"),
-        (read.positive_seconds, "1.5", "whole number of seconds above 0"),
+        (read.positive_seconds, "0", "whole number of seconds from 1"),
+        (read.positive_seconds, "1.5", "whole number of seconds from 1"),
         (read.seconds_list, "60,soon", "not 'soon'"),
         (read.seconds_list, "60,,60", "whole number of seconds"),
         (read.days, "-1", "whole number of days"),
@@ -37,6 +37,11 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
         (read.keys, "k" * 32 + ",short", "shorter than 32 characters"),
         (read.site_url, "example.org", "write https://host"),
         (read.site_url, "https://example.org/news", "without a path"),
+        (read.site_url, "https://m\u00fcnchen.example", "in ASCII"),
+        (read.site_url, "https://user:s3cret@news.example", "and nothing before it$"),
+        (read.positive_seconds, "99999999999999", "from 1 to 31536000"),
+        (read.days, "36501", "up to 36500"),
+        (read.redis_url, "redis://localhost/abc", "the number of a database"),
         (read.redis_url, "amqp://localhost", "write redis://"),
         (read.redis_url, "redis://", "write redis://"),
         (read.database_url, "mysql://localhost/x", "PostgreSQL is the only database"),
@@ -99,7 +104,7 @@ def test_an_empty_variable_is_not_set(value: dict[str, str]) -> None:
 WRONG = {"RETRY_SCHEDULE": "soon", "SITE_URL": "example.org"}
 LINES = [
     "error: SITE_URL: write https://host without a path, not 'example.org'",
-    "error: RETRY_SCHEDULE: write a whole number of seconds above 0, not 'soon'",
+    "error: RETRY_SCHEDULE: write a whole number of seconds from 1 to 31536000, not 'soon'",
 ]
 
 

@@ -43,6 +43,7 @@ def test_content_that_is_the_same_only_when_joined_is_not_the_same() -> None:
         ({"html": "<p>{% if %}</p>"}, "html, line 1"),
         ({"html": "<p>x</p>\n{{ nobody }}"}, "line 2: unknown field 'nobody'"),
         ({"html": "<p>x</p>", "subject": "{{ nobody }}"}, "subject, line 1"),
+        ({"html": "<p>x</p>", "subject": "s" * 501}, "subject: Ensure this value has"),
     ],
 )
 def test_content_with_a_fault_is_refused_and_not_saved(

@@ -5,8 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recipients.csv_reader import BadFile, RecipientReader
-from recipients.models import MailingList
-from recipients.services import ImportReport, import_recipients
+from recipients.services import ImportReport, Refused, get_list, import_recipients
 
 
 class Command(BaseCommand):
@@ -28,6 +27,8 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']}: {error.strerror}") from None
         except BadFile as error:
             raise CommandError(f"{options['file']}: {error}") from None
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from None
         counts = report.as_dict()
         summary = ", ".join(f"{count} {name}" for name, count in counts.items())
         self.stdout.write(json.dumps(counts) if options["json"] else summary)
@@ -35,9 +36,8 @@ class Command(BaseCommand):
     def _import(self, path: Path, *, list_name: str) -> ImportReport:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = RecipientReader(file)
-            mailing_list, _ = MailingList.objects.get_or_create(name=list_name)
             return import_recipients(
                 reader,
-                mailing_list=mailing_list,
+                mailing_list=get_list(list_name),
                 on_bad_line=lambda line: self.stderr.write(f"{path}: {line}"),
             )
