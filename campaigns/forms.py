@@ -133,7 +133,7 @@ class ScheduleForm(ConfirmForm):
                 if answers.get(name) is None and name not in self.errors:
                     self.add_error(name, f"Say at which {name}.")
         if when == AT and not self.errors and not 2000 <= answers["date"].year < 3000:
-            self.add_error("date", "Write the year with four digits.")
+            self.add_error("date", "This year is too far away.")
         if when == AT and not self.errors:
             answers["at"] = self._moment(answers)
         return answers

@@ -76,3 +76,10 @@ def test_a_time_that_the_clocks_skip_or_strike_twice_is_refused(
 
     assert error in str(filled.errors.get("time", ""))
     assert filled.is_valid() is (error == "")
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
+def test_a_year_that_no_time_zone_can_be_told_for_is_refused(date: str) -> None:
+    filled = form(date=date, time="23:59", time_zone="Asia/Tokyo")
+
+    assert filled.errors["date"] == ["This year is too far away."]
