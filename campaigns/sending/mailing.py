@@ -85,10 +85,17 @@ def _skeleton(sender: Sender, mailing_list: MailingList, campaign_id: int) -> Sk
         reply_to=Mailbox("", parse_address(sender.reply_to)) if sender.reply_to else None,
         list_name=mailing_list.name,
         list_id=f"{mailing_list.identifier.hex}.{sender.domain}",
-        feedback_id=f"{campaign_id}:{mailing_list.pk}:campaign:{_short(sender.domain)}",
+        feedback_id=":".join(
+            (
+                _short(f"campaign {campaign_id}"),
+                _short(f"list {mailing_list.pk}"),
+                "campaign",
+                _short(sender.domain),
+            )
+        ),
     )
 
 
-def _short(domain: str) -> str:
-    """Return the last part of a Feedback-ID: one per sending domain, 10 characters."""
-    return blake2b(domain.encode(), digest_size=5).hexdigest()
+def _short(name: str) -> str:
+    """Return a part of a Feedback-ID, 10 characters: it tells nobody how many campaigns there are."""
+    return blake2b(name.encode(), digest_size=5).hexdigest()

@@ -104,6 +104,16 @@ def test_a_message_leads_back_to_its_delivery_by_three_tokens(
             assert read(token, kind=kind, ring=key_ring()) == delivery.pk
 
 
+def test_the_feedback_id_is_one_for_all_and_tells_no_number(run: Run, smtp: ScriptedSMTP) -> None:
+    deliver(run.pk, ids(), clock=at())
+
+    [feedback_id] = {str(parsed(message.data)["Feedback-ID"]) for message in smtp.messages}
+    campaign, mailing_list, kind, sender = feedback_id.split(":")
+    assert kind == "campaign"
+    assert [len(part) for part in (campaign, mailing_list, sender)] == [10, 10, 10]
+    assert len({campaign, mailing_list, sender}) == 3
+
+
 def test_the_message_id_is_the_same_at_each_attempt_and_the_date_is_the_attempts(
     run: Run, smtp: ScriptedSMTP
 ) -> None:
