@@ -97,5 +97,5 @@ def _skeleton(sender: Sender, mailing_list: MailingList, campaign_id: int) -> Sk
 
 
 def _short(name: str) -> str:
-    """Return a part of a Feedback-ID, 10 characters: it tells nobody how many campaigns there are."""
+    """Return a part of a Feedback-ID, 10 characters, that tells no number of ours."""
     return blake2b(name.encode(), digest_size=5).hexdigest()
