@@ -207,6 +207,8 @@ def _leads_session(process: psutil.Process) -> bool:
 
 
 def _free_port(wanted: int) -> int:
+    if wanted < 1:
+        raise RunError(f"{wanted} is no port: write a number from 1 to 65535")
     for port in range(wanted, min(wanted + PORTS_TRIED, 65_536)):
         with socket.socket() as probe:
             # As servers do: the remains of closed connections do not make a port busy.

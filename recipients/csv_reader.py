@@ -32,9 +32,13 @@ class Row:
 class BadLine:
     line: int
     reason: str
+    last: int
+    """Where the row ends: further down, where a quotation mark was left open."""
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        if self.last == self.line:
+            return f"line {self.line}: {self.reason}"
+        return f"lines {self.line} to {self.last}: {self.reason}; is a quotation mark open?"
 
 
 class RecipientReader:
@@ -61,17 +65,18 @@ class RecipientReader:
     def __iter__(self) -> Iterator[Row | BadLine]:
         line = 2  # where the row begins; a quoted cell may go on for several lines
         for cells in self._reader:
+            last = self._reader.line_num + 1
             if cells:
-                yield self._row(line, cells)
-            line = self._reader.line_num + 2
+                yield self._row(line, cells, last=last)
+            line = last + 1
 
-    def _row(self, line: int, cells: list[str]) -> Row | BadLine:
+    def _row(self, line: int, cells: list[str], *, last: int) -> Row | BadLine:
         if problem := self._problem(cells):
-            return BadLine(line, problem)
+            return BadLine(line, problem, last)
         try:
             address = parse_address(cells[self._address_at])
         except BadAddress as error:
-            return BadLine(line, f"{cells[self._address_at]!r}: {error}")
+            return BadLine(line, f"{cells[self._address_at]!r}: {error}", last)
         fields = {
             name: cell.strip()
             for name, cell in zip(self._columns, cells, strict=True)
@@ -88,7 +93,7 @@ class RecipientReader:
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             return "is not UTF-8"
         if max(map(len, cells)) > LONGEST_CELL:
-            return f"has a cell of more than {LONGEST_CELL} characters; is a quotation mark open?"
+            return f"has a cell of more than {LONGEST_CELL} characters"
         return None
 
 

@@ -5,6 +5,7 @@ given, so it is given none: see `plain`. What an author may write is in `templat
 """
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,11 @@ _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
 _TOO_LARGE = "the result is too large"
+# What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
+# found here before anybody is mailed, and there in each message, with the recipient's fields.
+_ENDS_A_HEADER = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
 
 
@@ -102,7 +108,9 @@ class Compiled:
             raise RenderError(part, None, str(error)) from None
         if len(result) > _LIMITS[part]:
             raise RenderError(part, None, _TOO_LARGE)
-        return result
+        # The engine escapes the slash as well. The two mean the same in HTML, but links that are
+        # written so look hidden to filters; in a recipient's field it would be &amp;#x2f; by now.
+        return result.replace("&#x2f;", "/") if part == "html" else result
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
         if error.kind != "UndefinedError":
@@ -182,6 +190,9 @@ def check_content(*, subject: str, html: str, text: str, known: Collection[str])
     known = RESERVED_NAMES.union(known)
     environment = _environment()
     problems = [] if subject.strip() else [Problem("subject", None, "it is empty")]
+    if found := _ENDS_A_HEADER.search(subject.strip()):
+        message = f"the character U+{ord(found[0]):04X} may not stand in a subject; remove it"
+        problems.append(Problem("subject", None, message))
     for part, source in _sources(subject, html, text).items():
         if part == "text" and not text and problems:
             break  # it is made from the HTML: the same problems again, on lines nobody wrote

@@ -7,6 +7,7 @@ from recipients.models import (
     MailingList,
     Subscription,
     SubscriptionState,
+    Suppression,
     SuppressionReason,
 )
 from tracking.models import Delivery
@@ -21,6 +22,11 @@ def lists_of(delivery: Delivery) -> list[MailingList]:
         campaigns__runs=delivery.run_id, pk__in=still_on.values("mailing_list")
     )
     return list(lists.order_by("name"))
+
+
+def is_suppressed(delivery: Delivery) -> bool:
+    """Whether the address of this delivery is not mailed at all any more."""
+    return Suppression.objects.filter(key=delivery.key).exists()
 
 
 @transaction.atomic

@@ -48,5 +48,9 @@ def _unsubscribe(request: HttpRequest, delivery: Delivery) -> HttpResponse:
 
 
 def _page(request: HttpRequest, delivery: Delivery) -> HttpResponse:
-    context = {"delivery": delivery, "lists": services.lists_of(delivery)}
+    context = {
+        "delivery": delivery,
+        "lists": services.lists_of(delivery),
+        "is_suppressed": services.is_suppressed(delivery),
+    }
     return render(request, "tracking/unsubscribe.html", context)

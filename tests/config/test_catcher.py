@@ -317,7 +317,7 @@ def test_nothing_in_a_message_becomes_part_of_the_page(catcher: Catcher, view: s
     message = make_message(ATTACK, From=f'"{ATTACK.replace(chr(34), "")}" <x@x.example>')
     message["X-<b>Odd</b>"] = ATTACK
     message.add_attachment(ATTACK.encode(), maintype="text", subtype="html", filename=ATTACK)
-    catcher.send(message, sender="<b>@x.example")
+    catcher.send(message, sender='"<b>"@x.example')
 
     pages = [catcher.open("/"), catcher.open(f"/messages/{newest(catcher)}{view}")]
 

@@ -62,7 +62,13 @@ class Run:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", f"{command} | {pipe_to}" if pipe_to else f"exec {command}"],
                 cwd=settings.BASE_DIR,
-                env={**inherited, "GODWIT_STATE_DIR": str(services.home.path), **environ},
+                env={
+                    **inherited,
+                    "GODWIT_STATE_DIR": str(services.home.path),
+                    # A supervisor that is killed leaves multiprocessing's directory in there.
+                    "TMPDIR": str(services.home.path),
+                    **environ,
+                },
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -183,6 +189,12 @@ def test_a_terminal_that_is_closed_while_all_is_still_starting_stops_it(
     assert "Traceback" not in run.text
     wait_until(lambda: not marked(services.home.path))
     assert states(services) == ["down", "down"]
+
+
+@pytest.mark.parametrize("port", [0, -5])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(RunError, match=f"{port} is no port"):
+        Ports(web=port).free()
 
 
 def test_servers_that_were_up_before_a_run_stay_up_after_it(services: Services) -> None:

@@ -71,7 +71,24 @@ def test_a_quotation_mark_that_is_never_closed_is_a_bad_line() -> None:
     [line] = read(f'email,name\na@example.org,"open\n{rest}')
 
     assert isinstance(line, BadLine)
-    assert "is a quotation mark open?" in line.reason
+    assert str(line).startswith("lines 2 to 1002: has a cell of more than 10000 characters; is a q")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('"a@example.org,x', "has 1 columns, the header has 2"),
+        ('a@example.org,"x', None),
+        ('wrong,"x', "'wrong': there is no @; write it as name@example.org"),
+    ],
+)
+def test_a_row_that_swallows_others_says_which(row: str, reason: str | None) -> None:
+    lines = list(read(f"email,name\n{row}\nb@example.org,y\nc@example.org,z\n"))
+
+    if reason:
+        assert list(map(str, lines)) == [f"lines 2 to 4: {reason}; is a quotation mark open?"]
+    else:
+        assert len(lines) == 1  # a name of three lines is a name
 
 
 @pytest.mark.parametrize(

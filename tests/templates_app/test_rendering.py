@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minijinja import Environment
 
+from recipients.headers import BadHeader, clean_header
 from templates_app import grammar
 from templates_app.plaintext import html_to_text
 from templates_app.rendering import (
+    _ENDS_A_HEADER,
     NotPlain,
     Plain,
     Rendered,
@@ -563,3 +565,34 @@ def test_the_text_part_says_the_same_as_the_html(html: str, text: str) -> None:
 @given(st.text("<>/&;=\"' \n{}%#!-abp", max_size=60))
 def test_any_html_becomes_text(html: str) -> None:
     assert isinstance(html_to_text(html), str)
+
+
+def test_a_link_keeps_its_slashes_and_a_value_cannot_leave_its_attribute() -> None:
+    compiled = compile_content(subject="s", html='<a href="{{ x }}">{{ x }}</a>', text="t")
+
+    link = compiled.render({"x": "https://example.org/a?b=1&c=2"}).html
+    attack = compiled.render({"x": '"><script>/</script>&#x2f;'}).html
+
+    assert link.startswith('<a href="https://example.org/a?b=1&amp;c=2">')
+    assert "<script" not in attack
+    assert attack.count('"') == 2
+    assert attack.endswith("&lt;/script&gt;&amp;#x2f;</a>")
+
+
+@pytest.mark.parametrize("subject", ["News\nBcc: x@example.org", "News \u202ecod.exe", "a\x0bb"])
+def test_a_subject_that_no_header_takes_is_a_problem(subject: str) -> None:
+    [problem] = check_content(subject=subject, html="<p>x</p>", text="", known=())
+
+    assert problem.part == "subject"
+    assert "may not stand in a subject; remove it" in problem.message
+
+
+def test_subjects_are_refused_by_the_rule_of_headers() -> None:
+    for character in map(chr, range(0x10000)):
+        try:
+            clean_header(f"a{character}b")
+        except BadHeader:
+            fits = False
+        else:
+            fits = True
+        assert (_ENDS_A_HEADER.search(f"a{character}b") is None) == fits, ascii(character)

@@ -235,3 +235,16 @@ def test_the_page_is_not_kept_or_found_by_search_engines(
     assert "no-store" in answer["Cache-Control"]
     assert 'content="noindex, nofollow"' in answer.content.decode()
     assert 'name="referrer" content="no-referrer"' in answer.content.decode()
+
+
+def test_a_second_visit_says_what_is_so_already(delivery: Delivery, mail_program: Client) -> None:
+    press(mail_program, delivery, "lists")
+    unsubscribed = mail_program.get(path(delivery)).content.decode()
+    press(mail_program, delivery, "all")
+    suppressed = mail_program.get(path(delivery)).content.decode()
+
+    assert "is unsubscribed already" in unsubscribed
+    assert 'value="lists"' not in unsubscribed
+    assert 'value="all"' in unsubscribed
+    assert "gets no message from here any more" in suppressed
+    assert "<button" not in suppressed
