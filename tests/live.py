@@ -101,7 +101,8 @@ class Live:
             process = subprocess.Popen(
                 [*CELERY, *options],
                 cwd=ROOT,
-                env=self.environ,
+                # A worker that is killed leaves billiard's directory in there.
+                env={**self.environ, "TMPDIR": str(self.logs)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
