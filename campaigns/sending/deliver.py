@@ -47,7 +47,7 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
             deliveries = [(delivery.id, delivery.attempts) for delivery in claimed.deliveries]
             results = journal.notes.conclude(deliveries, untouched=untouched)
             _record(run_id, claimed, results, clock=clock)
-    return Counter(type(result.outcome).__name__.lower() for result in results)
+    return Counter(_name(result.outcome) for result in results)
 
 
 def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock) -> Outcome | None:
@@ -99,6 +99,10 @@ def _attempt(
         outcome = transport.send(message)
     journal.answer(Result(delivery.id, delivery.attempts, message_id, outcome))
     return outcome
+
+
+def _name(outcome: Outcome | None) -> str:
+    return type(outcome).__name__.lower() if outcome else "untouched"
 
 
 def _halt(reason: str) -> Outcome:

@@ -211,8 +211,9 @@ def test_a_worker_that_slept_through_its_lease_sends_nothing_more(
         # Claim, check, attempt, check: from there on the lease of five minutes is over.
         return NOW + timedelta(hours=1) * (next(ticks) > 2)
 
-    deliver(run.pk, ids(), clock=clock)
+    counts = deliver(run.pk, ids(), clock=clock)
 
+    assert counts == {"accepted": 1, "untouched": 3}
     assert [message.recipient for message in smtp.messages] == ["r0001@example.org"]
     assert states() == ["sent", "retry", "retry", "retry"]
 
