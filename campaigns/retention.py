@@ -16,7 +16,7 @@ _DELETE = """
     DELETE FROM django_celery_results_taskresult
      WHERE id IN (SELECT result.id
                     FROM django_celery_results_taskresult result
-                   WHERE result.date_done < %(before)s
+                   WHERE result.date_created < %(before)s AND result.date_done < %(before)s
                      AND result.status IN ('SUCCESS', 'FAILURE', 'REVOKED', 'IGNORED')
                      AND NOT EXISTS (SELECT 1
                            FROM tracking_delivery delivery

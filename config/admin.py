@@ -61,7 +61,7 @@ class TaskResultAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("task_id__exact",)
     search_help_text = "The whole task id"
-    ordering = ("-date_done",)
+    ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("task_id", "task_name", "status", "worker")}),
         ("Times", {"fields": ("date_created", "date_started", "date_done")}),

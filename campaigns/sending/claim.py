@@ -9,14 +9,15 @@ from typing import Any
 from django.db import connection, transaction
 
 from tracking import ledger
-from tracking.models import Delivery, DeliveryState
+from tracking.models import Delivery, DeliveryState, Lease
 
 # Deliveries of a run that is being sent, with the reason why one may not be mailed any more. What
 # was withdrawn since the snapshot counts, for the address of then, which is mailed, as for the
-# recipient's present one.
+# recipient's present one. (`OFFSET 0`: else the reason is looked for once for each use of it;
+# `run_id + 0`: by the ids, not through all of the run.)
 _JUDGED = """
       FROM tracking_delivery delivery
-      JOIN campaigns_run run ON run.id = delivery.run_id
+      JOIN campaigns_run run ON run.id = %(run)s
       LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
      CROSS JOIN LATERAL (SELECT CASE
            WHEN recipient.id IS NULL THEN 'no_address'
@@ -29,8 +30,8 @@ _JUDGED = """
                              WHERE audience.campaign_id = run.campaign_id
                                AND subscription.recipient_id = recipient.id
                                AND subscription.state = 'confirmed') THEN 'unsubscribed'
-           ELSE '' END AS word) AS reason
-     WHERE delivery.id = ANY(%(ids)s) AND delivery.run_id = %(run)s AND run.status = 'sending'
+           ELSE '' END AS word OFFSET 0) AS reason
+     WHERE delivery.id = ANY(%(ids)s) AND delivery.run_id + 0 = %(run)s AND run.status = 'sending'
 """
 
 # Only what is queued, or due for another attempt. Rows that another worker is about to claim are
@@ -59,8 +60,7 @@ _CHANGES = """
                         ELSE delivery.attempted_at END,
     next_attempt_at = NULL,
     dispatched_at = NULL,
-    lease = CASE WHEN picked.to_state = 'sending' THEN %(lease)s::uuid END,
-    lease_until = CASE WHEN picked.to_state = 'sending' THEN %(lease_until)s::timestamptz END
+    lease = CASE WHEN picked.to_state = 'sending' THEN %(lease)s::uuid END
 """
 
 
@@ -93,9 +93,11 @@ def claim(
 ) -> Claim:
     """Claim those of `ids` that may be attempted now, for `lease_for`; possibly none."""
     lease = lease or uuid.uuid4()
-    params = {"ids": ids, "lease": lease, "lease_until": now + lease_for}
+    params = {"ids": ids, "lease": lease}
     moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
     sending = [row.id for row in moved if row.to_state == DeliveryState.SENDING]
+    if sending:
+        Lease.objects.create(id=lease, run_id=run_id, until=now + lease_for, deliveries=sending)
     rows = Delivery.objects.filter(pk__in=sending).order_by("pk")
     values = rows.values_list("pk", "address", "recipient__fields", "attempts")
     act_until = now + min(ACT_FOR, lease_for * 0.9)

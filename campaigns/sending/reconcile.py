@@ -10,7 +10,7 @@ from campaigns.models import Run, RunStatus
 from campaigns.sending import journal
 from campaigns.sending.record import RetryPolicy, record
 from tracking import ledger
-from tracking.models import Delivery
+from tracking.models import Delivery, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 _EXPIRED = """
     SELECT delivery.id, delivery.state AS from_state, 'unconfirmed' AS to_state
       FROM tracking_delivery delivery
-     WHERE delivery.run_id = %(run)s AND delivery.state = 'sending'
-       AND delivery.lease_until < %(now)s AND delivery.lease <> ALL(%(told)s)
+     WHERE delivery.id = ANY(%(ids)s) AND delivery.state = 'sending' AND delivery.lease = %(lease)s
      ORDER BY delivery.id
        FOR UPDATE OF delivery SKIP LOCKED
 """
@@ -67,9 +66,15 @@ def _settle(left: journal.Abandoned, *, policy: RetryPolicy, now: datetime) -> b
 @transaction.atomic(durable=True)
 def expire(run_id: int, *, directory: Path, now: datetime) -> int:
     """Mark the deliveries of a run whose lease is over as unconfirmed; return how many."""
-    params = {"told": [journal.lease_of(path) for path in journal.journals(directory)]}
-    moved = ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now)
-    return len(moved)
+    told = [journal.lease_of(path) for path in journal.journals(directory)]
+    over = Lease.objects.filter(run_id=run_id, until__lt=now).exclude(pk__in=told)
+    count = 0
+    for lease in over.select_for_update(skip_locked=True):
+        params = {"ids": lease.deliveries, "lease": lease.pk}
+        moved = ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now)
+        count += len(moved)
+        lease.delete()
+    return count
 
 
 def cancel_open(run_id: int, *, now: datetime) -> int:

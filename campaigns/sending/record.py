@@ -12,6 +12,7 @@ from django.db import transaction
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
 from tracking import ledger
 from tracking.models import DeliveryState as S
+from tracking.models import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ _PICK = """
            AS answer (id, state, counted, next_attempt_at, message_id,
                       reply_code, enhanced_status_code, diagnostic)
       JOIN tracking_delivery delivery ON delivery.id = answer.id
-      JOIN campaigns_run run ON run.id = delivery.run_id
+      JOIN campaigns_run run ON run.id = %(run)s
      WHERE delivery.lease = %(lease)s AND delivery.state IN ('sending', 'unconfirmed')
      ORDER BY delivery.id
        FOR UPDATE OF delivery
@@ -82,8 +83,7 @@ _CHANGES = """
     message_id = picked.message_id,
     reply_code = picked.reply_code,
     enhanced_status_code = picked.enhanced_status_code,
-    diagnostic = picked.diagnostic,
-    lease_until = NULL
+    diagnostic = picked.diagnostic
 """
 
 
@@ -109,7 +109,9 @@ def record(
         "enhanced": [row.enhanced_status_code for row in rows],
         "diagnostics": [row.diagnostic for row in rows],
     }
-    return len(ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now))
+    moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
+    Lease.objects.filter(pk=lease).delete()
+    return len(moved)
 
 
 def _row(result: Result, *, policy: RetryPolicy, now: datetime) -> _Row:

@@ -1,4 +1,3 @@
-
 import django.db.models.deletion
 import recipients.validators
 import uuid

@@ -26,7 +26,7 @@ def ended_run(*, ago: timedelta) -> None:
         task_id="header", task_name="campaigns.deliver_chunk", status="SUCCESS"
     )
     Run.objects.update(finished_at=NOW - ago)
-    TaskResult.objects.update(date_done=NOW - ago)
+    TaskResult.objects.update(date_created=NOW - ago, date_done=NOW - ago)
 
 
 @pytest.mark.parametrize(("ago", "deleted"), [(KEPT, 0), (KEPT + timedelta(seconds=1), 4)])

@@ -22,7 +22,7 @@ PICK = """
 # What the table's constraints want of a row in its state.
 CHANGES = """
     skip_reason = CASE WHEN picked.to_state = 'skipped' THEN 'suppressed' ELSE '' END,
-    lease_until = %(now)s, next_attempt_at = %(now)s
+    lease = gen_random_uuid(), next_attempt_at = %(now)s
 """
 
 
