@@ -172,6 +172,11 @@ def _fold(line: str) -> str:
     return "\r\n".join([*lines, current])
 
 
+def _is_rather_base64(text: str) -> bool:
+    octets = text.encode(errors="replace")
+    return len(octets.translate(None, _ASCII)) * _BASE64_FROM > len(octets)
+
+
 class _Bodies:
     """Encodes bodies to 7-bit, and remembers lines: most are the same for all of a run.
 
@@ -194,14 +199,16 @@ class _Bodies:
         return head, body % (boundary, *plain, boundary, *rich, boundary)
 
     def _part(self, subtype: str, text: str) -> tuple[bytes, bytes]:
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-        octets = b"" if text.isascii() else "\r\n".join([*lines, ""]).encode(errors="replace")
-        if len(octets.translate(None, _ASCII)) * _BASE64_FROM > len(octets):
-            encoding, body = b"base64", encodebytes(octets).replace(b"\n", b"\r\n")
-        else:
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.removesuffix("\n").split("\n")
+        if text.isascii() or not _is_rather_base64(text):
             known = self._known
             encoding = b"quoted-printable"
             body = b"".join([known.get(line) or self._quoted(line) for line in lines])
+        else:
+            octets = "\r\n".join([*lines, ""]).encode(errors="replace")
+            encoding, body = b"base64", encodebytes(octets).replace(b"\n", b"\r\n")
         head = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n"
         return head % (subtype.encode(), encoding), body
 
