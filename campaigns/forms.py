@@ -13,7 +13,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from campaigns.models import Campaign, Sender, Transport
+from campaigns.models import Campaign, DomainGroup, DomainLimit, Sender, Transport
+from campaigns.sending.domains import group_of
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_address
 from recipients.headers import BadHeader, clean_header
@@ -24,7 +25,7 @@ NOW, AT, CRON = "now", "at", "cron"
 class SenderForm(forms.ModelForm[Sender]):
     class Meta:
         model = Sender
-        fields = ("display_name", "address", "reply_to", "envelope_domain", "transport")
+        fields = ("display_name", "address", "reply_to", "envelope_domain", "queue")
 
     def clean_display_name(self) -> str:
         try:
@@ -55,7 +56,7 @@ class TransportForm(forms.ModelForm[Transport]):
 
     class Meta:
         model = Transport
-        fields = ("name",)
+        fields = ("name", "per_second", "per_hour", "per_day", "connections")
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"].strip()
@@ -67,6 +68,27 @@ class TransportForm(forms.ModelForm[Transport]):
             except BadTransportURL as error:
                 raise ValidationError(str(error)) from None
         return url
+
+
+class DomainLimitForm(forms.ModelForm[DomainLimit]):
+    class Meta:
+        model = DomainLimit
+        fields = ("group", "transport", "per_second", "per_hour", "per_day")
+
+    def clean_group(self) -> str:
+        return _group(self.cleaned_data["group"])
+
+
+class DomainGroupForm(forms.ModelForm[DomainGroup]):
+    class Meta:
+        model = DomainGroup
+        fields = ("domain", "group")
+
+    def clean_domain(self) -> str:
+        return _domain(self.cleaned_data["domain"])
+
+    def clean_group(self) -> str:
+        return _group(self.cleaned_data["group"])
 
 
 class ConfirmForm(forms.Form):
@@ -165,6 +187,15 @@ class ScheduleForm(ConfirmForm):
         else:
             return local
         return None
+
+
+def _group(text: str) -> str:
+    """Return the group that is meant: a domain of a known one stands for all of its domains."""
+    return group_of(_domain(text)) if "." in text else text.strip().lower()
+
+
+def _domain(text: str) -> str:
+    return _addr_spec(f"postmaster@{text.strip()}").partition("@")[2]
 
 
 def _addr_spec(text: str) -> str:

@@ -3,11 +3,23 @@
 from datetime import datetime, timedelta
 from typing import Self
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from campaigns.queues import CAMPAIGNS, CONTROL, MAINTENANCE, TRANSACTIONAL, validate_queue
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, TemplateVersion
+
+
+def _limit(help_text: str) -> "models.PositiveIntegerField[int | None, int | None]":
+    return models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text
+    )
+
+
+def _positive(*names: str) -> Q:
+    return Q(*(Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gt": 0}) for name in names))
 
 
 class Transport(models.Model):
@@ -17,10 +29,21 @@ class Transport(models.Model):
     # The URL with its credentials, encrypted (campaigns.secrets); campaigns.sending.transports
     # says which forms there are.
     encrypted_url = models.TextField(editable=False)
+    # They hold over all workers (campaigns.sending.gates); changed by services.set_limits.
+    per_second = _limit("Messages a second. Empty: no limit.")
+    per_hour = _limit("Messages in an hour of the clock. Empty: no limit.")
+    per_day = _limit("Messages in a day of UTC. Empty: no limit.")
+    connections = _limit("Connections at the same time, of all workers. Empty: no limit.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["name"], name="transport_name_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="transport_name_unique"),
+            models.CheckConstraint(
+                condition=_positive("per_second", "per_hour", "per_day", "connections"),
+                name="transport_limits_positive",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -35,20 +58,25 @@ class Sender(models.Model):
         blank=True,
         help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.",
     )
-    transport = models.ForeignKey(
-        Transport,
-        on_delete=models.PROTECT,
-        null=True,
+    queue = models.CharField(
+        max_length=50,
         blank=True,
-        help_text="Empty: the installation's own, from EMAIL_URL.",
+        validators=[validate_queue],
+        help_text="One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.",
     )
+    # Without one: the installation's own way out, from EMAIL_URL.
+    transports = models.ManyToManyField(Transport, through="Route", related_name="senders")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["display_name", "address"], name="sender_mailbox_unique"
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(queue__in=[TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL]),
+                name="sender_queue_not_our_own",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -59,11 +87,157 @@ class Sender(models.Model):
         return self.envelope_domain or self.address.rpartition("@")[2]
 
 
+class Route(models.Model):
+    """A transport of a sender; several share its messages by their weights."""
+
+    sender = models.ForeignKey(
+        Sender, on_delete=models.CASCADE, related_name="routes", db_index=False
+    )
+    transport = models.ForeignKey(Transport, on_delete=models.PROTECT, related_name="routes")
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="Its share: of 3 and 1, the first takes three quarters.",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "transport"], name="route_unique"),
+            models.CheckConstraint(condition=Q(weight__gt=0), name="route_weight_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sender} by {self.transport}"
+
+
+class DomainGroup(models.Model):
+    """A domain whose mailboxes stand behind the same mail exchanger as those of others."""
+
+    domain = models.CharField(max_length=253)
+    group = models.CharField(
+        max_length=253, help_text="A name like google, or a domain that stands for all of them."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["domain"], name="domain_group_domain_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.domain}: {self.group}"
+
+
+class Windows(models.Model):
+    """What was used up of the clock's present second and hour and of UTC's present day."""
+
+    second_at = models.DateTimeField(null=True, editable=False)
+    second_used = models.PositiveIntegerField(default=0, editable=False)
+    hour_at = models.DateTimeField(null=True, editable=False)
+    hour_used = models.PositiveIntegerField(default=0, editable=False)
+    day_at = models.DateTimeField(null=True, editable=False)
+    day_used = models.PositiveIntegerField(default=0, editable=False)
+    # Until when those that had to wait are spread already, so that they do not come all at once.
+    spread_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class DomainLimit(Windows):
+    """How many messages the mailboxes of a domain, or of a group of domains, may be sent."""
+
+    group = models.CharField(
+        "domain or group",
+        max_length=253,
+        help_text="example.org, or a group: google, microsoft, yahoo, apple …",
+    )
+    transport = models.ForeignKey(
+        Transport,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        help_text="Empty: what leaves by all transports together.",
+    )
+    per_second = _limit("Messages a second. Empty: no limit.")
+    per_hour = _limit("Messages in an hour of the clock. Empty: no limit.")
+    per_day = _limit("Messages in a day of UTC. Empty: no limit.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "transport"], name="domain_limit_unique", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=_positive("per_second", "per_hour", "per_day"),
+                name="domain_limit_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group} by {self.transport}" if self.transport else self.group
+
+
+class Gate(Windows):
+    """Whether messages may pass: by a transport, or by it to a group of domains.
+
+    Here, and nowhere else, is what all workers have to agree on; so it survives them and the
+    broker. A row is made when something has to be written.
+    """
+
+    transport = models.ForeignKey(  # None: the installation's own, from EMAIL_URL
+        Transport, on_delete=models.CASCADE, null=True, related_name="gates"
+    )
+    group = models.CharField(max_length=253, blank=True, default="")  # empty: to everybody
+    # Shut by the answers of the next hop: nothing passes until then.
+    shut_until = models.DateTimeField(null=True)
+    shut_at = models.DateTimeField(null=True)
+    trips = models.PositiveSmallIntegerField(default=0)  # how often in a row it was shut
+    # Messages that pass at once while it closes slowly; None: as many as come.
+    allowance = models.PositiveIntegerField(null=True)
+    cause = models.CharField(max_length=20, blank=True, default="")
+    answer = models.TextField(blank=True, default="")  # of the next hop, verbatim
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["transport", "group"], name="gate_unique", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        way = str(self.transport or "EMAIL_URL")
+        return f"{way} to {self.group}" if self.group else way
+
+
+class Slot(models.Model):
+    """Connections that a worker may have to a transport whose connections are limited."""
+
+    lease = models.UUIDField()
+    transport = models.ForeignKey(
+        Transport, on_delete=models.CASCADE, related_name="slots", db_index=False
+    )
+    connections = models.PositiveIntegerField()
+    until = models.DateTimeField()  # a worker that died gives nothing back
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["transport", "lease"], name="slot_lease_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connections} of {self.transport}"
+
+
 class CampaignStatus(models.TextChoices):
     DRAFT = "draft"
     SCHEDULED = "scheduled"
     FINISHED = "finished"
     CANCELLED = "cancelled"
+
+
+class Priority(models.TextChoices):
+    CAMPAIGN = "campaign", "Campaign"
+    TRANSACTIONAL = "transactional", "Transactional: urgent, waits for no other campaign"
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -97,9 +271,15 @@ class Campaign(models.Model):
         max_length=100, blank=True, editable=False, help_text="Empty: it is sent once."
     )
     time_zone = models.CharField(max_length=64, default="UTC", editable=False)
+    priority = models.CharField(max_length=13, choices=Priority, default=Priority.CAMPAIGN)
     late_limit = models.DurationField(
         default=timedelta(hours=24),
         help_text="A run that begins later than this after its time waits for a person.",
+    )
+    time_to_live = models.DurationField(
+        default=timedelta(hours=72),
+        validators=[MinValueValidator(timedelta(minutes=1))],
+        help_text="What is not delivered so long after a run began has failed.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -110,6 +290,9 @@ class Campaign(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=CampaignStatus.values), name="campaign_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=Priority.values), name="campaign_priority_known"
             ),
             models.CheckConstraint(
                 condition=~Q(status=CampaignStatus.SCHEDULED) | Q(version__isnull=False),
@@ -157,6 +340,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(
             Q(counters__queued__gt=0) | Q(counters__sending__gt=0) | Q(counters__retry__gt=0)
         )
+
+    def without_success(self) -> Self:
+        """Of which nothing was sent, and nothing may have been."""
+        return self.filter(counters__sent=0, counters__unconfirmed=0)
 
     def unfinished(self) -> Self:
         """Where something may still have to be done, unless a person has to say so first."""
@@ -229,6 +416,14 @@ class Run(models.Model):
         """Whether it has to wait for a person, who has not said go."""
         return not self.released_at and now - self.occurrence > self.campaign.late_limit
 
+    def is_too_old(self, *, at: datetime) -> bool:
+        """Whether it has outlived its time to live at that moment, counted from its start.
+
+        When a person says go, after a pause or when it was held, it is counted anew.
+        """
+        since = max(filter(None, (self.started_at, self.released_at)), default=at)
+        return at - since > self.campaign.time_to_live
+
     def hold(self) -> None:
         self.status = RunStatus.HELD
         self.held_reason = f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
@@ -251,6 +446,8 @@ class Page(models.Model):
     # How many of its deliveries were queued at the last look, and since when that is so.
     left = models.PositiveIntegerField(default=0)
     moved_at = models.DateTimeField(null=True, blank=True)
+    # When a waiting page is looked at again that a limit or a shut gate keeps.
+    resume_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -269,6 +466,12 @@ class Page(models.Model):
                 fields=["run", "number"],
                 name="page_unclosed",
                 condition=Q(state__in=["waiting", "open"]),
+            ),
+            # pages.due_runs, each second: what a limit or a gate kept, and may go on
+            models.Index(
+                fields=["resume_at"],
+                name="page_resumes",
+                condition=Q(state="waiting", resume_at__isnull=False),
             ),
         ]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, CampaignStatus, Run
 from campaigns.progress import Progress, progress
+from campaigns.sending import waiting
 from tracking.models import DeliveryState
 
 
@@ -15,6 +16,8 @@ class CampaignReport:
 
     campaign: Campaign
     progress: Progress | None
+    waiting: str = ""
+    """Why the run waits, in one sentence, and until when; empty where it does not."""
 
     @property
     def run(self) -> Run | None:
@@ -42,6 +45,7 @@ class CampaignReport:
             "status": self.campaign.status,
             "run": run.pk if run else None,
             "run_status": run.status if run else None,
+            "waiting": self.waiting or None,
             "counts": self.counts,
             "started_at": _iso(run.started_at) if run else None,
             "finished_at": _iso(run.finished_at) if run else None,
@@ -51,7 +55,9 @@ class CampaignReport:
 
 def report(campaign: Campaign, *, now: datetime) -> CampaignReport:
     run = campaign.runs.newest_first().with_counters().first()
-    return CampaignReport(campaign, progress(run, now=now) if run else None)
+    if run is None:
+        return CampaignReport(campaign, None)
+    return CampaignReport(campaign, progress(run, now=now), waiting.why(run, now=now))
 
 
 def _iso(moment: datetime | None) -> str | None:

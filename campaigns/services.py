@@ -1,6 +1,6 @@
 """What people do with campaigns: create, schedule, pause, resume, cancel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
@@ -9,18 +9,21 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Model
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from campaigns import secrets
 from campaigns.models import (
     Campaign,
     CampaignStatus,
     PageState,
+    Priority,
+    Route,
     Run,
     RunStatus,
     Sender,
     Transport,
 )
-from campaigns.sending import reconcile
+from campaigns.sending import domain_gates, gates, reconcile
 from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
@@ -40,6 +43,7 @@ class Refused(Exception):
     """What was asked for cannot be done; the text says why, and what to do about it."""
 
 
+@transaction.atomic
 def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
     """Return the sender with this mailbox (`News <news@example.org>`), made if there is none.
 
@@ -55,14 +59,18 @@ def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
     mailbox_of = {"display_name": parsed.display_name, "address": parsed.address.addr_spec}
     if known := Sender.objects.filter(**mailbox_of).first():
         return known
-    sender = Sender(**mailbox_of, transport=transport)
+    sender = Sender(**mailbox_of)
     _validate(sender)
     sender.save()
+    if transport is not None:
+        sender.routes.create(transport=transport)
     return sender
 
 
-def set_transport_url(transport: Transport, *, url: str) -> None:
+def set_transport_url(transport: Transport, *, url: str, now: datetime | None = None) -> None:
     """Store where the transport leads to, credentials and all, encrypted.
+
+    Runs that waited because the earlier one did not work try it at once.
 
     :raises Refused: where the URL is none that a transport can be opened with.
     """
@@ -72,11 +80,57 @@ def set_transport_url(transport: Transport, *, url: str) -> None:
         raise Refused(f"transport {transport.name}: {error}") from None
     transport.encrypted_url = secrets.encrypt(url)
     transport.save()
+    gates.reopen(transport, now=now or timezone.now())
+
+
+def set_limits(
+    transport: Transport,
+    *,
+    now: datetime,
+    per_second: int | None = None,
+    per_hour: int | None = None,
+    per_day: int | None = None,
+    connections: int | None = None,
+) -> None:
+    """Set how much may leave by a transport, over all workers; None: as much as there is.
+
+    It holds from the next admission on, also in runs that are under way.
+
+    :raises Refused: where a limit is below 1.
+    """
+    transport.per_second, transport.per_hour = per_second, per_hour
+    transport.per_day, transport.connections = per_day, connections
+    _validate(transport)
+    transport.save(update_fields=["per_second", "per_hour", "per_day", "connections"])
+    gates.wake(now=now)
+
+
+def domain_limit_changed(group: str, *, now: datetime) -> None:
+    """Have a changed, new or deleted limit of a domain hold for those, too, that wait for it."""
+    domain_gates.release(group, now=now)
+
+
+@transaction.atomic
+def set_routes(sender: Sender, *, weights: Mapping[Transport, int]) -> None:
+    """Have the sender's messages leave by these transports, each with its share; none: EMAIL_URL.
+
+    :raises Refused: where a weight is below 1.
+    """
+    sender.routes.all().delete()
+    for transport, weight in weights.items():
+        route = Route(sender=sender, transport=transport, weight=weight)
+        _validate(route)
+        route.save()
 
 
 @transaction.atomic
 def create_campaign(
-    name: str, *, sender: Sender, template: EmailTemplate, lists: Sequence[MailingList]
+    name: str,
+    *,
+    sender: Sender,
+    template: EmailTemplate,
+    lists: Sequence[MailingList],
+    priority: Priority = Priority.CAMPAIGN,
 ) -> Campaign:
     """Create a draft.
 
@@ -84,7 +138,7 @@ def create_campaign(
     """
     if not lists:
         raise Refused("a campaign needs at least one list")
-    campaign = Campaign(name=name.strip(), sender=sender, template=template)
+    campaign = Campaign(name=name.strip(), sender=sender, template=template, priority=priority)
     _validate(campaign)
     campaign.save()
     campaign.lists.set(lists)
@@ -141,15 +195,17 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     runs = [run.pk for run in waiting.select_for_update()]
     if not runs:
         raise Refused(f"campaign {campaign.pk} is neither paused nor held")
-    Run.objects.filter(pk__in=runs, status=RunStatus.HELD).update(
-        status=RunStatus.PREPARING, held_reason="", released_at=now
+    # Held in its midst, it goes on as one that was paused.
+    Run.objects.filter(pk__in=runs, status=RunStatus.HELD, started_at=None).update(
+        status=RunStatus.PREPARING
     )
-    Run.objects.filter(pk__in=runs, status=RunStatus.PAUSED).update(
+    Run.objects.filter(pk__in=runs).exclude(status=RunStatus.PREPARING).update(
         status=RunStatus.SENDING, started_at=Coalesce(F("started_at"), now)
     )
+    Run.objects.filter(pk__in=runs).update(held_reason="", released_at=now)
     # Their tasks found nothing to claim and are gone; each open page is sent once more.
     for run in waiting.model.objects.filter(pk__in=runs):
-        run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING)
+        run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING, resume_at=None)
     return runs
 
 

@@ -12,8 +12,18 @@ from django.utils import timezone
 
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run
-from campaigns.sending import complete, deliver, fire, pages, reconcile, retries, snapshot
-from campaigns.sending.record import RetryPolicy
+from campaigns.sending import (
+    complete,
+    deliver,
+    fire,
+    lanes,
+    pages,
+    reconcile,
+    retries,
+    snapshot,
+    time_to_live,
+)
+from campaigns.sending.record import policy_of_installation
 
 logger = get_task_logger(__name__)
 
@@ -30,26 +40,34 @@ def tick() -> None:
     for campaign_id in Campaign.objects.due(now=now).ids():
         try:
             if run_id := fire.fire(campaign_id, now=now):
-                prepare.delay(run_id)
+                go_on(run_id)
         except Exception:
             logger.exception("campaign %s could not be fired", campaign_id)
 
 
 @shared_task(name="campaigns.retry", ignore_result=True)
 def retry() -> None:
-    """Wake workers for due retries, as far as they keep up; Beat calls this each second."""
-    if _queued_tasks() < ENOUGH_QUEUED:
-        for batch in retries.due(now=timezone.now(), lost_after=_redispatch()):
-            deliver_chunk.delay(batch.run_id, batch.ids)
+    """Wake workers for due retries, as far as they keep up; Beat calls this each second.
+
+    And go on with runs that waited for a limit or a shut gate.
+    """
+    for run_id in pages.due_runs(now=timezone.now()):
+        advance(run_id)
+    for queue, runs in lanes.sending_by_queue().items():
+        if _queued_tasks(queue) < ENOUGH_QUEUED:
+            for batch in retries.due(runs, now=timezone.now(), lost_after=_redispatch()):
+                deliver_chunk.apply_async((batch.run_id, batch.ids), queue=queue)
 
 
 @shared_task(name="campaigns.prepare", ignore_result=True)
 def prepare(run_id: int) -> None:
-    """Write down the audience; the first pages leave as soon as they are written."""
-    finished = False
-    while not finished:
-        finished = snapshot.take_slice(run_id, now=timezone.now()).finished
-        advance(run_id)
+    """Write down a slice of the audience, and leave word to go on: others have their turn between.
+
+    A page leaves as soon as it is written.
+    """
+    if not snapshot.take_slice(run_id, now=timezone.now()).finished:
+        go_on(run_id)
+    advance(run_id)
 
 
 @shared_task(name="campaigns.deliver_chunk")
@@ -64,8 +82,11 @@ def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
 
 @shared_task(name="campaigns.close_page", ignore_result=True)
 def close_page(page_id: int) -> None:
-    """Close a page and open the next one, or complete the run."""
-    if run_id := pages.close(page_id):
+    """Close a page and open the next one, or complete the run.
+
+    What of it was not admitted waits until there is room for it.
+    """
+    if run_id := pages.close(page_id) or pages.suspend(page_id, now=timezone.now()):
         advance(run_id)
 
 
@@ -83,12 +104,15 @@ def heal(run_id: int) -> None:
     now = timezone.now()
     reconcile.expire(run_id, directory=settings.STATE_DIR / "journal", now=now)
     reconcile.cancel_left_over(run_id, now=now)
+    time_to_live.expire_old(run_id, now=now)
     complete.reopen(run_id)
     if snapshot.is_stuck(run_id, before=now - _redispatch()):
-        prepare.delay(run_id)
-    # While workers have messages to take, a page that stands still is rather late than lost.
-    patience = _redispatch() * (8 if _queued_tasks() else 1)
-    send(pages.reopen_lost(run_id, now=now, after=patience))
+        go_on(run_id)
+    lane = lanes.lane_of(run_id)
+    if lane.is_served:
+        # While workers have messages to take, a page that stands still is rather late than lost.
+        patience = _redispatch() * (8 if _queued_tasks(lane.deliveries) else 1)
+        send(pages.reopen_lost(run_id, now=now, after=patience), lane)
     pages.close_finished(run_id)
     advance(run_id)
 
@@ -106,28 +130,37 @@ def retention() -> None:
 def settle_journals(**_: Any) -> None:
     """Tell what the dead workers of this machine had done; also when a worker comes back."""
     directory = settings.STATE_DIR / "journal"
-    reconcile.settle(directory, policy=RetryPolicy.of_installation(), now=timezone.now())
+    reconcile.settle(directory, policy=policy_of_installation(), now=timezone.now())
+
+
+def go_on(run_id: int) -> None:
+    """Have a run prepared as far as it is not, and sent on."""
+    prepare.apply_async((run_id,), queue=lanes.lane_of(run_id).housekeeping)
 
 
 def advance(run_id: int) -> None:
     """Send the next pages of a run, or complete it where none is left."""
     now = timezone.now()
-    send(pages.open_next(run_id, now=now))
+    lane = lanes.lane_of(run_id)
+    if lane.is_served:
+        send(pages.open_next(run_id, now=now), lane)
     complete.complete(run_id, now=now)
 
 
-def send(open_pages: Iterable[pages.OpenPage]) -> None:
+def send(open_pages: Iterable[pages.OpenPage], lane: lanes.Lane) -> None:
     """Send each page as a chord; a crash before this leaves an open page, which the sweep finds."""
     for page in open_pages:
         if page.chunks:
-            header = [deliver_chunk.si(page.run_id, ids) for ids in page.chunks]
-            chord(header)(close_page.si(page.id))
+            header = [
+                deliver_chunk.si(page.run_id, ids).set(queue=lane.deliveries) for ids in page.chunks
+            ]
+            chord(header)(close_page.si(page.id).set(queue=lane.housekeeping))
 
 
-def _queued_tasks() -> int:
-    """Return how many messages wait for the workers of campaigns."""
+def _queued_tasks(name: str) -> int:
+    """Return how many messages wait for the workers of a queue."""
     with current_app.connection_for_read() as broker:
-        queue: Any = current_app.amqp.queues["campaigns"].bind(broker.default_channel)
+        queue: Any = current_app.amqp.queues[name].bind(broker.default_channel)
         return int(queue.queue_declare().message_count)
 
 

@@ -50,7 +50,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     except (BadAddress, BadHeader, BadTransportURL, NotComposed, RenderError) as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:
-        raise Refused(f"transport {campaign.sender.transport}: {error}") from None
+        raise Refused(f"the transport's URL: {error}") from None
     try:
         return transport.send(message)
     finally:

@@ -38,6 +38,8 @@ _SIDEBAR = (
         (
             ("Senders", "alternate_email", "campaigns.sender"),
             ("Transports", "outbox", "campaigns.transport"),
+            ("Limits of domains", "speed", "campaigns.domainlimit"),
+            ("Groups of domains", "hub", "campaigns.domaingroup"),
             ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
             ("Users", "group", "auth.user"),
             ("Groups", "groups", "auth.group"),

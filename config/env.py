@@ -12,7 +12,11 @@ T = TypeVar("T")
 
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
+_QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
+_TERABYTE = 1_048_576  # in megabytes
+# As campaigns.queues says what each is for; a worker of several takes them in this order.
+OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns")
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 
 
@@ -106,6 +110,33 @@ def redis_url(value: str) -> str:
     if url.scheme != "unix" and not url.path.lstrip("/").isdecimal() and url.path.strip("/"):
         raise ValueError("what follows the host is the number of a database: redis://host:6379/0")
     return value
+
+
+def broker_url(value: str) -> str:
+    """Read Redis' or RabbitMQ's URL; what follows the host of the latter is its virtual host."""
+    url = _split(value)
+    if url.scheme not in {"amqp", "amqps"}:
+        return redis_url(value)
+    if not url.hostname:
+        raise ValueError("write amqp://user:password@host:5672/virtual_host")
+    return value
+
+
+def queue_names(value: str) -> tuple[str, ...]:
+    """Read names of queues beside Godwit's own ones."""
+    names = words(value)
+    for name in names:
+        if not _QUEUE.fullmatch(name):
+            raise ValueError(f"write small letters, digits, - and _, not {name!r}")
+        if name in OWN_QUEUES:
+            raise ValueError(f"{name} is a queue of Godwit's own; choose another name")
+    return tuple(dict.fromkeys(names))
+
+
+def megabytes(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value) <= _TERABYTE:
+        raise ValueError(f"write a whole number of megabytes from 1 to {_TERABYTE}, not {value!r}")
+    return int(value)
 
 
 def database_url(value: str) -> dict[str, Any]:

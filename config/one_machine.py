@@ -119,7 +119,8 @@ def _supervise(
     catches = not os.environ.get("EMAIL_URL", "").strip()
     env = environment(services.home.path, ports, os.environ)
     supervisor = Supervisor(settings.BASE_DIR, env, output=output)
-    for name, arguments in commands(ports, catcher=catches).items():
+    arguments_of = commands(ports, catcher=catches, further_queues=settings.QUEUES)
+    for name, arguments in arguments_of.items():
         supervisor.add(name, arguments)
     running = Running(ports, catches, supervisor)
     # A daemon: stopped by a signal, it may still wait for what nobody will do any more.

@@ -7,7 +7,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,20 @@ STOP_SECONDS = 20  # what a worker gets to finish its chunk
 PORTS_TRIED = 100
 LOOPBACK = "127.0.0.1"
 
-# A worker for each queue, with so many children: housekeeping must not wait for a campaign.
-WORKERS = {"campaigns": 2, "maintenance": 1}
+
+@dataclass(frozen=True)
+class Worker:
+    queues: tuple[str, ...]
+    """What it serves, the first before the next."""
+    children: int
+
+
+# What is urgent waits for no campaign, and Beat's ticks for nothing that is long.
+WORKERS = {
+    "transactional": Worker(("transactional",), 2),
+    "campaigns": Worker(("campaigns",), 2),
+    "maintenance": Worker(("control", "maintenance"), 2),
+}
 
 
 class RunError(Exception):
@@ -47,8 +59,21 @@ class Ports:
         return Ports(_free_port(self.web), _free_port(self.smtp), _free_port(self.catcher))
 
 
-def commands(ports: Ports, *, catcher: bool) -> dict[str, list[str]]:
-    """Return each process's arguments for this Python, by its name in the output."""
+def commands(
+    ports: Ports,
+    *,
+    catcher: bool,
+    further_queues: Sequence[str] = (),
+    children: int = WORKERS["campaigns"].children,
+) -> dict[str, list[str]]:
+    """Return each process's arguments for this Python, by its name in the output.
+
+    The worker of campaigns serves the further queues of the installation as well.
+
+    :param children: of the worker of campaigns
+    """
+    queues = (*WORKERS["campaigns"].queues, *further_queues)
+    workers = WORKERS | {"campaigns": Worker(queues, children)}
     processes = {
         "web": _words(
             f"-m granian --interface wsgi --host {LOOPBACK} --port {ports.web}",
@@ -56,7 +81,7 @@ def commands(ports: Ports, *, catcher: bool) -> dict[str, list[str]]:
             # Stopped while it starts, it would wait for a child that has missed the signal.
             "--workers-kill-timeout 3 config.wsgi:application",
         ),
-        **{queue: _worker(queue, children) for queue, children in WORKERS.items()},
+        **{name: _arguments(name, worker) for name, worker in workers.items()},
         "beat": _words("-m celery --quiet -A config beat --loglevel WARNING"),
     }
     if catcher:
@@ -65,10 +90,10 @@ def commands(ports: Ports, *, catcher: bool) -> dict[str, list[str]]:
     return processes
 
 
-def _worker(queue: str, children: int) -> list[str]:
+def _arguments(name: str, worker: Worker) -> list[str]:
     return _words(
         "-m celery --quiet -A config worker --loglevel WARNING --pool prefork",
-        f"-n {queue}@%h -Q {queue} -c {children}",
+        f"-n {name}@%h -Q {','.join(worker.queues)} -c {worker.children}",
         "--without-gossip --without-mingle --without-heartbeat",
     )
 

@@ -119,7 +119,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# --- PostgreSQL and Redis ---------------------------------------------------------------------
+# --- PostgreSQL and the broker ----------------------------------------------------------------
 
 _database = env.read("DATABASE_URL", read.database_url, default=home.database)
 DATABASES = {
@@ -135,23 +135,31 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.read("REDIS_URL", read.redis_url, default=f"unix://{home.redis_socket}?db=0")
+# Redis' own, or RabbitMQ's. Messages between processes are all that is in it.
+BROKER_URL = env.read("BROKER_URL", read.broker_url, default=REDIS_URL)
 
 # --- sending ----------------------------------------------------------------------------------
 
 # The way out of every sender that names no transport of its own.
 EMAIL_URL = env.text("EMAIL_URL", "smtp://127.0.0.1:1025")
-# Waits after the first, second … deferral of a recipient; after the last one it has failed.
+# Waits after the first, second … deferral of a recipient; after the last one it has failed. The
+# first ones are those of greylisting hosts. A full mailbox has a schedule of its own.
 RETRY_SCHEDULE: tuple[int, ...] = env.read(
     "RETRY_SCHEDULE",
     read.seconds_list,
-    default=(600, 1800, 3600, 7200, 14400, 28800, 43200, 43200, 43200),
+    default=(300, 900, 1800, 3600, 7200, 14400, 28800, *[43200] * 5),
 )
 # How long a worker may hold the deliveries that it claimed.
 LEASE_SECONDS = env.read("LEASE_SECONDS", read.positive_seconds, default=300)
 # How long a page may stand still before its lost messages are sent again.
 REDISPATCH_SECONDS = env.read("REDISPATCH_SECONDS", read.positive_seconds, default=30)
-# How long a delivery waits when the transport itself is not there.
+# How long a delivery waits that found the transport missing, or met a limit.
 TRANSPORT_WAIT_SECONDS = env.read("TRANSPORT_WAIT_SECONDS", read.positive_seconds, default=30)
+# How long nothing leaves by a transport, or to a domain, that says it limits us; doubled each time.
+BREAKER_SECONDS = env.read("BREAKER_SECONDS", read.positive_seconds, default=600)
+# Further queues of deliveries, to which senders may be assigned: of a region, of a team.
+QUEUES = env.read("QUEUES", read.queue_names, default=read.NONE)
+WORKER_MEMORY_MB = env.read("WORKER_MEMORY_MB", read.megabytes, default=400)
 SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 # TaskResult rows of runs that ended longer ago are deleted; 0 keeps them for ever.
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)
@@ -163,12 +171,13 @@ TOKEN_KEYS = env.read("TOKEN_KEYS", read.keys, default=read.NONE) or (
 
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
-_SOCKET = {"visibility_timeout": 600}  # the shortest of all programs on one broker wins
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace(
-    "?db=", "?virtual_host="
-)
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    **_SOCKET,
+_RABBITMQ = BROKER_URL.startswith("amqp")
+# The shortest of all programs on one Redis wins.
+_VISIBILITY = {} if _RABBITMQ else {"visibility_timeout": 600}
+_REDIS_OPTIONS = {
+    **_VISIBILITY,
+    # A worker takes of its queues in the order in which `-Q` names them.
+    "queue_order_strategy": "priority",
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
     "unacked_restore_limit": 500,
@@ -178,20 +187,31 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
 }
+# Publishing waits until RabbitMQ says that it has the message.
+_RABBITMQ_OPTIONS = {"confirm_publish": True, "connect_timeout": 5}
+CELERY_BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1).replace(
+    "?db=", "?virtual_host="
+)
+CELERY_BROKER_TRANSPORT_OPTIONS = _RABBITMQ_OPTIONS if _RABBITMQ else _REDIS_OPTIONS
 CELERY_VISIBILITY_TIMEOUT = 600
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = _SOCKET
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = _VISIBILITY
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
-CELERY_BROKER_HEARTBEAT = 0
+CELERY_BROKER_HEARTBEAT = 60 if _RABBITMQ else 0  # seconds; Redis has none
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+# Named, so that a name that was mistyped is an error and not a queue that nobody serves.
+CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_QUEUES = [
-    Queue(name, Exchange(name), routing_key=name) for name in ("campaigns", "maintenance")
+    Queue(name, Exchange(name), routing_key=name) for name in (*read.OWN_QUEUES, *QUEUES)
 ]
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ROUTES = {"campaigns.deliver_chunk": {"queue": "campaigns"}}
+# What belongs to a run is routed where it is sent: campaigns.tasks.
+CELERY_TASK_ROUTES = {
+    "campaigns.tick": {"queue": "control"},
+    "campaigns.retry": {"queue": "control"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TRACK_STARTED = False
@@ -205,8 +225,10 @@ CELERY_RESULT_CHORD_JOIN_TIMEOUT = 60
 CELERY_DB_REUSE_MAX = 1000
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ETA_TASK_LIMIT = 1000
+# A child that has done so many tasks, or whose memory ever was larger, makes room for a new one
+# when its task is done: what a library leaks does not grow for ever.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_MB * 1024  # KiB
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 30
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
@@ -221,7 +243,7 @@ CELERY_BEAT_SCHEDULE = {
     # Schedules of campaigns are rows of ours; Beat only ticks. A tick that waited is worthless.
     "tick": {
         "task": "campaigns.tick",
-        "schedule": timedelta(seconds=1),
+        "schedule": timedelta(milliseconds=500),  # the first message leaves within a second
         "options": {"expire_seconds": 5},
     },
     "retry": {

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns.models import Campaign, Run, Sender
+from campaigns.models import Campaign, Priority, Run, Sender
 from campaigns.sending import fire, snapshot
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.addresses import parse_address
@@ -72,12 +72,14 @@ def make_campaign(
     lists: Sequence[MailingList] = (),
     template: EmailTemplate | None = None,
     sender: Sender | None = None,
+    priority: Priority = Priority.CAMPAIGN,
 ) -> Campaign:
     return create_campaign(
         name,
         sender=sender or make_sender(),
         template=template or make_template(f"Template of {name}"),
         lists=lists or [make_list()],
+        priority=priority,
     )
 
 

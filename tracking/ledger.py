@@ -17,9 +17,11 @@ from django.db import connection
 from tracking.models import DeliveryState as S
 
 TRANSITIONS: Mapping[S, frozenset[S]] = {
-    S.QUEUED: frozenset({S.SENDING, S.SKIPPED, S.CANCELLED}),
+    # To `retry` without an attempt: where a limit or a shut gate of its domain keeps it back.
+    # To `failed` without one: where its run has outlived its time to live.
+    S.QUEUED: frozenset({S.SENDING, S.RETRY, S.FAILED, S.SKIPPED, S.CANCELLED}),
     S.SENDING: frozenset({S.SENT, S.RETRY, S.FAILED, S.UNCONFIRMED, S.CANCELLED}),
-    S.RETRY: frozenset({S.SENDING, S.SKIPPED, S.CANCELLED}),
+    S.RETRY: frozenset({S.SENDING, S.FAILED, S.SKIPPED, S.CANCELLED}),
     # The worker that was cut off may come back with the answer.
     S.UNCONFIRMED: frozenset({S.SENT, S.RETRY, S.FAILED, S.CANCELLED}),
     S.SENT: frozenset(),
@@ -108,17 +110,26 @@ inserted AS (
     SELECT %(run)s, recipient_id, address, key, domain, state, skip_reason,
            CASE WHEN state IN ('skipped', 'cancelled') THEN %(now)s END, %(now)s
       FROM audience ORDER BY recipient_id
+        ON CONFLICT DO NOTHING
     RETURNING id, task_id, recipient_id, state, skip_reason
 ),
+duplicates AS (
+    INSERT INTO tracking_delivery
+           (run_id, recipient_id, address, key, domain, state, skip_reason, finished_at, created_at)
+    SELECT %(run)s, recipient_id, address, key, domain, 'skipped', 'duplicate', %(now)s, %(now)s
+      FROM audience WHERE recipient_id NOT IN (SELECT recipient_id FROM inserted)
+    RETURNING id, task_id, recipient_id, state, skip_reason
+),
+written AS (SELECT * FROM inserted UNION ALL SELECT * FROM duplicates),
 moved AS (
     SELECT id, task_id, NULL::text AS from_state, state AS to_state, skip_reason,
            NULL::smallint AS reply_code, ''::text AS enhanced_status_code, ''::text AS diagnostic
-      FROM inserted
+      FROM written
 ),
 {books}
 SELECT count(*), max(recipient_id),
        min(id) FILTER (WHERE state = 'queued'), max(id) FILTER (WHERE state = 'queued')
-  FROM inserted
+  FROM written
 """
 
 # `run_id + 0`: with the statistics of before, the planner takes a run of a million for one row, and
@@ -156,7 +167,8 @@ class Enqueued:
 def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
     """Write a delivery for each row of `audience`: queued, or skipped or cancelled from birth.
 
-    `audience` is a SELECT of (recipient_id, address, key, domain, state, skip_reason).
+    `audience` is a SELECT of (recipient_id, address, key, domain, state, skip_reason). Whose
+    address another one of this run has, because addresses changed hands meanwhile, is skipped.
     """
     sql = _ENQUEUE.format(audience=audience, books=_BOOKS)
     with connection.cursor() as cursor:

@@ -1,12 +1,13 @@
 """The ledger: what became of every recipient of every run."""
 
 import uuid
-from typing import Self
+from datetime import datetime
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 
@@ -39,6 +40,19 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def open(self) -> Self:
         """Not at their end yet: queued, being sent, or waiting for another attempt."""
         return self.filter(state__in=OPEN_STATES)
+
+    def failed(self, *, since: datetime | None) -> Self:
+        """Failed after that moment; None: whenever."""
+        failed = self.filter(state=DeliveryState.FAILED)
+        return failed.filter(finished_at__gt=since) if since else failed
+
+    def queued_between(self, first: Any, last: Any, *, run: Any) -> Self:
+        """Not attempted yet, of a run, by their ids: read by these and not through all of the run.
+
+        (`+ 0` keeps the planner from the index on the run.)
+        """
+        of_run = self.annotate(of_run=F("run_id") + 0).filter(of_run=run)
+        return of_run.filter(state=DeliveryState.QUEUED, id__range=(first, last))
 
     def claimed_by(self, lease: uuid.UUID) -> Self:
         """Whose end the holder of this lease has not told yet."""

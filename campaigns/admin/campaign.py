@@ -30,9 +30,10 @@ from campaigns.models import (
     RunStatus,
 )
 from campaigns.progress import Progress, progress
+from campaigns.sending import waiting
 from campaigns.sending.outcomes import Accepted
 from campaigns.services import Refused
-from campaigns.tasks import prepare
+from campaigns.tasks import go_on
 from recipients.admin import COUNTED, state_tag
 from recipients.models import Recipient
 
@@ -73,7 +74,7 @@ def _pause(campaign: Campaign, _form: ConfirmForm, _now: datetime) -> str:
 def _resume(campaign: Campaign, _form: ConfirmForm, now: datetime) -> str:
     for run_id in services.resume(campaign, now=now):
         # Robust: where the broker is away, the sweep sends what this could not.
-        transaction.on_commit(partial(prepare.delay, run_id), robust=True)
+        transaction.on_commit(partial(go_on, run_id), robust=True)
     return "It goes on."
 
 
@@ -122,8 +123,8 @@ class CampaignAdmin(ModelAdmin):
     search_fields = ("name",)
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("name", "sender", "template", "lists")}),
-        ("Limits", {"fields": ("late_limit",)}),
+        (None, {"fields": ("name", "sender", "template", "lists", "priority")}),
+        ("Limits", {"fields": ("late_limit", "time_to_live")}),
     )
     autocomplete_fields = ("sender", "template", "lists")
     change_form_outer_before_template = "campaigns/_campaign_situation.html"
@@ -199,7 +200,8 @@ class CampaignAdmin(ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         # Only what was typed: the state may move while somebody types.
-        obj.save(update_fields=["name", "sender", "template", "late_limit", "updated_at"])
+        typed = ["name", "sender", "template", "priority", "late_limit", "time_to_live"]
+        obj.save(update_fields=[*typed, "updated_at"])
         if obj.status == CampaignStatus.SCHEDULED:
             message = (
                 f"What is sent is still {obj.version}. Schedule again to freeze the content anew."
@@ -301,6 +303,7 @@ def _situation(campaign: Campaign, why_locked: str) -> dict[str, Any]:
         "state": state_tag(campaign.status, campaign.get_status_display()),
         "why_locked": why_locked,
         "progress": newest,
+        "waiting": waiting.why(run, now=timezone.now()) if run else "",
     }
 
 

@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from campaigns.models import Page, Run
 from campaigns.progress import progress
+from campaigns.sending import waiting
 from recipients.admin import ManyRowsAdmin, state_tag
 from templates_app.admin import ReadOnlyAdmin
 
@@ -25,7 +26,7 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("campaign__name",)
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("campaign", "state", "held_reason", "outcomes", "rate")}),
+        (None, {"fields": ("campaign", "state", "held_reason", "waiting", "outcomes", "rate")}),
         ("Content and audience", {"fields": (("version", "audience"),)}),
         (
             "Times",
@@ -39,7 +40,7 @@ class RunAdmin(ReadOnlyAdmin):
         ),
         ("The engine", {"fields": ("pages",)}),
     )
-    readonly_fields = ("state", "outcomes", "rate", "pages", "audience")
+    readonly_fields = ("state", "waiting", "outcomes", "rate", "pages", "audience")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return Run.objects.with_counters().select_related("version__template")
@@ -52,6 +53,10 @@ class RunAdmin(ReadOnlyAdmin):
     def outcomes(self, run: Run) -> str:
         context = {"progress": progress(run, now=timezone.now())}
         return render_to_string("campaigns/_progress.html", context)
+
+    @display(description="Waits")
+    def waiting(self, run: Run) -> str:
+        return waiting.why(run, now=timezone.now())
 
     @display(description="Rate")
     def rate(self, run: Run) -> str:

@@ -5,21 +5,34 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from campaigns.forms import SenderForm, TransportForm
-from campaigns.models import Sender, Transport
-from campaigns.services import set_transport_url
+from campaigns.forms import DomainGroupForm, DomainLimitForm, SenderForm, TransportForm
+from campaigns.models import DomainGroup, DomainLimit, Route, Sender, Transport
+from campaigns.sending import waiting
+from campaigns.services import domain_limit_changed, set_limits, set_transport_url
+
+LIMITS = ("per_second", "per_hour", "per_day", "connections")
+
+
+class RouteInline(TabularInline):
+    """Without one, the sender's messages leave by EMAIL_URL."""
+
+    model = Route
+    extra = 0
+    autocomplete_fields = ("transport",)
 
 
 @admin.register(Sender)
 class SenderAdmin(ModelAdmin):
     form = SenderForm
-    list_display = ("address", "display_name", "reply_to", "transport")
-    list_select_related = ("transport",)
+    inlines = (RouteInline,)
+    list_display = ("address", "display_name", "reply_to")
     search_fields = ("address", "display_name")
     ordering = ("address",)
 
@@ -32,16 +45,28 @@ class TransportAdmin(ModelAdmin):
     list_display = ("name", "credentials")
     search_fields = ("name",)
     ordering = ("name",)
-    fields = ("name", "url", "credentials")
-    readonly_fields = ("credentials",)
+    fieldsets = (
+        (None, {"fields": ("name", "url", "credentials", "gate")}),
+        (
+            "Limits over all workers",
+            {"fields": (("per_second", "per_hour"), ("per_day", "connections"))},
+        ),
+    )
+    readonly_fields = ("credentials", "gate")
 
     def save_model(
         self, request: HttpRequest, obj: Transport, form: ModelForm[Any], change: bool
     ) -> None:
+        now = timezone.now()
         if url := form.cleaned_data["url"]:
-            set_transport_url(obj, url=url)
+            set_transport_url(obj, url=url, now=now)
         else:
             obj.save(update_fields=["name"])
+        set_limits(obj, now=now, **{name: form.cleaned_data[name] for name in LIMITS})
+
+    @display(description="Gate")
+    def gate(self, transport: Transport) -> str:
+        return waiting.of_transport(transport, now=timezone.now()) or "Open."
 
     @display(description="Stored URL")
     def credentials(self, transport: Transport) -> str:
@@ -51,3 +76,36 @@ class TransportAdmin(ModelAdmin):
         seconds = int.from_bytes(urlsafe_b64decode(transport.encrypted_url)[1:9], "big")
         at = datetime.fromtimestamp(seconds, UTC)
         return f"Set on {at:%Y-%m-%d %H:%M} UTC. Leave the field empty to keep it."
+
+
+@admin.register(DomainLimit)
+class DomainLimitAdmin(ModelAdmin):
+    form = DomainLimitForm
+    list_display = ("group", "transport", "per_second", "per_hour", "per_day")
+    list_select_related = ("transport",)
+    search_fields = ("group",)
+    ordering = ("group",)
+    autocomplete_fields = ("transport",)
+
+    def save_model(
+        self, request: HttpRequest, obj: DomainLimit, form: ModelForm[Any], change: bool
+    ) -> None:
+        # Only what was typed: what is used up is counted while somebody types.
+        obj.save(update_fields=list(form.fields) if change else None)
+        domain_limit_changed(obj.group, now=timezone.now())
+
+    def delete_model(self, request: HttpRequest, obj: DomainLimit) -> None:
+        obj.delete()
+        domain_limit_changed(obj.group, now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[DomainLimit]") -> None:
+        for limit in queryset:
+            self.delete_model(request, limit)
+
+
+@admin.register(DomainGroup)
+class DomainGroupAdmin(ModelAdmin):
+    form = DomainGroupForm
+    list_display = ("domain", "group")
+    search_fields = ("domain", "group")
+    ordering = ("domain",)

@@ -26,17 +26,20 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from campaigns.sending.outcomes import (
     Accepted,
+    Cause,
     Deferred,
     InDoubt,
     Outcome,
     Phase,
     Rejected,
     Scope,
+    SpeaksOf,
     classify,
     enhanced_status_code,
     tidy,
 )
 from campaigns.sending.outgoing import Outgoing, refusal
+from campaigns.sending.source import Source
 
 # Written anew by the backend or its provider; all other headers are passed on.
 _OWN_HEADERS = frozenset(
@@ -62,6 +65,8 @@ _NOT_CONNECTED = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
 )
+# Of these, those that a person has to cure.
+_NOT_TRUSTED = (smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError)
 # The same of botocore (Amazon SES), which need not be installed.
 _BOTO_NOT_CONNECTED = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError"}
@@ -69,6 +74,8 @@ _BOTO_NOT_CONNECTED = frozenset(
 
 # HTTP answers that speak of our account, our settings or our rate, not of this message.
 _HTTP_OF_TRANSPORT = frozenset({401, 402, 403, 404, 405, 407, 408, 425, 429, 503})
+_HTTP_RATE = frozenset({425, 429})
+_HTTP_ACCOUNT = frozenset({401, 402, 403, 404, 405, 407})
 # Amazon SES gives these with status 400 (API reference of SESv2, SendEmail).
 _SES_OF_TRANSPORT = frozenset(
     {
@@ -80,6 +87,9 @@ _SES_OF_TRANSPORT = frozenset(
         "ThrottlingException",
         "TooManyRequestsException",
     }
+)
+_SES_RATE = frozenset(
+    {"LimitExceededException", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 )
 
 
@@ -104,12 +114,24 @@ class BackendTransport:
         try:
             self._backend.open()
         except Exception as error:  # noqa: BLE001 - a backend may raise anything; nothing has left
-            return Deferred(scope=Scope.TRANSPORT, diagnostic=_diagnostic(error))
+            return _deferred(error, _cause_of(error))
         try:
             return self._hand_over(message)
         finally:
             if not isinstance(self._backend, AnymailBaseBackend):
                 self.close()
+
+    def send_many(self, source: Source, *, connections: int) -> Deferred | None:
+        """Hand over all of a source, one after the other; return what stopped it, or None."""
+        while found := source.next():
+            key, message = found
+            if not source.begin(key):
+                break
+            outcome = self.send(message)
+            source.answer(key, outcome)
+            if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
+                return outcome
+        return None
 
     def close(self) -> None:
         """Close what the backend has open; a later `send` opens it again."""
@@ -204,7 +226,8 @@ def outcome_of(error: Exception) -> Outcome:
 
 def _outcome_of_count(count: int | None, message: BackendMessage) -> Outcome:
     if count == 0:
-        return Rejected(diagnostic="The email backend reports that it sent nothing.")
+        diagnostic = "The email backend reports that it sent nothing."
+        return Rejected(diagnostic=diagnostic, speaks_of=SpeaksOf.RECIPIENT)
     if count is None:
         return InDoubt(diagnostic="The email backend does not report whether it sent the message.")
     status = getattr(message, "anymail_status", None)
@@ -212,7 +235,7 @@ def _outcome_of_count(count: int | None, message: BackendMessage) -> Outcome:
         return Accepted()
     diagnostic = tidy(f"{', '.join(sorted(map(str, status.status)))} {status.message_id}")
     if status.status <= {"failed", "invalid", "rejected"}:
-        return Rejected(diagnostic=diagnostic)
+        return Rejected(diagnostic=diagnostic, speaks_of=SpeaksOf.RECIPIENT)
     return Accepted(diagnostic=diagnostic)
 
 
@@ -232,9 +255,9 @@ def _reply(error: smtplib.SMTPResponseException) -> Outcome:
 def _api(error: AnymailAPIError) -> Outcome:
     status, code = _http_status(error)
     if status is None:
-        return _deferred(error) if _not_connected(error) else _in_doubt(error)
+        return _os_error(error)
     if status in _HTTP_OF_TRANSPORT or code in _SES_OF_TRANSPORT or 300 <= status < 400:
-        return _deferred(error)
+        return _deferred(error, _cause(status, code))
     if 400 <= status < 500:
         return _rejected(error)
     # A 2yz that Anymail could not read, or a server that failed while it worked on the message.
@@ -264,17 +287,39 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             yield from _causes(cause)
 
 
-def _os_error(error: OSError) -> Outcome:
-    return _deferred(error) if _not_connected(error) else _in_doubt(error)
+def _cause(status: int, exception: str) -> Cause:
+    if status in _HTTP_RATE or exception in _SES_RATE:
+        return Cause.RATE_LIMITED
+    if status in _HTTP_ACCOUNT or exception in _SES_OF_TRANSPORT:
+        return Cause.AUTHENTICATION
+    return Cause.CONNECTION
 
 
-def _deferred(error: Exception) -> Outcome:
-    return Deferred(scope=Scope.TRANSPORT, diagnostic=_diagnostic(error))
+def _os_error(error: Exception) -> Outcome:
+    if not _not_connected(error):
+        return _in_doubt(error)
+    return _deferred(error, _cause_of(error))
+
+
+def _cause_of(error: Exception) -> Cause:
+    is_ours = any(
+        isinstance(one, _NOT_TRUSTED) or type(one).__name__ == "NoCredentialsError"
+        for one in _causes(error)
+    )
+    return Cause.AUTHENTICATION if is_ours else Cause.CONNECTION
+
+
+def _deferred(error: Exception, cause: Cause) -> Outcome:
+    return Deferred(scope=Scope.TRANSPORT, cause=cause, diagnostic=_diagnostic(error))
 
 
 def _rejected(error: Exception) -> Outcome:
-    text = str(error)
-    return Rejected(enhanced_status_code=enhanced_status_code(text), diagnostic=_diagnostic(error))
+    is_address = isinstance(error, (AnymailRecipientsRefused, AnymailInvalidAddress))
+    return Rejected(
+        enhanced_status_code=enhanced_status_code(str(error)),
+        diagnostic=_diagnostic(error),
+        speaks_of=SpeaksOf.RECIPIENT if is_address else SpeaksOf.CONTENT,
+    )
 
 
 def _in_doubt(error: Exception) -> Outcome:

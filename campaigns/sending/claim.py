@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.sending.domain_gates import hold_back
+from campaigns.sending.gates import Admission
 from tracking import ledger
 from tracking.models import Delivery, DeliveryState, Lease
 
@@ -78,7 +80,9 @@ class Claimed:
 class Claim:
     lease: uuid.UUID
     act_until: datetime
-    """No attempt begins after this; a tenth of the lease at least is left for the last answer."""
+    """No message is composed after this."""
+    valid_until: datetime
+    """Nor is any handed over after this: a tenth of the lease is left for the last answer."""
     deliveries: list[Claimed]
 
 
@@ -90,9 +94,15 @@ def claim(
     now: datetime,
     lease_for: timedelta,
     lease: uuid.UUID | None = None,
+    admission: Admission | None = None,
 ) -> Claim:
-    """Claim those of `ids` that may be attempted now, for `lease_for`; possibly none."""
+    """Claim those of `ids` that may be attempted now, for `lease_for`; possibly none.
+
+    With an admission, those wait that a limit or a shut gate of their domains keeps back.
+    """
     lease = lease or uuid.uuid4()
+    if admission and admission.way.guards_domains:
+        ids = hold_back(run_id, ids, transport=admission.way.transport, now=now)
     params = {"ids": ids, "lease": lease}
     moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
     sending = [row.id for row in moved if row.to_state == DeliveryState.SENDING]
@@ -100,8 +110,9 @@ def claim(
         Lease.objects.create(id=lease, run_id=run_id, until=now + lease_for, deliveries=sending)
     rows = Delivery.objects.filter(pk__in=sending).order_by("pk")
     values = rows.values_list("pk", "address", "recipient__fields", "attempts")
-    act_until = now + min(ACT_FOR, lease_for * 0.9)
-    return Claim(lease, act_until, [Claimed(*row) for row in values])
+    valid_until = now + lease_for * 0.9
+    act_until = min(now + ACT_FOR, valid_until)
+    return Claim(lease, act_until, valid_until, [Claimed(*row) for row in values])
 
 
 def still_allowed(run_id: int, ids: Sequence[int]) -> set[int]:

@@ -1,119 +1,141 @@
-"""Deliver: claim, act, record. One chunk of a run, from ids to outcomes."""
+"""Deliver: admit, claim, act, record. One chunk of a run, from ids to outcomes."""
 
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from campaigns.models import Run
 from campaigns.secrets import Undecipherable
-from campaigns.sending.claim import Claim, Claimed, claim, still_allowed
+from campaigns.sending import gates, retries
+from campaigns.sending.chunk import Chunk, Clock
+from campaigns.sending.claim import Claim, claim
+from campaigns.sending.gates import Admission
+from campaigns.sending.hopeless import hold, hold_if_hopeless
 from campaigns.sending.journal import Journal
-from campaigns.sending.mailing import Mailing, NotComposed
-from campaigns.sending.outcomes import Deferred, Outcome, Rejected, Scope
-from campaigns.sending.record import Result, RetryPolicy, record
-from campaigns.sending.transports import BadTransportURL, Transport
-from campaigns.sending.way_out import transport_of
+from campaigns.sending.mailing import Mailing
+from campaigns.sending.outcomes import Cause, Deferred, Outcome, Scope
+from campaigns.sending.record import Result, policy_of_installation, record
+from campaigns.sending.transports import BadTransportURL
+from campaigns.sending.way_out import transport_at
 from recipients.addresses import BadAddress
 from recipients.headers import BadHeader
 from templates_app.rendering import RenderError
 
-Clock = Callable[[], datetime]
-
-LOOK_AGAIN = timedelta(seconds=1)  # how long a permission to mail is taken for granted
+CONNECTIONS = 4  # that one worker asks for where a transport's connections are limited
+UNLIMITED = 1_000  # where they are not: as many as its URL allows
 
 
 def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     """Attempt those of `ids` that may be attempted now; return how often each outcome came out.
 
-    Each delivery that was claimed is recorded, also where this breaks off in the middle.
+    What the run's transports do not admit stays as it is. Each delivery that was claimed is
+    recorded, also where this breaks off in the middle.
     """
+    run = Run.objects.select_related("campaign__sender").get(pk=run_id)
+    try:
+        mailing = Mailing(run)
+    except (BadAddress, BadHeader, RenderError) as error:
+        hold(run_id, str(error))
+        return {"held": len(ids)}
     lease = uuid.uuid4()
+    admission = _admit(run_id, len(ids), lease, clock)
+    if rest := ids[admission.granted :]:
+        retries.put_back(rest)
+    if not admission.granted:
+        return {"waiting": len(ids)}
     with Journal(settings.STATE_DIR / "journal", run_id=run_id, lease=lease) as journal:
-        lease_for = timedelta(seconds=settings.LEASE_SECONDS)
-        claimed = claim(run_id, ids, now=clock(), lease_for=lease_for, lease=lease)
+        claimed = claim(
+            run_id,
+            ids[: admission.granted],
+            now=clock(),
+            lease_for=_lease_time(),
+            lease=lease,
+            admission=admission,
+        )
+        journal.claimed()
+        chunk = Chunk(run_id, claimed, mailing, journal, clock)
         untouched: Outcome | None = None
         try:
-            if claimed.deliveries:
-                untouched = _attempt_all(run_id, claimed, journal, clock=clock)
+            untouched = _send(chunk, admission, clock=clock)
         except Exception as error:
-            untouched = _halt(f"the worker broke off: {error!r}")
+            untouched = _ours(f"the worker broke off: {error!r}")
             raise
         finally:
             deliveries = [(delivery.id, delivery.attempts) for delivery in claimed.deliveries]
             results = journal.notes.conclude(deliveries, untouched=untouched)
             _record(run_id, claimed, results, clock=clock)
+    if chunk.failures.reason:
+        hold_if_hopeless(run_id, chunk.failures.reason)
     return Counter(_name(result.outcome) for result in results)
 
 
-def _attempt_all(run_id: int, claimed: Claim, journal: Journal, *, clock: Clock) -> Outcome | None:
-    """Attempt one after the other, while there is time, permission and a transport that works.
+def _admit(run_id: int, wanted: int, lease: uuid.UUID, clock: Clock) -> Admission:
+    return gates.admit(
+        run_id,
+        wanted,
+        lease=lease,
+        now=clock(),
+        lease_for=_lease_time(),
+        connections=CONNECTIONS,
+    )
 
-    A worker that slept too long sends nothing. Whoever leaves, and a run that is paused, is heeded
-    within `LOOK_AGAIN`. Returned is the outcome of those that were not attempted: they wait like
-    the one that found the transport missing, or are due at once.
+
+def _lease_time() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _send(chunk: Chunk, admission: Admission, *, clock: Clock) -> Outcome | None:
+    """Hand the chunk over, by another transport where one refuses; return what stopped it.
+
+    Only what was definitely not handed over goes to another one: what is in doubt stays so.
     """
-    run = Run.objects.select_related("campaign__sender__transport").get(pk=run_id)
+    while True:
+        stopped: Deferred | None = None
+        try:
+            stopped = _hand_over(chunk, admission)
+        finally:
+            gates.report(admission, chunk.answers, now=clock(), stopped=stopped)
+        if stopped is None or not chunk.left:
+            return stopped
+        admission = _admit(chunk.run_id, chunk.left, admission.lease, clock)
+        if not admission.granted:
+            return stopped
+        chunk.again(room=admission.granted)
+
+
+def _hand_over(chunk: Chunk, admission: Admission) -> Deferred | None:
+    if not chunk.left:
+        return None
     try:
-        transport = transport_of(run.campaign.sender)
+        transport = transport_at(admission.way.encrypted_url)
     except (BadTransportURL, Undecipherable) as error:
-        return _halt(str(error))
+        return _ours(str(error))
+    connections = UNLIMITED if admission.way.is_plain else admission.connections
     try:
-        mailing = Mailing(run)
-    except (BadAddress, BadHeader, RenderError) as error:
-        return _halt(str(error))
-    ids = [delivery.id for delivery in claimed.deliveries]
-    allowed = set(ids)
-    looked_at = clock()
-    for delivery in claimed.deliveries:
-        now = clock()
-        if now >= claimed.act_until:
-            return None
-        if now - looked_at >= LOOK_AGAIN:
-            allowed, looked_at = still_allowed(run_id, ids), now
-        if delivery.id in allowed:
-            outcome = _attempt(delivery, mailing, transport, journal, now=now)
-            if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
-                return outcome
-    return None
+        return transport.send_many(chunk, connections=connections)
+    finally:
+        if not admission.keeps_connection:
+            transport.close()
 
 
-def _attempt(
-    delivery: Claimed, mailing: Mailing, transport: Transport, journal: Journal, *, now: datetime
-) -> Outcome:
-    """Attempt one delivery, and note in the journal what is about to happen and what happened.
-
-    It counts as begun before it is composed: one that brings the process down is not tried again.
-    """
-    journal.begin(delivery.id)
-    outcome: Outcome
-    try:
-        message, message_id = mailing.message(delivery, now=now)
-    except NotComposed as error:
-        outcome, message_id = Rejected(diagnostic=str(error)), ""
-    else:
-        outcome = transport.send(message)
-    journal.answer(Result(delivery.id, delivery.attempts, message_id, outcome))
-    return outcome
+def _ours(reason: str) -> Deferred:
+    """A person has to do something about it; nothing was attempted."""
+    return Deferred(scope=Scope.TRANSPORT, cause=Cause.AUTHENTICATION, diagnostic=reason)
 
 
 def _name(outcome: Outcome | None) -> str:
     return type(outcome).__name__.lower() if outcome else "untouched"
 
 
-def _halt(reason: str) -> Outcome:
-    return Deferred(scope=Scope.TRANSPORT, diagnostic=reason)
-
-
 def _record(run_id: int, claimed: Claim, results: list[Result], *, clock: Clock) -> None:
     """Record the results, however long PostgreSQL is away: the journal alone knows them."""
     if not results:
         return
-    policy = RetryPolicy.of_installation()
+    policy = policy_of_installation()
     while True:
         try:
             record(run_id, results, lease=claimed.lease, policy=policy, now=clock())

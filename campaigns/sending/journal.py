@@ -1,35 +1,55 @@
-"""What a worker does with its claim, written down outside of PostgreSQL, at a few µs a line.
+"""What a worker does with its claim, written down outside of PostgreSQL, at less than a µs a note.
 
 There is a file for each claim, locked by the process that works on it; with the process the lock
 goes, however it ends. A file that can be locked is one that a dead worker left behind, and says of
-each delivery whether it was answered, or begun, or not touched. What a machine that lost its power
-left may be missing: then the lease decides.
+each delivery whether it was answered, or begun, or not touched. The file is mapped into memory: a
+note costs no system call, and survives the process. What a machine that lost its power left may be
+missing: then the lease decides.
+
+One note a line: `k` when the claim is committed, `c<id>` before a delivery is composed, `+` after
+it, `b<id> <Message-ID>` before its content is written, and a JSON list with the answer.
 """
 
 import fcntl
 import json
+import mmap
 import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
+from campaigns.sending.outcomes import (
+    Accepted,
+    Cause,
+    Deferred,
+    InDoubt,
+    Outcome,
+    Rejected,
+    Scope,
+    SpeaksOf,
+)
 from campaigns.sending.record import Result
 
 _SUFFIX = ".journal"
 _NAME = re.compile(r"\d+-[0-9a-f]{32}")  # the run's id and the lease
 _OUTCOMES = {kind.__name__: kind for kind in (Accepted, Deferred, Rejected, InDoubt)}
+_BLOCK = 64 * 1024  # by which the file grows: some 400 deliveries
+_COMMIT_TAKES = timedelta(seconds=20)  # at most, of a statement whose client is gone
+_COMPOSED_AT_MOST = 3  # one that ended its worker so often is not composed again
 
 
 @dataclass(slots=True)
 class Notes:
     """Which deliveries of a claim were begun, and how those ended that were answered."""
 
-    begun: set[int] = field(default_factory=set)
+    is_claimed: bool = False  # the claim was seen to be committed
+    composing: int | None = None  # the one that was being composed when the notes end
+    begun: dict[int, str] = field(default_factory=dict)  # with the Message-ID
     answered: dict[int, Result] = field(default_factory=dict)
     is_torn: bool = False  # a part cannot be read: then all that was not answered is in doubt
 
@@ -40,15 +60,26 @@ class Notes:
 
         What was begun and not answered is in doubt; `untouched` is for what was not begun.
         """
+        answered = self.answered
         return [
-            self.answered.get(one) or Result(one, attempts, "", self._unanswered(one, untouched))
+            answered.get(one) or self._unanswered(one, attempts, untouched)
             for one, attempts in deliveries
         ]
 
-    def _unanswered(self, delivery_id: int, untouched: Outcome | None) -> Outcome | None:
-        if self.is_torn or delivery_id in self.begun:
-            return InDoubt(diagnostic="the worker was lost while it handed the message over")
-        return untouched
+    def _unanswered(self, one: int, attempts: int, untouched: Outcome | None) -> Result:
+        if self.is_torn or one in self.begun:
+            doubt = InDoubt(diagnostic="the worker was lost while it handed the message over")
+            return Result(one, attempts, self.begun.get(one, ""), doubt)
+        if one == self.composing:
+            return Result(one, attempts, "", _lost_while_composing(attempts))
+        return Result(one, attempts, "", untouched)
+
+
+def _lost_while_composing(attempts: int) -> Outcome:
+    text = "the worker was lost while it composed the message"
+    if attempts >= _COMPOSED_AT_MOST:
+        return Rejected(diagnostic=f"{text}, {attempts} times")
+    return Deferred(scope=Scope.RECIPIENT, cause=Cause.OTHER, diagnostic=text)
 
 
 class Journal:
@@ -60,18 +91,41 @@ class Journal:
         self._path = directory / f"{run_id}-{lease.hex}{_SUFFIX}"
         # Locked before it has the name by which `abandoned` finds it.
         unfinished = self._path.with_suffix(".new")
-        self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._file = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Allocated, not only long: a full disk must be an error here and not end the process.
+        os.posix_fallocate(self._file, 0, _BLOCK)
+        self._map = mmap.mmap(self._file, _BLOCK)
+        self._end = 0
         unfinished.rename(self._path)
 
-    def begin(self, delivery_id: int) -> None:
-        """Note, before anything is handed over, that it might be."""
-        os.write(self._file, b"%d\n" % delivery_id)
-        self.notes.begun.add(delivery_id)
+    def claimed(self) -> None:
+        """Note that the claim is committed, and holds what is to be told of."""
+        self._write(b"k\n")
+
+    def compose(self, delivery_id: int) -> None:
+        """Note that a delivery is about to be composed: it might bring the process down."""
+        self._write(b"c%d\n" % delivery_id)
+
+    def composed(self) -> None:
+        self._write(b"+\n")
+
+    def begin(self, delivery_id: int, message_id: str) -> None:
+        """Note, before any of its content is written, that it might be handed over."""
+        self._write(b"b%d %b\n" % (delivery_id, message_id.encode()))
+        self.notes.begun[delivery_id] = message_id
 
     def answer(self, result: Result) -> None:
-        os.write(self._file, json.dumps(_as_dict(result)).encode() + b"\n")
+        self._write(json.dumps(_as_list(result)).encode() + b"\n")
         self.notes.answered[result.delivery_id] = result
+
+    def _write(self, line: bytes) -> None:
+        end = self._end + len(line)
+        if end > len(self._map):
+            os.posix_fallocate(self._file, 0, len(self._map) + _BLOCK)
+            self._map.resize(len(self._map) + _BLOCK)
+        self._map[self._end : end] = line
+        self._end = end
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +134,7 @@ class Journal:
         """Remove the file; where the claim could not be recorded, it stays for the sweep."""
         if error is None:
             self._path.unlink()
+        self._map.close()
         os.close(self._file)
 
 
@@ -93,16 +148,22 @@ class Abandoned:
 
 
 @contextmanager
-def abandoned(path: Path) -> Iterator[Abandoned | None]:
-    """Read a journal whose worker is dead, and remove it at the end; None where it lives."""
+def abandoned(path: Path, *, now: datetime) -> Iterator[Abandoned | None]:
+    """Read a journal whose worker is dead, and remove it at the end; None where it lives.
+
+    None also where it died while it claimed, a moment ago: PostgreSQL may still commit the claim.
+    """
     with path.open("rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield None
             return
-        run_id = int(path.stem.partition("-")[0])
-        yield Abandoned(run_id, lease_of(path), _read(file.read()))
+        notes = _read(file.read())
+        if not notes.is_claimed and path.stat().st_mtime > (now - _COMMIT_TAKES).timestamp():
+            yield None
+            return
+        yield Abandoned(int(path.stem.partition("-")[0]), lease_of(path), notes)
         path.unlink()
 
 
@@ -116,35 +177,59 @@ def journals(directory: Path) -> list[Path]:
 
 def _read(content: bytes) -> Notes:
     notes = Notes()
+    content = content.rstrip(b"\0")
     # A last line without its end was cut off while it was written: it does not count.
     for line in content.split(b"\n")[:-1]:
         try:
-            entry = json.loads(line)
-            if isinstance(entry, int):
-                notes.begun.add(entry)
-            else:
-                result = _from_dict(entry)
-                notes.answered[result.delivery_id] = result
-        except (ValueError, TypeError, KeyError, AttributeError):
+            _read_line(notes, line)
+        except (ValueError, TypeError, KeyError, IndexError):
             notes.is_torn = True
     return notes
 
 
-def _as_dict(result: Result) -> dict[str, Any]:
+def _read_line(notes: Notes, line: bytes) -> None:
+    if line == b"+":
+        notes.composing = None
+    elif line == b"k":
+        notes.is_claimed = True
+    elif line.startswith(b"c"):
+        notes.composing = int(line[1:])
+    elif line.startswith(b"b"):
+        delivery_id, _, message_id = line[1:].partition(b" ")
+        notes.begun[int(delivery_id)] = message_id.decode()
+    else:
+        result = _from_list(json.loads(line))
+        notes.answered[result.delivery_id] = result
+
+
+def _as_list(result: Result) -> list[Any]:
     outcome = result.outcome
-    entry = asdict(result)
-    if outcome is not None:
-        entry["outcome"]["kind"] = type(outcome).__name__
-        if isinstance(outcome, Deferred):
-            entry["outcome"]["scope"] = outcome.scope.value
+    entry = [result.delivery_id, result.attempts, result.message_id]
+    if outcome is None:
+        return entry
+    kind = type(outcome).__name__
+    entry += [kind, outcome.reply_code, outcome.enhanced_status_code, outcome.diagnostic]
+    if isinstance(outcome, Deferred):
+        entry += [outcome.scope.value, outcome.cause.value]
+    elif isinstance(outcome, Rejected):
+        entry.append(outcome.speaks_of.value)
     return entry
 
 
-def _from_dict(entry: dict[str, Any]) -> Result:
-    reply = entry.pop("outcome")
-    if reply is None:
-        return Result(**entry, outcome=None)
-    kind = _OUTCOMES[reply.pop("kind")]
+def _from_list(entry: list[Any]) -> Result:
+    delivery_id, attempts, message_id, *reply = entry
+    if not reply:
+        return Result(int(delivery_id), int(attempts), message_id, None)
+    name, code, enhanced, diagnostic, *more = reply
+    kind = _OUTCOMES[name]
+    said: dict[str, Any] = {
+        "reply_code": code,
+        "enhanced_status_code": enhanced,
+        "diagnostic": diagnostic,
+    }
     if kind is Deferred:
-        reply["scope"] = Scope(reply["scope"])
-    return Result(**entry, outcome=kind(**reply))
+        said |= {"scope": Scope(more[0]), "cause": Cause(more[1])}
+    elif kind is Rejected:
+        said |= {"speaks_of": SpeaksOf(more[0])}
+    outcome = kind(**said)
+    return Result(int(delivery_id), int(attempts), message_id, outcome)

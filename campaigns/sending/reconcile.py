@@ -8,7 +8,8 @@ from django.db import transaction
 
 from campaigns.models import Run, RunStatus
 from campaigns.sending import journal
-from campaigns.sending.record import RetryPolicy, record
+from campaigns.sending.record import record
+from campaigns.sending.retry_policy import RetryPolicy
 from tracking import ledger
 from tracking.models import Delivery, Lease
 
@@ -45,7 +46,7 @@ def settle(directory: Path, *, policy: RetryPolicy, now: datetime) -> int:
     claims = 0
     for path in journal.journals(directory):
         try:
-            with journal.abandoned(path) as left:
+            with journal.abandoned(path, now=now) as left:
                 if left:
                     claims += _settle(left, policy=policy, now=now)
         except FileNotFoundError:

@@ -1,15 +1,28 @@
 """Record: what became of claimed deliveries, a whole chunk in one statement."""
 
+import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self, assert_never
+from functools import cached_property
+from typing import Any, NamedTuple, assert_never
 
 from django.conf import settings
 from django.db import transaction
 
-from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
+from campaigns.models import Run
+from campaigns.sending.outcomes import (
+    Accepted,
+    Deferred,
+    InDoubt,
+    Outcome,
+    Rejected,
+    Reply,
+    Scope,
+    tidy,
+)
+from campaigns.sending.retry_policy import Random, RetryPolicy, expired
 from tracking import ledger
 from tracking.models import DeliveryState as S
 from tracking.models import Lease
@@ -25,36 +38,19 @@ class Result:
     outcome: Outcome | None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When a deferred delivery is attempted again.
+class _End(NamedTuple):
+    """What becomes of a delivery; `diagnostic` is None where it is the reply's own."""
 
-    `schedule` holds the wait after the first, second … deferral; a delivery that is deferred once
-    more has failed. Deferrals that speak of the transport wait `transport_wait` and do not count.
-    """
-
-    schedule: Sequence[timedelta]
-    transport_wait: timedelta
-
-    @classmethod
-    def of_installation(cls) -> Self:
-        return cls(
-            schedule=[timedelta(seconds=wait) for wait in settings.RETRY_SCHEDULE],
-            transport_wait=timedelta(seconds=settings.TRANSPORT_WAIT_SECONDS),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    delivery_id: int
-    state: S
+    state: str
     counted: bool
-    next_attempt_at: datetime | None
-    message_id: str
-    reply_code: int | None
-    enhanced_status_code: str
-    diagnostic: str
+    next_attempt_at: datetime | None = None
+    diagnostic: str | None = None
 
+
+_SENT = _End(S.SENT.value, counted=True)
+_FAILED = _End(S.FAILED.value, counted=True)
+_UNCONFIRMED = _End(S.UNCONFIRMED.value, counted=True)
+_NO_REPLY = Reply()
 
 # The lease must be the one that the delivery was claimed with. A worker that comes back after its
 # lease ran out may still say what the server answered; where the run was cancelled meanwhile,
@@ -87,6 +83,13 @@ _CHANGES = """
 """
 
 
+def policy_of_installation() -> RetryPolicy:
+    return RetryPolicy(
+        schedule=[timedelta(seconds=wait) for wait in settings.RETRY_SCHEDULE],
+        transport_wait=timedelta(seconds=settings.TRANSPORT_WAIT_SECONDS),
+    )
+
+
 @transaction.atomic(durable=True)
 def record(
     run_id: int,
@@ -95,56 +98,76 @@ def record(
     lease: uuid.UUID,
     policy: RetryPolicy,
     now: datetime,
+    random: Random = random.random,
 ) -> int:
-    """Write the results into the ledger; return how many deliveries of this lease were moved."""
-    rows = [_row(result, policy=policy, now=now) for result in results]
-    params = {
-        "lease": lease,
-        "ids": [row.delivery_id for row in rows],
-        "states": [row.state.value for row in rows],
-        "counted": [row.counted for row in rows],
-        "times": [row.next_attempt_at for row in rows],
-        "message_ids": [row.message_id for row in rows],
-        "codes": [row.reply_code for row in rows],
-        "enhanced": [row.enhanced_status_code for row in rows],
-        "diagnostics": [row.diagnostic for row in rows],
-    }
+    """Write the results into the ledger; return how many deliveries of this lease were moved.
+
+    A deferral whose next attempt would lie beyond the run's time to live is its last.
+    """
+    judge = _Judge(run_id, policy=policy, now=now, random=random)
+    params = {"lease": lease, **_columns(results, judge)}
     moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
     Lease.objects.filter(pk=lease).delete()
     return len(moved)
 
 
-def _row(result: Result, *, policy: RetryPolicy, now: datetime) -> _Row:
-    state, counted, wait = _verdict(result, policy)
-    outcome = result.outcome
-    return _Row(
-        delivery_id=result.delivery_id,
-        state=state,
-        counted=counted,
-        next_attempt_at=None if wait is None else now + wait,
-        message_id=result.message_id if outcome else "",
-        reply_code=outcome.reply_code if outcome else None,
-        enhanced_status_code=outcome.enhanced_status_code if outcome else "",
-        diagnostic=outcome.diagnostic if outcome else "",
-    )
+def _columns(results: Sequence[Result], judge: "_Judge") -> dict[str, list[Any]]:
+    # Nearly all were accepted; those cost a microsecond each.
+    ends = [
+        _SENT if type(result.outcome) is Accepted else judge.end(result.outcome, result.attempts)
+        for result in results
+    ]
+    replies = [result.outcome or _NO_REPLY for result in results]
+    return {
+        "ids": [result.delivery_id for result in results],
+        "states": [end.state for end in ends],
+        "counted": [end.counted for end in ends],
+        "times": [end.next_attempt_at for end in ends],
+        "message_ids": [result.message_id if result.outcome else "" for result in results],
+        "codes": [reply.reply_code for reply in replies],
+        "enhanced": [reply.enhanced_status_code for reply in replies],
+        "diagnostics": [
+            reply.diagnostic if end.diagnostic is None else end.diagnostic
+            for end, reply in zip(ends, replies, strict=True)
+        ],
+    }
 
 
-def _verdict(result: Result, policy: RetryPolicy) -> tuple[S, bool, timedelta | None]:
-    """Return the next state, whether the attempt counts, and how long to wait for another."""
-    match result.outcome:
-        case None:
-            return S.RETRY, False, timedelta()
-        case Accepted():
-            return S.SENT, True, None
-        case Rejected():
-            return S.FAILED, True, None
-        case InDoubt():
-            return S.UNCONFIRMED, True, None
-        case Deferred(scope=Scope.TRANSPORT):
-            return S.RETRY, False, policy.transport_wait
-        case Deferred():
-            if result.attempts > len(policy.schedule):
-                return S.FAILED, True, None
-            return S.RETRY, True, policy.schedule[result.attempts - 1]
-        case _:
-            assert_never(result.outcome)
+class _Judge:
+    """Says what outcomes of one run come to; it asks for the run's age at the first deferral."""
+
+    def __init__(self, run_id: int, *, policy: RetryPolicy, now: datetime, random: Random) -> None:
+        self._run_id = run_id
+        self._policy = policy
+        self._now = now
+        self._random = random
+
+    def end(self, outcome: Outcome | None, attempts: int) -> _End:
+        match outcome:
+            case None:
+                return _End(S.RETRY.value, counted=False, next_attempt_at=self._now)
+            case Accepted():
+                return _SENT
+            case Rejected():
+                return _FAILED
+            case InDoubt():
+                return _UNCONFIRMED
+            case Deferred():
+                return self._deferred(outcome, attempts)
+            case _:
+                assert_never(outcome)
+
+    def _deferred(self, deferral: Deferred, attempts: int) -> _End:
+        wait = self._policy.wait(deferral, attempts=attempts, random=self._random)
+        if wait is None:
+            return _FAILED
+        next_attempt_at = self._now + wait
+        counted = deferral.scope == Scope.RECIPIENT
+        if self._run.is_too_old(at=next_attempt_at):
+            reason = expired(self._run.campaign.time_to_live, deferral.diagnostic)
+            return _End(S.FAILED.value, counted, diagnostic=tidy(reason))
+        return _End(S.RETRY.value, counted, next_attempt_at)
+
+    @cached_property
+    def _run(self) -> Run:
+        return Run.objects.select_related("campaign").get(pk=self._run_id)

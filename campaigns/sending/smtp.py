@@ -1,320 +1,33 @@
-"""Hand messages to one next hop by SMTP (RFC 5321), and know in which phase it failed."""
+"""Hand messages to one next hop by SMTP (RFC 5321), over several connections, by one thread."""
 
-import base64
-import re
-import smtplib
-import socket
+import selectors
 import ssl
-from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cache
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from campaigns.sending.outcomes import Outcome, Phase, Rejected, classify
+from campaigns.sending.line import Job, Line, Lost, malformed, unsuited
+from campaigns.sending.outcomes import Cause, Deferred, Outcome, Phase, Scope, classify
 from campaigns.sending.outgoing import Outgoing, refusal
+from campaigns.sending.session import CONNECT_TIMEOUT, HandoverError, Relay, Session
+from campaigns.sending.source import Source
 
-CONNECT_TIMEOUT = 30.0  # a host that does not take a connection by then is not there
-QUIT_TIMEOUT = 5.0
-
-MAX_LINE = 8192
-MAX_REPLY_LINES = 100
-BLOCK = 65_536
-
-_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-
-
-class StartTLS(StrEnum):
-    """When to use STARTTLS (RFC 3207); WHEN_OFFERED leaves loopback alone."""
-
-    REQUIRED = "required"
-    WHEN_OFFERED = "when-offered"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
-    """A next hop and how to talk to it; times in seconds (defaults: RFC 5321 §4.5.3.2)."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-    implicit_tls: bool = False
-    starttls: StartTLS = StartTLS.WHEN_OFFERED
-    timeout: float = 300.0
-    dot_timeout: float = 600.0
-    local_hostname: str = ""
-    messages_per_connection: int = 100
-
-    @property
-    def is_loopback(self) -> bool:
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
-
-
-class HandoverError(Exception):
-    """The handing over ended before the next hop took the message.
-
-    `reply_code` is None where no reply could be read: lost connection, time-out, garbage.
-    """
-
-    def __init__(self, phase: Phase, reply_code: int | None, text: str) -> None:
-        super().__init__(phase, reply_code, text)
-        self.phase = phase
-        self.reply_code = reply_code
-        self.text = text
-
-    @property
-    def ends_connection(self) -> bool:
-        """Whether the connection cannot serve another transaction."""
-        at_start = self.phase in {Phase.CONNECT, Phase.EHLO, Phase.TLS, Phase.AUTH}
-        return at_start or self.reply_code in {None, 421}
-
-
-class Session(smtplib.SMTP):
-    """One connection, from the greeting to QUIT; every failure is a `HandoverError` with its phase.
-
-    smtplib reads EHLO's answer; reading replies is our own: strict, bounded, and aware of bytes
-    that came before they were asked for.
-    """
-
-    ehlo_msg = "EHLO"  # smtplib's own is in lower case
-
-    def __init__(self, relay: Relay, context: ssl.SSLContext | None) -> None:
-        super().__init__(local_hostname=relay.local_hostname or _local_hostname())
-        self.relay = relay
-        self.context = context
-        self.phase = Phase.CONNECT
-        self.transactions = 0
-        self._unread = b""
-        self._encrypted = relay.implicit_tls
-
-    def start(self) -> None:
-        """Connect, greet, encrypt and authenticate, as far as the relay's settings ask for it."""
-        try:
-            self._connect()
-            self._expect("2", *self.getreply())
-            self._greet()
-            self._encrypt()
-            self._authenticate()
-        except HandoverError:
-            self.close()
-            raise
-
-    def transact(self, message: Outgoing) -> tuple[int, str]:
-        """Run one transaction with one recipient; return the reply to the final dot.
-
-        :raises HandoverError:
-        """
-        self.transactions += 1
-        options = self._mail_options(message)
-        self._command(Phase.MAIL, f"MAIL FROM:<{message.envelope_sender}>{options}", "2")
-        self._command(Phase.RCPT, f"RCPT TO:<{message.recipient}>", "2")
-        self._command(Phase.DATA, "DATA", "3")
-        return self._write_data(message.data)
-
-    def reset(self) -> None:
-        """Drop the transaction that was refused (RFC 5321 §4.1.1.5)."""
-        self._command(self.phase, "RSET", "2")
-
-    def leave(self) -> None:
-        """Say QUIT and close, whatever the next hop makes of it."""
-        with suppress(HandoverError):
-            self._wire.settimeout(QUIT_TIMEOUT)
-            self._command(self.phase, "QUIT", "2")
-        self.close()
-
-    def size_limit(self) -> int:
-        """Return the largest message that the next hop says it takes, 0 for none (RFC 1870)."""
-        limit = self.esmtp_features.get("size", "")
-        return int(limit) if limit.isdecimal() else 0
-
-    # --- the session's start -----------------------------------------------------------------
-
-    def _connect(self) -> None:
-        relay = self.relay
-        timeout = min(relay.timeout, CONNECT_TIMEOUT)
-        try:
-            sock = socket.create_connection((relay.host, relay.port), timeout)
-            self.sock = sock
-            # Commands are single writes, and the end of a long message must not wait for Nagle.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(relay.timeout)
-        except (OSError, UnicodeError) as error:  # a host name may be no name at all
-            raise self._lost(error) from None
-        if relay.implicit_tls:
-            self._wrap()
-            self.phase = Phase.CONNECT
-
-    def _greet(self) -> None:
-        self.phase = Phase.EHLO
-        code, text = self.ehlo()
-        if code in {500, 502}:  # a server from before 1995
-            code, text = self.helo()
-        self._expect("2", code, text)
-
-    def _encrypt(self) -> None:
-        relay = self.relay
-        wanted = relay.starttls is StartTLS.REQUIRED or (
-            relay.starttls is StartTLS.WHEN_OFFERED and not relay.is_loopback
-        )
-        if self._encrypted or not wanted:
-            return
-        self.phase = Phase.TLS
-        if self.has_extn("starttls"):
-            self._start_tls()
-        elif relay.starttls is StartTLS.REQUIRED:
-            raise self._stop("The next hop offers no STARTTLS, which is required.")
-
-    def _start_tls(self) -> None:
-        self._command(Phase.TLS, "STARTTLS", "2")
-        if self._unread:  # written in the clear to be read as if it had been encrypted
-            raise self._stop("The next hop wrote more than its reply to STARTTLS.")
-        self._wrap()
-        self._encrypted = True
-        self._greet()  # anew: what was said in the clear does not count (RFC 3207 §4.2)
-
-    def _wrap(self) -> None:
-        self.phase = Phase.TLS
-        try:
-            context = self.context or _default_context()
-            self.sock = context.wrap_socket(self._wire, server_hostname=self.relay.host)
-        except (OSError, ValueError) as error:
-            raise self._lost(error) from None
-
-    def _authenticate(self) -> None:
-        relay = self.relay
-        if not relay.user:
-            return
-        self.phase = Phase.AUTH
-        if not (self._encrypted or relay.is_loopback or relay.starttls is StartTLS.NEVER):
-            raise self._stop("The next hop offers no STARTTLS; a password is not sent in clear.")
-        offered = self.esmtp_features.get("auth", "").upper().split()
-        if "PLAIN" in offered:
-            secret = f"\0{relay.user}\0{relay.password}"
-            self._command(Phase.AUTH, f"AUTH PLAIN {_base64(secret)}", "2")
-        elif "LOGIN" in offered:
-            self._command(Phase.AUTH, "AUTH LOGIN", "3")
-            self._command(Phase.AUTH, _base64(relay.user), "3")
-            self._command(Phase.AUTH, _base64(relay.password), "2")
-        else:
-            raise self._stop("The next hop offers neither AUTH PLAIN nor AUTH LOGIN.")
-
-    # --- the transaction ---------------------------------------------------------------------
-
-    def _mail_options(self, message: Outgoing) -> str:
-        options = ""
-        if self.has_extn("size"):
-            options += f" SIZE={len(message.data)}"
-        if not message.data.isascii():
-            options += " BODY=8BITMIME"
-        if needs_smtputf8(message):
-            options += " SMTPUTF8"
-        return options
-
-    def _write_data(self, data: bytes) -> tuple[int, str]:
-        """Write the message; it is in doubt from the write of the last block, which has the dot."""
-        wire = stuffed(data)
-        last = max(0, len(wire) - BLOCK)
-        for start in range(0, last, BLOCK):
-            self.send(wire[start : min(start + BLOCK, last)])
-        self._refuse_early_reply()
-        self.phase = Phase.DOT
-        self.send(wire[last:])
-        self._wire.settimeout(self.relay.dot_timeout)
-        code, text = self.getreply()
-        self._wire.settimeout(self.relay.timeout)
-        return self._expect("2", code, text)
-
-    # --- commands and replies ----------------------------------------------------------------
-
-    def _command(self, phase: Phase, line: str, wanted: str) -> tuple[int, str]:
-        """Write one line and read its reply; any other first digit than wanted stops."""
-        self.phase = phase
-        self._refuse_early_reply()
-        self.send(line.encode() + b"\r\n")
-        return self._expect(wanted, *self.getreply())
-
-    def _expect(self, wanted: str, code: int, text: bytes) -> tuple[int, str]:
-        reply = text.decode("utf-8", "replace")
-        if str(code)[0] == wanted:
-            return code, reply
-        if str(code)[0] in "45":
-            raise HandoverError(self.phase, code, reply)
-        raise self._stop(f"The next hop gave a reply out of turn: {code} {reply}")
-
-    def _refuse_early_reply(self) -> None:
-        # A reply that waits here would be taken for the answer to what is written next.
-        if self._unread:
-            early = self._unread.decode("utf-8", "replace")
-            code = 421 if early.startswith("421") else None
-            raise HandoverError(self.phase, code, f"The next hop spoke out of turn: {early}")
-
-    def send(self, s: Any) -> None:
-        """Write all bytes (smtplib's own loses the reason of a failure).
-
-        :raises HandoverError:
-        """
-        try:
-            self._wire.sendall(s.encode() if isinstance(s, str) else s)
-        except OSError as error:
-            raise self._lost(error) from None
-
-    def getreply(self) -> tuple[int, bytes]:
-        """Read one reply (RFC 5321 §4.2.1: one code in all lines), lines joined by a line feed.
-
-        :raises HandoverError:
-        """
-        texts: list[bytes] = []
-        codes: set[bytes] = set()
-        while len(texts) < MAX_REPLY_LINES:
-            line = self._read_line()
-            found = _REPLY_LINE.fullmatch(line)
-            if not found or len(codes | {found[1]}) > 1:
-                break
-            codes.add(found[1])
-            texts.append((found[3] or b"").strip())
-            if found[2] != b"-":
-                return int(found[1]), b"\n".join(texts)
-        raise self._stop(f"No SMTP reply: {line.decode('utf-8', 'replace')}")
-
-    def _read_line(self) -> bytes:
-        while b"\n" not in self._unread and len(self._unread) < MAX_LINE:
-            self._unread += self._receive()
-        line, end, self._unread = self._unread.partition(b"\n")
-        if not end:
-            raise self._stop("The next hop wrote a line without end.")
-        return line.rstrip(b"\r")
-
-    def _receive(self) -> bytes:
-        try:
-            data = self._wire.recv(MAX_LINE)
-        except OSError as error:
-            raise self._lost(error) from None
-        if not data:
-            raise self._stop("The next hop closed the connection.")
-        return data
-
-    @property
-    def _wire(self) -> socket.socket:
-        if self.sock is None:
-            raise self._stop("The connection is closed.")
-        return self.sock
-
-    def _lost(self, error: Exception) -> HandoverError:
-        return self._stop(f"{type(error).__name__}: {error}")
-
-    def _stop(self, text: str) -> HandoverError:
-        return HandoverError(self.phase, None, f"{text} (in phase {self.phase.name})")
+# Seconds of waiting for replies, after which another connection would have been of use.
+PATIENCE = 0.005
+_NOT_BEGUN = Deferred(scope=Scope.TRANSPORT, cause=Cause.CONNECTION)
+OPENING = 8  # connections that are opened at the same time, each by a thread
 
 
 class SMTPTransport:
-    """A way out by SMTP that keeps one connection; for one thread."""
+    """A way out by SMTP that keeps its connections; for one thread."""
 
     def __init__(self, relay: Relay, ssl_context: ssl.SSLContext | None = None) -> None:
         self.relay = relay
         self._context = ssl_context
-        self._session: Session | None = None
+        self._lines: list[Line] = []
+        self._opening: set[Future[Session]] = set()
+        self._pool: ThreadPoolExecutor | None = None
 
     def __repr__(self) -> str:
         return f"SMTPTransport({self.relay!r})"
@@ -325,113 +38,292 @@ class SMTPTransport:
         A kept connection that turns out to be closed before MAIL was accepted is replaced by a new
         one without an outcome: nothing had been handed over.
         """
-        if refused := refusal(message) or _malformed(message.data):
-            return refused
-        while True:
-            kept = self._session is not None
-            try:
-                return self._attempt(message)
-            except HandoverError as stop:
-                self._settle(stop)
-                if not (kept and stop.phase is Phase.MAIL and stop.ends_connection):
-                    return classify(stop.phase, stop.reply_code, stop.text)
+        one = _One(message)
+        stopped = self.send_many(one, connections=1)
+        return one.outcome or stopped or _NOT_BEGUN
+
+    def send_many(self, source: Source, *, connections: int) -> Deferred | None:
+        """Hand over all of a source by at most so many connections; return what stopped it.
+
+        With each answer that waits for the network, one more connection is opened, up to what the
+        relay's settings allow: latency costs connections, not time.
+        """
+        call = _Call(self, source, most=min(connections, self.relay.connections))
+        try:
+            call.run()
+        finally:
+            self._lines = call.end()
+        return call.stopped
 
     def close(self) -> None:
         """Leave the next hop; a later `send` connects again."""
-        if self._session:
-            self._session.leave()
-            self._session = None
+        for line in self._lines:
+            line.session.leave()
+        self._lines = []
+        for future in self._opening:
+            if not future.cancel() and future.exception() is None:
+                future.result().leave()
+        self._opening = set()
+        if self._pool:
+            self._pool.shutdown()
+            self._pool = None
 
-    def _attempt(self, message: Outgoing) -> Outcome:
-        session = self._connected()
-        if refused := _unsuited(session, message):
-            return refused
-        code, text = session.transact(message)
-        if session.transactions >= self.relay.messages_per_connection:
-            self.close()
-        return classify(Phase.DOT, code, text)
+    # --- what a call uses ----------------------------------------------------------------------
 
-    def _connected(self) -> Session:
-        if self._session is None:
-            session = Session(self.relay, self._context)
-            session.start()
-            self._session = session
-        return self._session
+    def take_lines(self) -> list[Line]:
+        lines, self._lines = self._lines, []
+        return lines
 
-    def _settle(self, stop: HandoverError) -> None:
-        """Bring the connection back to where a transaction can begin, or drop it."""
-        session = self._session
-        if session is None:
-            return
-        if stop.ends_connection:
-            self._drop()
-        elif session.transactions >= self.relay.messages_per_connection:
-            self.close()
-        elif stop.phase in {Phase.RCPT, Phase.DATA}:
-            try:
-                session.reset()
-            except HandoverError:
-                self._drop()
+    def open(self) -> Session:
+        """Open a connection.
 
-    def _drop(self) -> None:
-        if self._session:
-            self._session.close()
-            self._session = None
+        :raises HandoverError:
+        """
+        session = Session(self.relay, self._context)
+        session.start()
+        return session
 
+    def open_aside(self) -> None:
+        """Open another connection, by a thread; `opened` has it when it is there."""
+        self._pool = self._pool or ThreadPoolExecutor(OPENING, "smtp-open")
+        self._opening.add(self._pool.submit(self.open))
 
-def needs_smtputf8(message: Outgoing) -> bool:
-    return not (message.envelope_sender.isascii() and message.recipient.isascii())
+    def opened(self, *, timeout: float) -> list[Future[Session]]:
+        """Return the connections whose opening has come to an end."""
+        done, self._opening = wait(self._opening, timeout, return_when=FIRST_COMPLETED)
+        return list(done)
+
+    @property
+    def opening(self) -> int:
+        return len(self._opening)
 
 
-def stuffed(data: bytes) -> bytes:
-    """Return the data as it goes over the wire: dots doubled, ended by a dot (RFC 5321 §4.5.2)."""
-    data = data.replace(b"\r\n.", b"\r\n..")
-    start = b"." if data.startswith(b".") else b""
-    end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
-    return start + data + end
+class _One:
+    """A source of one message."""
+
+    def __init__(self, message: Outgoing) -> None:
+        self._message: Outgoing | None = message
+        self.outcome: Outcome | None = None
+
+    def next(self) -> tuple[int, Outgoing] | None:
+        message, self._message = self._message, None
+        return (0, message) if message else None
+
+    def begin(self, key: int) -> bool:
+        return True
+
+    def answer(self, key: int, outcome: Outcome) -> None:
+        self.outcome = outcome
 
 
-def _malformed(data: bytes) -> Rejected | None:
-    # Hosts differ in what ends a line, which is how one message becomes two (RFC 5321 §2.3.8).
-    if data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+class _Call:
+    """One `send_many`: its source, its connections, and the loop that serves them."""
+
+    def __init__(self, transport: SMTPTransport, source: Source, *, most: int) -> None:
+        self.stopped: Deferred | None = None
+        self._transport = transport
+        self._relay = transport.relay
+        self._source = source
+        self._most = most
+        self._returned: deque[Job] = deque()  # pulled for a connection that was lost before MAIL
+        self._is_exhausted = False
+        self._is_over = False  # the source lets nothing more begin
+        self._waited = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._lines: list[Line] = []
+        for line in transport.take_lines():
+            if line.is_quiet:
+                line.work = self
+                self._keep(line)
+            else:  # closed meanwhile, as a rule: nothing was written on it
+                line.session.close()
+
+    def run(self) -> None:
+        while self._has_work():
+            self._adopt()
+            if not self._lines and not (self._has_job() and self._open_first()):
+                return
+            for line in [line for line in self._lines if line.is_idle]:
+                self._guarded(line, Line.start)
+            self._serve()
+
+    def end(self) -> list[Line]:
+        """Return the connections that can be kept; leave the others."""
+        self._selector.close()
+        kept = [line for line in self._lines if line.is_idle and not self._is_used_up(line)]
+        for line in self._lines:
+            if line not in kept[: self._most]:
+                line.session.leave()
+        return kept[: self._most]
+
+    # --- what lines ask (line.Work) --------------------------------------------------------------
+
+    def pull(self, line: Line) -> Job | None:
+        while not (self.stopped or self._is_over or self._is_used_up(line)):
+            job = self._returned.popleft() if self._returned else self._next_job()
+            if job is None:
+                return None
+            refused = unsuited(line.session, job.message)
+            if not refused:
+                return job
+            self._source.answer(job.key, refused)
         return None
-    return Rejected(
-        enhanced_status_code="5.6.0", diagnostic="The message has a line end other than CRLF."
-    )
 
+    def begin(self, job: Job) -> bool:
+        self._is_over = not self._source.begin(job.key)
+        return not self._is_over
 
-def _unsuited(session: Session, message: Outgoing) -> Rejected | None:
-    """Return why this next hop cannot take this message, by what it offers, or None."""
-    limit = session.size_limit()
-    if limit and len(message.data) > limit:
-        size = len(message.data)
-        return Rejected(
-            enhanced_status_code="5.3.4",
-            diagnostic=f"The message has {size} bytes; the next hop takes {limit} at most.",
+    def answer(self, job: Job, outcome: Outcome) -> None:
+        """Tell the source; one whose envelope the transport did not take has no outcome yet."""
+        if isinstance(outcome, Deferred) and outcome.scope is Scope.TRANSPORT:
+            self.stopped = self.stopped or outcome
+            if job.outcome:
+                return
+        self._source.answer(job.key, outcome)
+
+    def _next_job(self) -> Job | None:
+        while not self._is_exhausted:
+            found = self._source.next()
+            if found is None:
+                self._is_exhausted = True
+                break
+            key, message = found
+            refused = refusal(message) or malformed(message)
+            if not refused:
+                return Job(key, message)
+            self._source.answer(key, refused)
+        return None
+
+    def _is_used_up(self, line: Line) -> bool:
+        return line.begun >= self._relay.messages_per_connection
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def _has_work(self) -> bool:
+        if any(not line.is_idle for line in self._lines):
+            return True
+        return not (self.stopped or self._is_over) and (
+            bool(self._returned) or not self._is_exhausted
         )
-    if needs_smtputf8(message) and not session.has_extn("smtputf8"):
-        return Rejected(
-            enhanced_status_code="5.6.7",
-            diagnostic="The address needs SMTPUTF8, which the next hop does not offer.",
-        )
-    if not message.data.isascii() and not session.has_extn("8bitmime"):
-        return Rejected(
-            enhanced_status_code="5.6.3",
-            diagnostic="The message is not 7-bit, and the next hop does not offer 8BITMIME.",
-        )
-    return None
+
+    def _has_job(self) -> bool:
+        """Whether there is one to connect for."""
+        if not self._returned and (job := self._next_job()):
+            self._returned.append(job)
+        return bool(self._returned)
+
+    def _serve(self) -> None:
+        """Wait until a connection can go on, and let it; give up those that wait too long."""
+        for line in [line for line in self._lines if line.is_idle]:
+            if self._is_used_up(line):
+                self._leave(line)
+        busy = [line for line in self._lines if not line.is_idle]
+        if not busy:
+            return
+        for key, _ in self._wait(busy):
+            if key.data in self._lines:
+                self._guarded(key.data, _go_on)
+        now = time.monotonic()
+        for line in busy:
+            if line.deadline <= now and line in self._lines and not line.is_idle:
+                self._lose(line, Lost(None, "TimeoutError: timed out"))
+
+    def _wait(self, busy: list[Line]) -> list[tuple[selectors.SelectorKey, int]]:
+        for line in busy:
+            if line.unsent:
+                self._selector.modify(line.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, line)
+        before = time.monotonic()
+        longest = max(0.0, min(line.deadline for line in busy) - before)
+        may_grow = self._may_grow()
+        if may_grow or self._transport.opening:
+            longest = min(longest, PATIENCE)
+        events = self._selector.select(longest)
+        for line in busy:
+            if line.unsent:
+                self._selector.modify(line.sock, selectors.EVENT_READ, line)
+        self._waited += time.monotonic() - before
+        if may_grow and self._waited >= PATIENCE:
+            self._waited = 0.0
+            self._transport.open_aside()
+        return events
+
+    def _may_grow(self) -> bool:
+        opening = self._transport.opening
+        has_more = not (self._is_exhausted or self.stopped)
+        return has_more and opening < OPENING and len(self._lines) + opening < self._most
+
+    def _guarded(self, line: Line, step: Callable[[Line], None]) -> None:
+        try:
+            step(line)
+        except Lost as lost:
+            self._lose(line, lost)
+            return
+        is_last = line.phase is Phase.DOT
+        timeout = self._relay.dot_timeout if is_last else self._relay.timeout
+        line.deadline = time.monotonic() + timeout
+
+    def _lose(self, line: Line, lost: Lost) -> None:
+        """Drop a connection. What was written and not answered has its outcome by that."""
+        phase, text = line.phase, f"{lost.text} (in phase {line.phase.name})"
+        self._drop(line)
+        if line.current:
+            self.answer(line.current, classify(phase, lost.reply_code, text))
+            phase = Phase.MAIL
+        job = line.envelope
+        if job is None or self._is_over:
+            return
+        if line.was_proven and phase is Phase.MAIL:
+            self._returned.append(Job(job.key, job.message))
+            return
+        job.outcome = job.outcome or classify(phase, lost.reply_code, text)
+        self.answer(job, job.outcome)
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def _open_first(self) -> bool:
+        """Have a connection; return whether there is one."""
+        while self._transport.opening and not self._lines:
+            self._adopt(timeout=CONNECT_TIMEOUT)
+        if not self._lines:
+            try:
+                self._join(self._transport.open())
+            except HandoverError as stop:
+                self._stop(stop)
+        return bool(self._lines)
+
+    def _adopt(self, *, timeout: float = 0.0) -> None:
+        """Use what was opened meanwhile; where one could not be, there will be no more."""
+        if not self._transport.opening:
+            return
+        for future in self._transport.opened(timeout=timeout):
+            try:
+                self._join(future.result())
+            except HandoverError:
+                self._most = max(1, len(self._lines))
+
+    def _stop(self, stop: HandoverError) -> None:
+        outcome = classify(stop.phase, stop.reply_code, stop.text)
+        if isinstance(outcome, Deferred):
+            self.stopped = self.stopped or outcome
+
+    def _join(self, session: Session) -> None:
+        self._keep(Line(session, self))
+
+    def _keep(self, line: Line) -> None:
+        self._lines.append(line)
+        self._selector.register(line.sock, selectors.EVENT_READ, line)
+
+    def _drop(self, line: Line) -> None:
+        self._lines.remove(line)
+        self._selector.unregister(line.sock)
+        line.session.close()
+
+    def _leave(self, line: Line) -> None:
+        self._lines.remove(line)
+        self._selector.unregister(line.sock)
+        line.session.leave()
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-@cache
-def _default_context() -> ssl.SSLContext:
-    return ssl.create_default_context()  # reads all root certificates: some 20 ms
-
-
-@cache
-def _local_hostname() -> str:
-    """Return this host's name as smtplib finds it; the look-up may be slow, so once a process."""
-    return str(smtplib.SMTP().local_hostname)
+def _go_on(line: Line) -> None:
+    line.flush()
+    line.serve()

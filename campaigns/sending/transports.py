@@ -11,9 +11,11 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from campaigns.sending.backends import BackendTransport
-from campaigns.sending.outcomes import Outcome, tidy
+from campaigns.sending.outcomes import Deferred, Outcome, tidy
 from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.smtp import Relay, SMTPTransport, StartTLS
+from campaigns.sending.session import Relay, StartTLS
+from campaigns.sending.smtp import SMTPTransport
+from campaigns.sending.source import Source
 
 __all__ = ["BadTransportURL", "Outgoing", "Transport", "open_transport"]
 
@@ -22,7 +24,14 @@ FORM = (
 )
 
 _SMTP_OPTIONS = frozenset(
-    {"dot_timeout", "local_hostname", "messages_per_connection", "starttls", "timeout"}
+    {
+        "connections",
+        "dot_timeout",
+        "local_hostname",
+        "messages_per_connection",
+        "starttls",
+        "timeout",
+    }
 )
 _SUBMISSION, _SUBMISSIONS, _SMTP = 587, 465, 25
 
@@ -41,9 +50,15 @@ _FLAGS = frozenset(
 
 
 class Transport(Protocol):
-    """A way out for messages; it may keep a connection and belongs to one thread."""
+    """A way out for messages; it may keep connections and belongs to one thread."""
 
     def send(self, message: Outgoing) -> Outcome: ...
+
+    def send_many(self, source: Source, *, connections: int) -> Deferred | None:
+        """Hand over all of a source; return the TRANSPORT-scope deferral that stopped it, or None.
+
+        What was pulled from the source and neither begun nor answered was not handed over.
+        """
 
     def close(self) -> None: ...
 
@@ -56,7 +71,7 @@ def open_transport(url: str) -> Transport:
     """Return the transport that a URL describes; it connects at the first message.
 
     `smtp://[user:password@]host[:port]` and `smtps://…` (implicit TLS) take `timeout`,
-    `dot_timeout` (seconds), `local_hostname`, `messages_per_connection` and
+    `dot_timeout` (seconds), `local_hostname`, `messages_per_connection`, `connections` and
     `starttls=required|when-offered|never`. `backend:path.to.EmailBackend?option=value` hands the
     options to the backend's constructor. User, password and options are percent-encoded.
 
@@ -89,7 +104,8 @@ def _relay(url: str) -> Relay:
         timeout=options.seconds("timeout", 300.0),
         dot_timeout=options.seconds("dot_timeout", 600.0),
         local_hostname=options.hostname("local_hostname"),
-        messages_per_connection=options.count("messages_per_connection", 100),
+        messages_per_connection=options.count("messages_per_connection", 1_000),
+        connections=options.count("connections", 10),
     )
 
 

@@ -13,7 +13,8 @@ from config.embedded.postgresql import PostgreSQL
 from config.embedded.redis_server import Redis
 from config.embedded.server import Server
 
-VARIABLES = {PostgreSQL: "DATABASE_URL", Redis: "REDIS_URL"}
+# Each replaces the server: with RabbitMQ as broker there is nothing left for Redis to do.
+VARIABLES = {PostgreSQL: ("DATABASE_URL",), Redis: ("REDIS_URL", "BROKER_URL")}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Services:
 
     def __init__(self, home: Home, environ: Mapping[str, str]) -> None:
         self.home = home
-        self._external = [t for t, name in VARIABLES.items() if environ.get(name, "").strip()]
+        self._external = [
+            kind
+            for kind, names in VARIABLES.items()
+            if any(environ.get(name, "").strip() for name in names)
+        ]
 
     def up(self) -> list[str]:
         """Start what does not run, wait until all answer, return the names of those started.

@@ -11,7 +11,17 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from campaigns import secrets, services
-from campaigns.models import Campaign, CampaignStatus, Run, RunStatus, Sender, Transport
+from campaigns.models import (
+    Campaign,
+    CampaignStatus,
+    DomainGroup,
+    DomainLimit,
+    Gate,
+    Run,
+    RunStatus,
+    Sender,
+    Transport,
+)
 from tests.console import messages, staff, superuser, text
 from tests.factories import make_campaign, make_list, make_recipient, make_run, make_template
 from tests.smtp_server import ScriptedSMTP, refuse
@@ -244,6 +254,7 @@ def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
         "template": campaign.template_id,
         "lists": lists,
         "late_limit": "1 00:00:00",
+        "time_to_live": "3 00:00:00",
     }
     return values | changes
 
@@ -428,10 +439,86 @@ def test_what_may_not_stand_in_a_header_is_refused(
 
 
 def test_a_senders_domains_are_stored_as_they_are_sent(console: Client) -> None:
-    values = {"address": "news@Bücher.example", "envelope_domain": "Bounce.Bücher.example"}
+    values = {
+        "address": "news@Bücher.example", "envelope_domain": "Bounce.Bücher.example",
+        "routes-TOTAL_FORMS": "0", "routes-INITIAL_FORMS": "0",
+    }  # fmt: skip
 
     console.post("/admin/campaigns/sender/add/", values)
 
     sender = Sender.objects.get()
     assert sender.address == "news@xn--bcher-kva.example"
     assert sender.domain == "bounce.xn--bcher-kva.example"
+
+
+def test_limits_of_a_transport_are_typed_and_hold_at_once(console: Client) -> None:
+    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL, "per_second": "5"})
+    transport = Transport.objects.get()
+    page = f"{TRANSPORTS}{transport.pk}/change/"
+
+    refused = console.post(page, {"name": "relay", "url": "", "connections": "0"})
+    console.post(page, {"name": "relay", "url": "", "per_day": "500"})
+
+    assert "greater than or equal to 1" in text(refused)
+    transport.refresh_from_db()
+    assert (transport.per_second, transport.per_day, transport.connections) == (None, 500, None)
+
+
+def test_a_transports_page_says_why_its_gate_is_shut(console: Client) -> None:
+    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
+    transport = Transport.objects.get()
+    page = f"{TRANSPORTS}{transport.pk}/change/"
+    was_open = text(console.get(page))
+
+    Gate.objects.create(
+        transport=transport, shut_until=timezone.now() + timedelta(minutes=5), cause="connection"
+    )
+
+    assert "Open." in was_open
+    assert "Waiting: transport relay cannot be reached; next try" in text(console.get(page))
+
+
+def test_a_sender_is_given_its_routes(console: Client) -> None:
+    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
+    typed = {
+        "address": "news@example.org", "routes-TOTAL_FORMS": "1", "routes-INITIAL_FORMS": "0",
+        "routes-0-transport": str(Transport.objects.get().pk), "routes-0-weight": "3",
+    }  # fmt: skip
+
+    console.post("/admin/campaigns/sender/add/", typed)
+
+    route = Sender.objects.get(address="news@example.org").routes.get()
+    assert (route.transport.name, route.weight) == ("relay", 3)
+
+
+def test_a_limit_of_a_domain_is_that_of_its_group(console: Client) -> None:
+    limits = "/admin/campaigns/domainlimit/"
+    console.post(f"{limits}add/", {"group": "GMail.com", "per_second": "5"})
+    limit = DomainLimit.objects.get()
+    DomainLimit.objects.update(second_used=4)
+
+    refused = console.post(f"{limits}add/", {"group": "no domain.org", "per_second": "5"})
+    console.post(f"{limits}{limit.pk}/change/", {"group": "google", "per_hour": "90"})
+    console.post("/admin/campaigns/domaingroup/add/", {"domain": "Corp.EXAMPLE", "group": "google"})
+
+    assert limit.group == "google"
+    assert "This is not an address" in text(refused)
+    limit.refresh_from_db()
+    assert (limit.per_second, limit.per_hour, limit.second_used) == (None, 90, 4)
+    assert DomainGroup.objects.get().domain == "corp.example"
+
+
+def test_a_run_that_waits_says_why_on_its_page_and_its_campaigns(console: Client) -> None:
+    readers = make_list()
+    make_recipient(lists=[readers])
+    run = make_run(make_campaign(lists=[readers]))
+    shut_until = timezone.now() + timedelta(minutes=5)
+    Gate.objects.create(shut_until=shut_until, allowance=1, cause="rate_limited", answer="421 slow")
+
+    pages = [
+        text(console.get(f"/admin/campaigns/run/{run.pk}/change/")),
+        text(console.get(f"/admin/campaigns/campaign/{run.campaign_id}/change/")),
+    ]
+
+    sentence = "Waiting: the server of EMAIL_URL limits how much we may send (421 slow); next try"
+    assert [page.count(sentence) for page in pages] == [1, 1]

@@ -13,7 +13,8 @@ from campaigns.models import Campaign, Run, Sender
 from campaigns.reports import report
 from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Rejected
-from campaigns.sending.record import Result, RetryPolicy, record
+from campaigns.sending.record import Result, record
+from campaigns.sending.retry_policy import RetryPolicy
 from recipients.models import Recipient
 from templates_app.models import EmailTemplate
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
@@ -235,6 +236,7 @@ def test_the_status_of_a_draft_is_all_zeros(campaign: Campaign) -> None:
 
     assert status == {
         "id": campaign.pk, "status": "draft", "run": None, "run_status": None,
+        "waiting": None,
         "counts": {"queued": 0, "sending": 0, "sent": 0, "retry": 0, "failed": 0,
                    "unconfirmed": 0, "skipped": 0, "cancelled": 0},
         "started_at": None, "finished_at": None, "rate": 0.0,

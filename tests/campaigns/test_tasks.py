@@ -55,5 +55,20 @@ def test_retries_are_not_sent_to_workers_that_do_not_keep_up(
     assert broker.llen("campaigns") == queued + sent
 
 
+def test_a_run_that_outlived_its_time_to_live_comes_to_its_end(broker: redis.Redis) -> None:
+    readers = make_list()
+    make_recipients(2, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]))
+    Run.objects.update(started_at=timezone.now() - timedelta(hours=73))
+
+    tasks.heal(run.pk)
+
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert set(Delivery.objects.values_list("state", "diagnostic")) == {
+        ("failed", "not delivered within 72 hours")
+    }
+
+
 def test_a_chunk_that_breaks_off_does_not_raise(broker: redis.Redis) -> None:
     assert tasks.deliver_chunk(4711, [1]) == {}

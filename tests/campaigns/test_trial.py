@@ -124,7 +124,9 @@ def test_an_outcome_without_an_answer_is_a_whole_sentence() -> None:
         (lambda c: EmailTemplate.objects.update(html="{% if %}"), "html, line 1"),
         (lambda c: c.lists.clear(), "the campaign has no list"),
         (
-            lambda c: setattr(c.sender, "transport", Transport(name="x", encrypted_url="gAAAAA==")),
+            lambda c: c.sender.routes.create(
+                transport=Transport.objects.create(name="x", encrypted_url="gAAAAA==")
+            ),
             "another SECRET_KEY",
         ),
     ],

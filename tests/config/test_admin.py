@@ -18,7 +18,7 @@ from django_celery_beat.models import (
 )
 from django_celery_results.models import GroupResult
 
-from campaigns.models import Campaign, Transport
+from campaigns.models import Campaign, DomainGroup, DomainLimit, Transport
 from campaigns.services import set_transport_url
 from recipients.models import Field, Suppression, SuppressionReason
 from tests.console import staff, superuser
@@ -36,6 +36,8 @@ def rows() -> None:
     Field.objects.create(name="first_name")
     Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
     set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")
+    DomainLimit.objects.create(group="google", per_second=5)
+    DomainGroup.objects.create(domain="example.org", group="google")
     Group.objects.create(name="Editors")
     User.objects.create_user("somebody")
     every = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)

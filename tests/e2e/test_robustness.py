@@ -38,7 +38,7 @@ def test_what_is_delivered_twice_happens_once(
 ) -> None:
     with installation() as live:
         campaign, addresses = send_now(100)
-        live.worker(queues="maintenance")
+        live.worker(queues="control,maintenance")
         live.beat()
         live.beat()
         for _ in range(5):
@@ -71,7 +71,7 @@ def test_a_run_completes_though_redis_is_emptied_in_its_midst(
         campaign, addresses = send_now(200)
         smtp.script(hold("dot", go_on), recipient=addresses[20])
         live.worker()
-        live.worker(queues="maintenance")
+        live.worker(queues="control,maintenance")
         live.beat()
         smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
 
@@ -94,7 +94,7 @@ def test_pause_resume_and_cancel_act_at_the_next_claim(
         smtp.script(hold("dot", first), recipient=addresses[20])
         smtp.script(hold("dot", second), recipient=addresses[100])
         live.worker(queues="campaigns")
-        live.worker(queues="maintenance")
+        live.worker(queues="control,maintenance")
         live.beat()
         smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
 
@@ -146,7 +146,7 @@ def test_a_killed_worker_leaves_one_message_in_doubt_and_mails_nobody_twice(
         # The sixth of a chunk of ten: five are answered and not recorded, four are not begun.
         smtp.script(hold("dot", never), recipient=addresses[25])
         doomed = live.worker(queues="campaigns")
-        live.worker(queues="maintenance")
+        live.worker(queues="control,maintenance")
         live.beat()
         smtp.wait_for_command(f"RCPT TO:<{addresses[25]}>")
 

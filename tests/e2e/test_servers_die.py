@@ -69,7 +69,7 @@ def test_a_run_goes_on_by_itself_when_a_server_was_killed_and_is_back(
     with live.kept(Live(environ, tmp_path)) as installation:
         campaign = prepare(installation, tmp_path)
         installation.worker(queues="campaigns")
-        installation.worker(queues="maintenance")
+        installation.worker(queues="control,maintenance")
         installation.beat()
         for address, server in killed_at.items():
             smtp.wait_for_command(f"RCPT TO:<{address}>")

@@ -28,5 +28,7 @@ class Command(CampaignCommand):
             )
             if found.run and found.run.held_reason:
                 self.stdout.write(f"held: {found.run.held_reason}")
+            if found.waiting:
+                self.stdout.write(found.waiting)
             for state, count in status["counts"].items():
                 self.stdout.write(f"{count:>10}  {state}")

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from campaigns.management.base import Command as BaseCommand
 from campaigns.management.base import add_schedule_arguments, schedule_options
+from campaigns.models import Priority
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.models import MailingList
 from templates_app.models import EmailTemplate
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sender", required=True, metavar="MAILBOX", help='"News <news@example.org>"'
         )
+        parser.add_argument("--urgent", action="store_true", help="it waits for no other campaign")
         add_schedule_arguments(parser, required=False)
 
     @transaction.atomic
@@ -32,6 +34,7 @@ class Command(BaseCommand):
             sender=get_sender(options["sender"]),
             template=_template(options["template"]),
             lists=[_mailing_list(name) for name in options["list"]],
+            priority=Priority.TRANSACTIONAL if options["urgent"] else Priority.CAMPAIGN,
         )
         now = timezone.now()
         if when := schedule_options(options, now=now):

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from campaigns.management.base import CampaignCommand
 from campaigns.services import resume
-from campaigns.tasks import prepare
+from campaigns.tasks import go_on
 
 
 class Command(CampaignCommand):
@@ -13,5 +13,5 @@ class Command(CampaignCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = self.campaign(options)
         for run_id in resume(campaign, now=timezone.now()):
-            prepare.delay(run_id)
+            go_on(run_id)
         self.stdout.write(f"campaign {campaign.pk} goes on")

@@ -36,4 +36,5 @@ def progress_line(report: CampaignReport) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in progress.counts.items() if count)
     pace = f", {progress.pace}" if progress.pace else ""
     left = f", {progress.time_left} left" if progress.time_left else ""
-    return f"[{bar}] {progress.run.status}: {counts}{pace}{left}"
+    waiting = f". {report.waiting}" if report.waiting else ""
+    return f"[{bar}] {progress.run.status}: {counts}{pace}{left}{waiting}"

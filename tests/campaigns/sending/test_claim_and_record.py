@@ -3,12 +3,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from campaigns.models import Run, RunStatus
 from campaigns.sending import complete, reconcile, retries
 from campaigns.sending.claim import claim, still_allowed
-from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
-from campaigns.sending.record import Result, RetryPolicy, record
+from campaigns.sending.outcomes import (
+    Accepted,
+    Cause,
+    Deferred,
+    InDoubt,
+    Outcome,
+    Rejected,
+    Scope,
+)
+from campaigns.sending.record import Result, policy_of_installation, record
+from campaigns.sending.retry_policy import RetryPolicy
 from recipients.models import Recipient, Subscription, Suppression
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking.models import Delivery
@@ -23,9 +33,16 @@ POLICY = RetryPolicy(
     schedule=[timedelta(minutes=10), timedelta(hours=1)], transport_wait=timedelta(seconds=30)
 )
 GREYLISTED = Deferred(
-    scope=Scope.RECIPIENT, reply_code=451, enhanced_status_code="4.7.1", diagnostic="Greylisted"
+    scope=Scope.RECIPIENT,
+    cause=Cause.GREYLISTED,
+    reply_code=451,
+    enhanced_status_code="4.7.1",
+    diagnostic="Greylisted",
 )
-NO_TRANSPORT = Deferred(scope=Scope.TRANSPORT, diagnostic="Connection refused")
+LIMITED = Deferred(scope=Scope.DOMAIN, cause=Cause.RATE_LIMITED, diagnostic="Too fast")
+NO_TRANSPORT = Deferred(
+    scope=Scope.TRANSPORT, cause=Cause.CONNECTION, diagnostic="Connection refused"
+)
 
 
 @pytest.fixture
@@ -47,7 +64,10 @@ def attempt(
     claimed = claim(run.pk, [chosen], now=now, lease_for=LEASE)
     [delivery] = claimed.deliveries
     result = Result(delivery.id, delivery.attempts, "<id@example.org>", outcome)
-    assert record(run.pk, [result], lease=claimed.lease, policy=POLICY, now=now) == 1
+    recorded = record(
+        run.pk, [result], lease=claimed.lease, policy=POLICY, now=now, random=lambda: 0.5
+    )
+    assert recorded == 1
     assert disagreements([run.pk], kept_since=None) == []
     return Delivery.objects.get(pk=chosen)
 
@@ -145,11 +165,59 @@ def test_a_retry_is_not_claimed_before_its_time(run: Run, early: timedelta, clai
     assert len(claim(run.pk, [delivery.pk], now=now, lease_for=LEASE).deliveries) == claimed
 
 
-def test_an_attempt_that_the_transport_prevented_does_not_count(run: Run) -> None:
-    delivery = attempt(run, NO_TRANSPORT)
+@pytest.mark.parametrize("outcome", [NO_TRANSPORT, LIMITED])
+def test_an_attempt_that_the_transport_or_the_domain_prevented_does_not_count(
+    run: Run, outcome: Deferred
+) -> None:
+    delivery = attempt(run, outcome)
 
     assert (delivery.state, delivery.attempts) == ("retry", 0)
     assert delivery.next_attempt_at == NOW + timedelta(seconds=30)
+
+
+def test_the_installation_says_how_long_to_wait(settings: Settings) -> None:
+    settings.RETRY_SCHEDULE = (60, 3600)
+    settings.TRANSPORT_WAIT_SECONDS = 5
+
+    policy = policy_of_installation()
+
+    assert policy.schedule == [timedelta(minutes=1), timedelta(hours=1)]
+    assert policy.transport_wait == timedelta(seconds=5)
+
+
+def test_those_that_are_deferred_together_do_not_come_back_together(run: Run) -> None:
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+    results = [Result(delivery.id, 1, "", GREYLISTED) for delivery in claimed.deliveries]
+    numbers = iter([0.0, 0.5, 1.0])
+
+    record(
+        run.pk,
+        results,
+        lease=claimed.lease,
+        policy=POLICY,
+        now=NOW,
+        random=lambda: next(numbers),
+    )
+
+    due = Delivery.objects.order_by("pk").values_list("next_attempt_at", flat=True)
+    assert list(due) == [NOW + timedelta(minutes=minutes) for minutes in (8, 10, 12)]
+
+
+def test_outcomes_of_all_kinds_are_recorded_together(run: Run) -> None:
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+    outcomes = [Accepted(reply_code=250, diagnostic="queued"), NO_TRANSPORT, None]
+    results = [
+        Result(delivery.id, 1, f"<{delivery.id}@x>", outcome)
+        for delivery, outcome in zip(claimed.deliveries, outcomes, strict=True)
+    ]
+
+    assert record(run.pk, results, lease=claimed.lease, policy=POLICY, now=NOW) == 3
+
+    first, second, third = Delivery.objects.order_by("pk")
+    assert (first.state, first.reply_code, first.diagnostic) == ("sent", 250, "queued")
+    assert (second.state, second.attempts, second.diagnostic) == ("retry", 0, "Connection refused")
+    assert (third.state, third.attempts, third.message_id) == ("retry", 0, "")
+    assert disagreements([run.pk], kept_since=None) == []
 
 
 def test_what_was_claimed_and_not_attempted_is_due_at_once(run: Run) -> None:
@@ -254,10 +322,10 @@ def test_a_due_retry_is_dispatched_once_until_its_message_counts_as_lost(run: Ru
     delivery = attempt(run, GREYLISTED)
     due, lost_after = NOW + timedelta(minutes=10), timedelta(seconds=30)
 
-    early = retries.due(now=due - timedelta(seconds=1), lost_after=lost_after)
-    first = retries.due(now=due, lost_after=lost_after)
-    again = retries.due(now=due + timedelta(seconds=29), lost_after=lost_after)
-    lost = retries.due(now=due + timedelta(seconds=30), lost_after=lost_after)
+    early = retries.due([run.pk], now=due - timedelta(seconds=1), lost_after=lost_after)
+    first = retries.due([run.pk], now=due, lost_after=lost_after)
+    again = retries.due([run.pk], now=due + timedelta(seconds=29), lost_after=lost_after)
+    lost = retries.due([run.pk], now=due + timedelta(seconds=30), lost_after=lost_after)
 
     assert early == again == []
     assert first == lost == [retries.Retries(run.pk, [delivery.pk])]
@@ -267,4 +335,6 @@ def test_retries_of_a_paused_run_wait(run: Run) -> None:
     attempt(run, GREYLISTED)
     Run.objects.update(status=RunStatus.PAUSED)
 
-    assert retries.due(now=NOW + timedelta(days=1), lost_after=timedelta(seconds=30)) == []
+    assert (
+        retries.due([run.pk], now=NOW + timedelta(days=1), lost_after=timedelta(seconds=30)) == []
+    )

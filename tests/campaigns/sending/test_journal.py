@@ -2,10 +2,13 @@ import json
 import multiprocessing
 import os
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +16,18 @@ from campaigns.models import Run
 from campaigns.sending import journal, reconcile
 from campaigns.sending.claim import claim
 from campaigns.sending.journal import Journal, Notes
-from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
-from campaigns.sending.record import Result, RetryPolicy
+from campaigns.sending.outcomes import (
+    Accepted,
+    Cause,
+    Deferred,
+    InDoubt,
+    Outcome,
+    Rejected,
+    Scope,
+    SpeaksOf,
+)
+from campaigns.sending.record import Result
+from campaigns.sending.retry_policy import RetryPolicy
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking.models import Delivery
 from tracking.verify import disagreements
@@ -23,6 +36,7 @@ NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
 POLICY = RetryPolicy(schedule=[timedelta(minutes=10)], transport_wait=timedelta(seconds=30))
 
+BEGUN = {1: "<1@x>", 2: "<2@x>"}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 REPLY = {
     "reply_code": st.none() | st.integers(200, 599),
@@ -32,9 +46,9 @@ REPLY = {
 OUTCOMES = st.one_of(
     st.none(),
     st.builds(Accepted, **REPLY),
-    st.builds(Rejected, **REPLY),
+    st.builds(Rejected, speaks_of=st.sampled_from(SpeaksOf), **REPLY),
     st.builds(InDoubt, **REPLY),
-    st.builds(Deferred, scope=st.sampled_from(Scope), **REPLY),
+    st.builds(Deferred, scope=st.sampled_from(Scope), cause=st.sampled_from(Cause), **REPLY),
 )
 
 
@@ -48,8 +62,11 @@ def write_and_die(directory: Path, lease: uuid.UUID, run_id: int, results: list[
 
 def _work(directory: Path, lease: uuid.UUID, run_id: int, results: list[Result]) -> None:
     notes = Journal(directory, run_id=run_id, lease=lease)
+    notes.claimed()
     for result in results:
-        notes.begin(result.delivery_id)
+        notes.compose(result.delivery_id)
+        notes.composed()
+        notes.begin(result.delivery_id, result.message_id)
         if result.outcome:
             notes.answer(result)
     os._exit(9)
@@ -57,29 +74,61 @@ def _work(directory: Path, lease: uuid.UUID, run_id: int, results: list[Result])
 
 @given(st.lists(st.builds(Result, st.integers(1), st.integers(1, 9), TEXT, OUTCOMES)))
 def test_what_was_noted_is_read_back_as_it_was(results: list[Result]) -> None:
-    notes = Notes({1, 2}, {result.delivery_id: result for result in results})
-    lines = [b"%d\n" % one for one in notes.begun]
-    lines += [
-        json.dumps(journal._as_dict(result)).encode() + b"\n" for result in notes.answered.values()
-    ]
+    with TemporaryDirectory() as directory:
+        notes = Journal(Path(directory), run_id=1, lease=uuid.uuid4())
+        for one in (1, 2):
+            notes.compose(one)
+            notes.composed()
+            notes.begin(one, f"<{one}@x>")
+        for result in results:
+            notes.answer(result)
+        notes.compose(3)
+        [path] = journal.journals(Path(directory))
+        found = journal._read(path.read_bytes())
 
-    assert journal._read(b"".join(lines)) == notes
+    assert found.answered == notes.notes.answered
+    assert found.begun == {1: "<1@x>", 2: "<2@x>"}
+    assert (found.composing, found.is_torn) == (3, False)
 
 
 def test_a_line_that_was_cut_off_does_not_count() -> None:
-    assert journal._read(b'1\n2\n{"delivery_id": 1, "atte') == Notes({1, 2})
-    assert journal._read(b"1\n23") == Notes({1})
+    assert journal._read(b'b1 <1@x>\nb2 <2@x>\n[1, 1, "<1@') == Notes(begun=BEGUN)
+    assert journal._read(b"b1 <1@x>\nb2 <2@x>\nb3 <\0\0\0") == Notes(begun=BEGUN)
 
 
 def test_a_part_that_cannot_be_read_leaves_all_in_doubt_that_was_not_answered() -> None:
     answer = Result(1, 1, "<1@x>", Accepted(reply_code=250))
-    line = json.dumps(journal._as_dict(answer)).encode()
+    line = json.dumps(journal._as_list(answer)).encode()
 
-    notes = journal._read(line + b"\n\0\0\0\n3\n")
+    notes = journal._read(line + b"\n\0\0\0\nb3 <3@x>\n")
     results = notes.conclude([(1, 1), (2, 1), (3, 1)], untouched=None)
 
     assert results[0] == answer
     assert [type(result.outcome) for result in results[1:]] == [InDoubt, InDoubt]
+
+
+@pytest.mark.parametrize(("attempts", "kind"), [(2, Deferred), (3, Rejected)])
+def test_what_its_worker_was_composing_when_it_died_is_tried_again_three_times_at_most(
+    attempts: int, kind: type[Outcome]
+) -> None:
+    notes = journal._read(b"c1\n+\nc2\n")
+
+    untouched, composing = notes.conclude([(1, attempts), (2, attempts)], untouched=None)
+
+    assert untouched.outcome is None
+    assert isinstance(composing.outcome, kind)
+
+
+def test_a_journal_grows_with_what_is_written(tmp_path: Path) -> None:
+    answer = Result(1, 1, "<1@x>", Accepted(reply_code=250, diagnostic="x" * 500))
+    with Journal(tmp_path, run_id=1, lease=uuid.uuid4()) as notes:
+        for number in range(1, 301):
+            notes.answer(replace(answer, delivery_id=number))
+        [path] = journal.journals(tmp_path)
+        found = journal._read(path.read_bytes())
+
+    assert list(found.answered) == list(range(1, 301))
+    assert not found.is_torn
 
 
 def test_a_journal_is_gone_when_its_claim_is_recorded_and_stays_when_it_is_not(
@@ -97,7 +146,7 @@ def test_a_journal_is_gone_when_its_claim_is_recorded_and_stays_when_it_is_not(
 def test_the_journal_of_a_living_worker_is_nobody_elses(tmp_path: Path) -> None:
     with Journal(tmp_path, run_id=1, lease=uuid.uuid4()):
         [path] = journal.journals(tmp_path)
-        with journal.abandoned(path) as left:
+        with journal.abandoned(path, now=NOW) as left:
             assert left is None
         assert path.exists()
 
@@ -166,6 +215,24 @@ def test_a_journal_that_cannot_be_opened_does_not_keep_the_others_from_being_set
 
     assert reconcile.settle(tmp_path, policy=POLICY, now=NOW) == 1
     assert states()[0] == "sent"
+    assert journal.journals(tmp_path) == []
+
+
+def test_the_journal_of_a_worker_that_died_while_it_claimed_waits_for_the_commit(
+    run: Run, tmp_path: Path
+) -> None:
+    lease = uuid.uuid4()
+    dying = Journal(tmp_path, run_id=run.pk, lease=lease)
+    dying._map.close()  # it holds the lock as well
+    os.close(dying._file)
+    now = timezone.now()
+
+    before = reconcile.settle(tmp_path, policy=POLICY, now=now)
+    claim(run.pk, [Delivery.objects.all()[0].pk], now=NOW, lease_for=LEASE, lease=lease)
+    after = reconcile.settle(tmp_path, policy=POLICY, now=now + timedelta(minutes=1))
+
+    assert (before, after) == (0, 1)
+    assert sorted(states()) == ["queued", "queued", "queued", "retry"]
     assert journal.journals(tmp_path) == []
 
 

@@ -1,3 +1,4 @@
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,11 +6,13 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.models import Page, Run, RunStatus
-from campaigns.sending import pages, snapshot
+from campaigns.models import Gate, Page, Run, RunStatus, Transport
+from campaigns.sending import gates, pages, retries, snapshot, waiting
 from campaigns.sending.claim import claim
 from campaigns.sending.complete import complete
-from tests.factories import make_campaign, make_list, make_recipients, make_run
+from campaigns.sending.outcomes import Cause, Deferred, Scope
+from campaigns.services import set_limits
+from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
 from tracking.models import Delivery, RunCounters
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -41,7 +44,7 @@ def send_all(page: pages.OpenPage) -> None:
 def test_chunks_hold_every_id_once_and_in_order(count: int) -> None:
     ids = list(range(count))
 
-    chunks = pages.chunked(ids)
+    chunks = pages.chunked(ids, tasks=pages.FIRST_TASKS)
 
     assert [one for chunk in chunks for one in chunk] == ids
     assert all(1 <= len(chunk) <= pages.LARGEST_CHUNK for chunk in chunks)
@@ -51,7 +54,7 @@ def test_chunks_hold_every_id_once_and_in_order(count: int) -> None:
 def test_a_small_page_is_sent_one_by_one_and_a_large_one_by_the_hundred(
     count: int, size: int
 ) -> None:
-    assert len(pages.chunked(range(count))[0]) == size
+    assert len(pages.chunked(range(count), tasks=pages.FIRST_TASKS)[0]) == size
 
 
 def test_a_bounded_number_of_pages_is_open(run: Run) -> None:
@@ -164,3 +167,192 @@ def test_the_table_refuses_a_page_that_says_nonsense(
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Page.objects.update(**changes)
+
+
+# --- limits and shut gates --------------------------------------------------------------------
+
+
+def limited(run: Run, **limits: int) -> Transport:
+    transport = Transport.objects.create(name="Main", encrypted_url="x", **limits)
+    run.campaign.sender.routes.create(transport=transport)
+    return transport
+
+
+def admit(run: Run, wanted: int, *, seconds: float = 0) -> gates.Admission:
+    now = NOW + timedelta(seconds=seconds)
+    return gates.admit(run.pk, wanted, lease=uuid.uuid4(), now=now, lease_for=AFTER)
+
+
+def shut(run: Run) -> None:
+    """Have the server of the run refuse connections: it is tried again 30 seconds later."""
+    stopped = Deferred(scope=Scope.TRANSPORT, cause=Cause.CONNECTION)
+    gates.report(admit(run, 1), [], stopped=stopped, now=NOW + timedelta(milliseconds=1))
+
+
+def resume_times() -> list[float | None]:
+    times = Page.objects.order_by("number").values_list("resume_at", flat=True)
+    return [(at - NOW).total_seconds() if at else None for at in times]
+
+
+def test_no_more_is_sent_to_workers_than_a_limit_lets_pass(run: Run) -> None:
+    limited(run, per_second=3)
+
+    opened = pages.open_next(run.pk, now=NOW)
+    again = pages.open_next(run.pk, now=NOW)
+
+    assert [len(page.chunks) for page in opened] == [2, 1]
+    assert again == []
+    assert states() == ["open", "open", "waiting", "waiting", "waiting"]
+
+
+def test_connections_that_are_shared_bound_the_tasks(run: Run) -> None:
+    limited(run, connections=1)
+
+    opened = pages.open_next(run.pk, now=NOW)
+
+    assert [len(page.chunks) for page in opened] == [1, 1, 1]
+    assert [len(page.chunks[0]) for page in opened] == [2, 2, 2]
+
+
+def test_nothing_is_opened_at_a_shut_gate_and_the_run_is_looked_at_when_it_opens(run: Run) -> None:
+    shut(run)
+
+    opened = pages.open_next(run.pk, now=NOW + timedelta(seconds=1))
+
+    assert opened == []
+    assert resume_times() == [30.001, None, None, None, None]
+    due = [pages.due_runs(now=NOW + timedelta(seconds=after)) for after in (30, 30.001)]
+    assert due == [[], [run.pk]]
+    [probe] = pages.open_next(run.pk, now=NOW + timedelta(seconds=30.001))
+    assert [len(chunk) for chunk in probe.chunks] == [1]
+
+
+def test_what_of_a_page_was_not_admitted_waits_and_the_page_with_it(run: Run) -> None:
+    first, *_ = pages.open_next(run.pk, now=NOW)
+    claim(run.pk, first.chunks[0], now=NOW, lease_for=AFTER)
+    shut(run)
+
+    waits = pages.suspend(first.id, now=NOW + timedelta(seconds=1))
+    repeated = pages.suspend(first.id, now=NOW + timedelta(seconds=1))
+
+    assert (waits, repeated) == (run.pk, None)
+    assert states() == ["waiting", "open", "open", "waiting", "waiting"]
+    assert resume_times()[0] == 30.001
+
+
+def test_a_page_of_which_a_chunk_broke_off_is_sent_again_a_second_later(run: Run) -> None:
+    Page.objects.filter(number__gt=3).delete()
+    first, *_ = pages.open_next(run.pk, now=NOW)
+
+    pages.suspend(first.id, now=NOW)
+    too_early = pages.open_next(run.pk, now=NOW + timedelta(seconds=0.9))
+    again = pages.open_next(run.pk, now=NOW + timedelta(seconds=1))
+
+    assert too_early == []
+    assert again == [first]
+
+
+@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+def test_a_page_of_a_run_that_is_not_being_sent_is_not_looked_at(
+    run: Run, status: RunStatus
+) -> None:
+    first, *_ = pages.open_next(run.pk, now=NOW)
+    Run.objects.update(status=status)
+
+    assert pages.suspend(first.id, now=NOW) is None
+    Page.objects.update(state="waiting", resume_at=NOW)
+    assert pages.due_runs(now=NOW) == []
+
+
+def test_a_page_that_stands_still_at_a_shut_gate_waits_instead_of_being_sent_again(
+    run: Run,
+) -> None:
+    pages.open_next(run.pk, now=NOW)
+    Gate.objects.create(
+        shut_until=NOW + timedelta(hours=1), shut_at=NOW, allowance=1, cause="connection"
+    )
+
+    assert lost(run, 60) == []
+    assert states() == ["waiting"] * 5
+    assert resume_times()[:3] == [3_600, 3_600, 3_600]
+
+
+def test_a_limit_that_is_lifted_lets_the_run_go_on_at_the_next_look(run: Run) -> None:
+    transport = limited(run, per_day=1)
+    admit(run, 1)
+    pages.open_next(run.pk, now=NOW)
+
+    set_limits(transport, now=NOW)
+
+    assert pages.due_runs(now=NOW) == [run.pk]
+    assert len(pages.open_next(run.pk, now=NOW)) == 3
+
+
+def retries_of(run: Run, *, seconds: float) -> int:
+    now = NOW + timedelta(seconds=seconds)
+    return sum(
+        len(batch.ids) for batch in retries.due(Run.objects.ids(), now=now, lost_after=AFTER)
+    )
+
+
+def test_no_more_retries_are_sent_to_workers_than_a_limit_lets_pass(run: Run) -> None:
+    limited(run, per_second=3)
+    Delivery.objects.update(state="retry", next_attempt_at=NOW)
+
+    assert [retries_of(run, seconds=after) for after in (0, 1, 2, 3)] == [3, 3, 3, 1]
+
+
+def test_no_retries_are_sent_at_a_shut_gate_and_those_of_other_runs_are(run: Run) -> None:
+    readers = make_list("Others")
+    make_recipients(4, mailing_list=readers, prefix="o")
+    sender = make_sender("Other <other@example.org>")
+    other = make_run(make_campaign("Other", lists=[readers], sender=sender), now=NOW)
+    limited(other)
+    shut(run)
+    Delivery.objects.update(state="retry", next_attempt_at=NOW)
+
+    assert [retries_of(run, seconds=after) for after in (1, 30.5)] == [4, 1]
+
+
+# --- the sentence -----------------------------------------------------------------------------
+
+
+def why(run: Run, *, seconds: float) -> str:
+    return waiting.why(run, now=NOW + timedelta(seconds=seconds))
+
+
+def test_a_run_that_waits_for_its_transport_says_why_and_until_when(run: Run) -> None:
+    before = why(run, seconds=0)
+
+    shut(run)
+
+    assert before == ""
+    assert why(run, seconds=1) == (
+        "Waiting: the server of EMAIL_URL cannot be reached; next try 09:00:30 UTC."
+    )
+
+
+def test_a_run_that_waits_for_a_limit_says_which(run: Run) -> None:
+    transport = limited(run, per_second=5)
+    [first, *_] = pages.open_next(run.pk, now=NOW)
+    in_room = why(run, seconds=0)
+    admit(run, 5)
+    pages.suspend(first.id, now=NOW)
+
+    assert in_room == ""
+    assert why(run, seconds=0) == "Waiting: transport Main may send 5 messages a second."
+    # Also at the moment at which there is room again: the limit is what it waits for.
+    assert why(run, seconds=1) == why(run, seconds=0)
+    set_limits(transport, per_day=5, now=NOW)
+    admit(run, 5)
+    assert why(run, seconds=0) == (
+        "Waiting: transport Main may send 5 messages a day; next try 2026-03-02 00:00:00 UTC."
+    )
+
+
+@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+def test_only_a_run_that_is_being_sent_waits_for_a_transport(run: Run, status: RunStatus) -> None:
+    shut(run)
+    run.status = status
+
+    assert why(run, seconds=1) == ""

@@ -28,7 +28,8 @@ from campaigns.sending.backends import (
 )
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
 from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.smtp import Relay, SMTPTransport, StartTLS
+from campaigns.sending.session import Relay, StartTLS
+from campaigns.sending.smtp import SMTPTransport
 from campaigns.sending.transports import BadTransportURL, open_transport
 from tests.http_server import Answer, ScriptedHTTP
 from tests.smtp_server import Act, ScriptedSMTP, closing, defer, drop, garbage, refuse
@@ -92,7 +93,7 @@ def make_message(recipient: str = ANN, data: bytes = DATA) -> Outgoing:
 
 def kind(outcome: Outcome) -> str:
     if isinstance(outcome, Deferred):
-        return outcome.scope.value
+        return f"{outcome.scope}: {outcome.cause}"
     return type(outcome).__name__
 
 
@@ -318,16 +319,16 @@ def test_djangos_smtp_backend_hands_over_envelope_and_bytes(server: ScriptedSMTP
 @pytest.mark.parametrize(
     ("act", "expected", "reply_code"),
     [
-        (defer("450 4.2.0 Greylisted", "rcpt"), "recipient", 450),
+        (defer("450 4.2.0 Greylisted", "rcpt"), "recipient: greylisted", 450),
         (refuse("550 5.1.1 No such user", "rcpt"), "Rejected", 550),
         (refuse("550 5.7.1 No", "mail"), "Rejected", 550),
         (refuse("554 5.7.1 No", "data"), "Rejected", 554),
         (refuse("554 5.7.1 No", "dot"), "Rejected", 554),
-        (defer("451 4.3.0 Later", "dot"), "recipient", 451),
-        (closing("mail"), "transport", 421),
-        (closing("rcpt"), "transport", 421),
-        (refuse("554 5.7.1 No", "connect"), "transport", None),
-        (drop("connect"), "transport", None),
+        (defer("451 4.3.0 Later", "dot"), "recipient: other", 451),
+        (closing("mail"), "transport: connection", 421),
+        (closing("rcpt"), "transport: connection", 421),
+        (refuse("554 5.7.1 No", "connect"), "transport: connection", None),
+        (drop("connect"), "transport: connection", None),
         (drop("dot"), "InDoubt", None),
         (drop("rcpt"), "InDoubt", None),  # it raises the same for both
         (garbage("dot"), "InDoubt", None),
@@ -348,14 +349,14 @@ def test_a_backend_whose_server_is_not_there_defers_by_transport(server: Scripte
     transport = django_smtp(server)
     server.close()
 
-    assert kind(transport.send(make_message())) == "transport"
+    assert kind(transport.send(make_message())) == "transport: connection"
 
 
 def test_a_backend_with_a_wrong_password_defers_by_transport() -> None:
     with ScriptedSMTP(users={"user": "right"}) as server:
         outcome = django_smtp(server, username="user", password="wr0ng").send(make_message())
 
-    assert kind(outcome) == "transport"
+    assert kind(outcome) == "transport: authentication"
     assert "wr0ng" not in repr(outcome)
 
 
@@ -398,7 +399,7 @@ class CountingBackend(BaseEmailBackend):
         (None, "InDoubt"),
         (TimeoutError("timed out"), "InDoubt"),
         (ConnectionResetError("reset"), "InDoubt"),
-        (ConnectionRefusedError("refused"), "transport"),
+        (ConnectionRefusedError("refused"), "transport: connection"),
         (smtplib.SMTPServerDisconnected("lost"), "InDoubt"),
         (smtplib.SMTPNotSupportedError("no SMTPUTF8"), "Rejected"),
         (smtplib.SMTPDataError(-1, b"what?"), "InDoubt"),
@@ -493,16 +494,16 @@ def test_settings_of_anymail_hold_as_well(settings: Settings) -> None:
     ("answer", "expected"),
     [
         (Answer(400, {"message": "to parameter is not a valid address"}), "Rejected"),
-        (Answer(401, {"message": "Forbidden"}), "transport"),
-        (Answer(402, {"message": "Pay first"}), "transport"),
-        (Answer(403, {"message": "Not you"}), "transport"),
-        (Answer(404, {"message": "Domain not found"}), "transport"),
+        (Answer(401, {"message": "Forbidden"}), "transport: authentication"),
+        (Answer(402, {"message": "Pay first"}), "transport: authentication"),
+        (Answer(403, {"message": "Not you"}), "transport: authentication"),
+        (Answer(404, {"message": "Domain not found"}), "transport: authentication"),
         (Answer(413, {"message": "Too large"}), "Rejected"),
         (Answer(422, {"message": "Unprocessable"}), "Rejected"),
-        (Answer(429, {"message": "Too many requests"}), "transport"),
+        (Answer(429, {"message": "Too many requests"}), "transport: rate_limited"),
         (Answer(500, {"message": "Oops"}), "InDoubt"),
         (Answer(502, {"message": "Bad gateway"}), "InDoubt"),
-        (Answer(503, {"message": "Unavailable"}), "transport"),
+        (Answer(503, {"message": "Unavailable"}), "transport: connection"),
         (Answer(504, {"message": "Gateway timeout"}), "InDoubt"),
         (Answer(200, ["what?"]), "InDoubt"),
         (Answer(hang_up=True), "InDoubt"),
@@ -535,12 +536,12 @@ def test_a_provider_that_is_not_there_defers_by_transport() -> None:
     with ScriptedHTTP(Answer()) as api:
         url = api.url
 
-    assert kind(mailgun(url).send(make_message())) == "transport"
+    assert kind(mailgun(url).send(make_message())) == "transport: connection"
 
 
 @pytest.mark.parametrize("url", ["https://no-such-host.invalid/v3", "no-scheme", "ftp://x.invalid"])
 def test_an_api_url_that_leads_nowhere_defers_by_transport(url: str) -> None:
-    assert kind(mailgun(url).send(make_message())) == "transport"
+    assert kind(mailgun(url).send(make_message())) == "transport: connection"
 
 
 @pytest.mark.parametrize(
@@ -571,11 +572,12 @@ def test_the_status_of_the_recipient_is_the_outcome(
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
-        (400, "TooManyRequestsException", "transport"),
-        (400, "SendingPausedException", "transport"),
+        (400, "ThrottlingException", "transport: rate_limited"),
+        (400, "TooManyRequestsException", "transport: rate_limited"),
+        (400, "SendingPausedException", "transport: authentication"),
         (400, "MessageRejected", "Rejected"),
         (400, "BadRequestException", "Rejected"),
-        (403, "AccessDeniedException", "transport"),
+        (403, "AccessDeniedException", "transport: authentication"),
         (500, "InternalFailure", "InDoubt"),
     ],
 )
@@ -592,7 +594,7 @@ def test_amazon_that_was_never_reached_defers_by_transport() -> None:
     error = AnymailAPIError("Could not connect to the endpoint URL")
     error.__cause__ = EndpointConnectionError()
 
-    assert kind(outcome_of(error)) == "transport"
+    assert kind(outcome_of(error)) == "transport: connection"
 
 
 def test_a_host_without_route_defers_by_transport() -> None:
@@ -602,7 +604,7 @@ def test_a_host_without_route_defers_by_transport() -> None:
         urllib3.exceptions.MaxRetryError(None, "/", no_route)  # type: ignore[arg-type]
     )
 
-    assert kind(outcome_of(error)) == "transport"
+    assert kind(outcome_of(error)) == "transport: connection"
 
 
 def test_a_request_that_failed_without_an_answer_is_in_doubt() -> None:

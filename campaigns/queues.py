@@ -1,0 +1,24 @@
+"""The queues by which tasks reach their workers."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+TRANSACTIONAL = "transactional"  # urgent campaigns: their deliveries, and what leads to them
+CAMPAIGNS = "campaigns"  # the deliveries of all others, unless their sender has a queue of its own
+MAINTENANCE = "maintenance"  # snapshots, pages, sweeps
+CONTROL = "control"  # Beat's ticks: short, and never behind what is long
+
+
+def is_served(name: str) -> bool:
+    """Whether this installation has a queue of deliveries of that name."""
+    return name in {TRANSACTIONAL, CAMPAIGNS, *settings.QUEUES}
+
+
+def validate_queue(name: str) -> None:
+    """Validate the name of a queue that the installation has beside Godwit's own ones.
+
+    :raises ValidationError:
+    """
+    if name not in settings.QUEUES:
+        known = ", ".join(settings.QUEUES) or "no queue"
+        raise ValidationError(f"There is no queue {name!r}: QUEUES names {known}.")

@@ -1,0 +1,46 @@
+"""Time to live: what a run could not deliver in time has failed, and nobody waits for ever."""
+
+from datetime import datetime
+
+from campaigns.models import Run, RunStatus
+from campaigns.sending.outcomes import MAX_DIAGNOSTIC
+from campaigns.sending.retry_policy import expired
+from tracking import ledger
+
+SLICE = 5_000  # deliveries in one transaction
+
+# What nobody holds: queued, however often its transport was not there, or waiting for another
+# attempt. The reply of the last attempt stays.
+_OPEN = """
+    SELECT delivery.id, delivery.state AS from_state, 'failed' AS to_state
+      FROM tracking_delivery delivery
+     WHERE delivery.run_id = %(run)s AND delivery.id > %(after)s
+       AND delivery.state IN ('queued', 'retry')
+     ORDER BY delivery.id
+     LIMIT %(size)s
+       FOR UPDATE OF delivery
+"""
+_CHANGES = """
+    next_attempt_at = NULL,
+    diagnostic = left(%(reason)s || CASE WHEN delivery.diagnostic = '' THEN ''
+                                         ELSE '; last: ' || delivery.diagnostic END, %(longest)s)
+"""
+
+
+def expire_old(run_id: int, *, now: datetime) -> int:
+    """Fail what is still open in a run that is older than its time to live; return how many.
+
+    Of a run that is being sent: one that is paused or held waits for a person, who gives it a new
+    time to live by saying go.
+    """
+    sending = Run.objects.having(RunStatus.SENDING).with_open_deliveries()
+    run = sending.select_related("campaign").filter(pk=run_id).first()
+    if run is None or not run.is_too_old(at=now):
+        return 0
+    reason = expired(run.campaign.time_to_live, last="")
+    params = {"after": 0, "size": SLICE, "reason": reason, "longest": MAX_DIAGNOSTIC}
+    failed = 0
+    while moved := ledger.move(run_id, pick=_OPEN, changes=_CHANGES, params=params, now=now):
+        failed += len(moved)
+        params["after"] = max(row.id for row in moved)
+    return failed

@@ -1,0 +1,59 @@
+"""Say in one sentence why a run waits, and until when."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+
+from campaigns.models import DomainLimit, Gate, PageState, Run, RunStatus, Transport
+from campaigns.sending import breaker, gates, lanes
+from tracking.models import RunCounters
+
+
+def why(run: Run, *, now: datetime) -> str:
+    """Return the sentence; empty where the run waits for no queue, transport or domain."""
+    counters = RunCounters.objects.filter(run=run).first()
+    if run.status != RunStatus.SENDING or counters is None or not counters.open:
+        return ""
+    lane = lanes.lane_of(run.pk)
+    if not lane.is_served:
+        return f"Waiting: its sender's queue is {lane.deliveries}, which QUEUES does not name."
+    ahead = gates.forecast(run.pk, now=now)
+    is_kept = ahead.is_limited and run.pages.filter(
+        state=PageState.WAITING, resume_at__isnull=False
+    ).exists()  # fmt: skip
+    if ahead.room == 0 or is_kept:
+        return _sentence(ahead.reason, ahead.resume_at, now)
+    if counters.queued or counters.sending:
+        return ""
+    return _of_domains(run, now=now)
+
+
+def of_transport(transport: Transport, *, now: datetime) -> str:
+    """Return the sentence for a transport whose gate is shut; empty where it is open."""
+    gate = Gate.objects.filter(transport=transport, group="", shut_until__gt=now).first()
+    if gate is None:
+        return ""
+    return _sentence(breaker.in_words(gate, f"transport {transport.name}"), gate.shut_until, now)
+
+
+def _of_domains(run: Run, *, now: datetime) -> str:
+    """Say it where all that is left waits for another attempt and a domain keeps it back."""
+    ways = [way.transport for way in gates.ways_of([run.pk])]
+    own = Q(transport__in=[way for way in ways if way])
+    if None in ways:
+        own |= Q(transport__isnull=True)
+    shut = Gate.objects.filter(own, shut_until__gt=now).exclude(group="").order_by("shut_until")
+    if gate := shut.first():
+        return _sentence(breaker.in_words(gate, gate.group), gate.shut_until, now)
+    limits = DomainLimit.objects.filter(own | Q(transport__isnull=True), spread_until__gt=now)
+    if limit := limits.order_by("-spread_until").first():
+        return _sentence(f"{limit.group} may be sent only so many messages", None, now)
+    return ""
+
+
+def _sentence(reason: str, resume_at: datetime | None, now: datetime) -> str:
+    if resume_at is None or resume_at - now <= timedelta(seconds=1):
+        return f"Waiting: {reason}."
+    at = resume_at.astimezone(UTC)
+    day = "" if at.date() == now.astimezone(UTC).date() else f"{at:%Y-%m-%d} "
+    return f"Waiting: {reason}; next try {day}{at:%H:%M:%S} UTC."

@@ -1,0 +1,64 @@
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.embedded import EmbeddedError
+from config.management.commands.services import embedded_services
+
+
+class Command(BaseCommand):
+    help = (
+        "Measure how fast a campaign is sent on this machine, on an installation of its own that is"
+        " gone at the end; exit code 1 where a message is missing or the books disagree."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--recipients", type=count, default=100_000, metavar="N")
+        parser.add_argument(
+            "--sizes", type=counts, metavar="N,N", help="a campaign to each so many recipients"
+        )
+        parser.add_argument(
+            "--workers", type=count, default=2, help="processes that send (the worker's children)"
+        )
+        parser.add_argument(
+            "--latency", type=float, default=0, metavar="MS", help="round trip to the next hop"
+        )
+        parser.add_argument(
+            "--connections", type=count, metavar="N", help="of each process to the next hop"
+        )
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+        parser.add_argument("--keep", action="store_true", help="leave the installation's data")
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--engine-only", action="store_true", help="without the bare loop")
+        only.add_argument("--bare-only", action="store_true", help="the bare loop alone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        embedded_services()
+        # Here, because a production installation has none of the packages that this needs.
+        from config.benchmark import speed
+        from config.benchmark.installation import BenchmarkError, move_in
+        from config.processes import RunError
+
+        try:
+            move_in()
+            found = speed.measure(speed.Question.from_options(options), say=self.stdout.write)
+        except (BenchmarkError, EmbeddedError, RunError) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            options["json"].write_text(json.dumps(found.as_dict(), indent=2, default=str) + "\n")
+        if not found.adds_up:
+            raise CommandError("it does not add up: see above")
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError("write a whole number above 0")
+    return int(text)
+
+
+def counts(text: str) -> list[int]:
+    return sorted(count(part.strip()) for part in text.split(","))

@@ -1,0 +1,131 @@
+"""A person's word counts while everything is under load: what is urgent, pause, resume, cancel."""
+
+import random
+import signal
+import threading
+from collections import Counter
+
+from django.utils import timezone
+
+from campaigns.models import Campaign, Priority, Run, Sender
+from campaigns.services import cancel, pause, resume, schedule
+from campaigns.tasks import go_on
+from config.processes import STOP_SECONDS
+from tests.e2e.steps import Installation, send_now, wait_for_end
+from tests.factories import make_campaign, make_list, make_recipients
+from tests.live import wait_until
+from tests.smtp_server import Act, ScriptedSMTP, hold
+from tracking.models import Delivery
+from tracking.verify import disagreements
+
+PAUSES = 20
+
+
+def states(campaign: Campaign) -> Counter[str]:
+    return Counter(Delivery.objects.filter(run__campaign=campaign).values_list("state", flat=True))
+
+
+def times_sent(smtp: ScriptedSMTP) -> Counter[str]:
+    return Counter(message.recipient for message in smtp.messages)
+
+
+def send_urgent(recipients: int) -> Campaign:
+    codes = make_list("Codes")
+    make_recipients(recipients, mailing_list=codes, prefix="u")
+    campaign = make_campaign("Codes", lists=[codes], priority=Priority.TRANSACTIONAL)
+    now = timezone.now()
+    return schedule(campaign, now=now, at=now)
+
+
+def test_an_urgent_campaign_waits_for_no_big_one(
+    installation: Installation, smtp: ScriptedSMTP
+) -> None:
+    release = threading.Event()
+
+    def keep_the_big_one(phase: str, recipient: str) -> Act | None:
+        return hold("dot", release) if phase == "dot" and recipient[0] == "r" else None
+
+    smtp.decide = keep_the_big_one
+    try:
+        with installation(QUEUES="eu") as live:
+            big, addresses = send_now(1_000)
+            # Both are of this sender: what is urgent goes before a queue of the sender's own.
+            Sender.objects.update(queue="eu")
+            for queues in ("eu", "eu", "transactional", "control,maintenance"):
+                live.worker(queues=queues)
+            live.beat()
+            wait_until(lambda: states(big)["sending"], "the big one is being sent")
+
+            urgent = send_urgent(5)
+            wait_for_end(urgent)
+            meanwhile = states(big)
+            release.set()
+            wait_for_end(big)
+    finally:
+        release.set()
+
+    assert states(urgent) == {"sent": 5}
+    assert meanwhile["sent"] == 0
+    assert meanwhile["queued"] > 900
+    assert states(big) == {"sent": 1_000}
+    assert set(times_sent(smtp).values()) == {1}
+    assert times_sent(smtp).keys() > set(addresses)
+
+
+def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing(
+    installation: Installation, smtp: ScriptedSMTP
+) -> None:
+    rng = random.Random(13)
+    with installation(SWEEP_SECONDS="1") as live:
+        campaign, _ = send_now(8_000)
+        live.worker(queues="campaigns")
+        live.worker(queues="campaigns")
+        live.worker(queues="control,maintenance")
+        live.beat()
+        smtp.wait_for(1)
+        for _ in range(PAUSES):
+            pause(campaign)
+            wait_until(lambda: not states(campaign)["sending"], "what was claimed is recorded")
+            arrived = len(smtp.messages)
+            assert states(campaign)["sent"] == arrived
+
+            for run_id in resume(campaign, now=timezone.now()):
+                go_on(run_id)
+            smtp.wait_for(arrived + rng.randint(1, 100))
+        cancel(campaign, now=timezone.now())
+        wait_until(lambda: not states(campaign)["sending"], "what was claimed is recorded")
+
+    ended = states(campaign)
+    assert ended.keys() == {"sent", "cancelled"}
+    assert ended.total() == 8_000
+    assert len(smtp.messages) == ended["sent"]
+    assert set(times_sent(smtp).values()) == {1}
+    assert disagreements(Run.objects.ids(), kept_since=None) == []
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(
+    installation: Installation, smtp: ScriptedSMTP
+) -> None:
+    go = threading.Event()
+    # Above its memory, a child is replaced after each task: nothing is lost by that either.
+    with installation(SWEEP_SECONDS="1", REDISPATCH_SECONDS="1", WORKER_MEMORY_MB="1") as live:
+        campaign, addresses = send_now(500)
+        smtp.script(hold("dot", go), recipient=addresses[105])
+        stopped = live.worker(queues="campaigns")
+        live.worker(queues="control,maintenance")
+        live.beat()
+        smtp.wait_for_command(f"RCPT TO:<{addresses[105]}>")
+
+        stopped.send_signal(signal.SIGTERM)
+        go.set()
+        code = stopped.wait(STOP_SECONDS)
+        left = states(campaign)
+        live.worker(queues="campaigns")
+        wait_for_end(campaign)
+        said = live.output()
+
+    assert code == 0
+    assert left.keys() == {"sent", "queued"}
+    assert states(campaign) == {"sent": 500}
+    assert times_sent(smtp) == Counter(addresses)
+    assert "child process exiting after exceeding memory limit" in said
