@@ -47,6 +47,14 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(BIN)/python -W 'ignore:Got an error checking' manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
+.PHONY: bench
+bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent
+	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))
+
+.PHONY: stress
+stress: install ## compare 1, 2 and 4 workers with sending 10,000 messages (N=…) one by one
+	@$(MANAGE) stress $(if $(N),--recipients $(N)) --csv $(STATE)/stress.csv --svg $(STATE)/stress.svg
+
 .PHONY: services
 services: install ## start PostgreSQL and Redis alone (do=status, do=down)
 	@$(MANAGE) services $(or $(do),up)

@@ -245,6 +245,11 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Scheduled for this moment or an earlier one, and not fired yet for it."""
         return self.filter(status=CampaignStatus.SCHEDULED, next_fire_at__lte=now)
 
+    def times(self) -> list[tuple[int, datetime]]:
+        """Return the id and the time of each, the earliest first."""
+        due = self.filter(next_fire_at__isnull=False).order_by("next_fire_at")
+        return [(pk, at) for pk, at in due.values_list("pk", "next_fire_at") if at]
+
     def ids(self) -> list[int]:
         return list(self.values_list("pk", flat=True))
 

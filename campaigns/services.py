@@ -192,7 +192,7 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     :raises Refused: where no run waits for it.
     """
     waiting = campaign.runs.filter(status__in=(RunStatus.PAUSED, RunStatus.HELD))
-    runs = [run.pk for run in waiting.select_for_update()]
+    runs = [run.pk for run in waiting.select_for_update(no_key=True)]
     if not runs:
         raise Refused(f"campaign {campaign.pk} is neither paused nor held")
     # Held in its midst, it goes on as one that was paused.
@@ -218,7 +218,7 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
     :raises Refused: where it has ended already.
     """
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    runs = campaign.runs.active().select_for_update().ids()
+    runs = campaign.runs.active().select_for_update(no_key=True).ids()
     if locked.status not in _ALIVE and not runs:
         raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
     Campaign.objects.filter(pk=campaign.pk).update(

@@ -226,8 +226,9 @@ CELERY_DB_REUSE_MAX = 1000
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ETA_TASK_LIMIT = 1000
 # A child that has done so many tasks, or whose memory ever was larger, makes room for a new one
-# when its task is done: what a library leaks does not grow for ever.
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
+# when its task is done: what a library leaks does not grow for ever. Seldom, because the next one
+# may be five seconds in coming (measured; the pool looks so often).
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 50_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_MB * 1024  # KiB
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 30
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
@@ -243,7 +244,7 @@ CELERY_BEAT_SCHEDULE = {
     # Schedules of campaigns are rows of ours; Beat only ticks. A tick that waited is worthless.
     "tick": {
         "task": "campaigns.tick",
-        "schedule": timedelta(milliseconds=500),  # the first message leaves within a second
+        "schedule": timedelta(seconds=1),
         "options": {"expire_seconds": 5},
     },
     "retry": {

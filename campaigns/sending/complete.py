@@ -18,7 +18,7 @@ def complete(run_id: int, *, now: datetime) -> bool:
     if not _is_sent(run_id):
         return False
     campaign = Campaign.objects.select_for_update().get(runs=run_id)
-    run = Run.objects.select_for_update().get(pk=run_id)
+    run = Run.objects.select_for_update(no_key=True).get(pk=run_id)
     if not _is_sent(run_id):
         return False
     run.status, run.finished_at = RunStatus.COMPLETED, now

@@ -44,7 +44,7 @@ def open_next(run_id: int, *, now: datetime) -> list[OpenPage]:
     Where a limit or a shut gate lets only some messages pass, or none, no more are sent to workers
     than it will let pass.
     """
-    run = Run.objects.select_for_update().get(pk=run_id)
+    run = Run.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.status != RunStatus.SENDING:
         return []
     ahead = gates.forecast(run_id, now=now)
@@ -101,7 +101,7 @@ def reopen_lost(run_id: int, *, now: datetime, after: timedelta) -> list[OpenPag
     That is where deliveries are queued, and since `after` there were neither fewer of them nor was
     the page sent. Messages that were only slow find nothing to claim.
     """
-    run = Run.objects.select_for_update().get(pk=run_id)
+    run = Run.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.status != RunStatus.SENDING:
         return []
     lost = [

@@ -55,7 +55,7 @@ def take_slice(run_id: int, *, now: datetime, size: int = SLICE) -> Slice:
     The run's row is locked for the slice and its cursor moves with it: two processes that prepare
     the same run take turns, and one that dies leaves nothing half done.
     """
-    run = Run.objects.select_for_update(of=("self",)).with_counters().get(pk=run_id)
+    run = Run.objects.select_for_update(of=("self",), no_key=True).with_counters().get(pk=run_id)
     if run.status == RunStatus.PREPARING and run.is_too_late(now=now):
         run.hold()
         run.save(update_fields=["status", "held_reason"])

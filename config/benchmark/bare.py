@@ -39,7 +39,8 @@ def send(installation: Installation, content: Content, *, processes: int) -> Mea
     ]
     for process in started:
         _wait_for("ready", process, installation)
-    meter = Meter(installation, installation.kinds(*names), [process.pid for process in started])
+    pids = [process.pid for process in started]
+    meter = Meter(installation, installation.kinds(processes=pids), pids)
     meter.begin()
     for process in started:
         _input(process).write(b"\n")

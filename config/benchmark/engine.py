@@ -35,9 +35,8 @@ def send(installation: Installation, content: Content, *, workers: int) -> Measu
 
     :raises BenchmarkError: a process has ended, or nothing moves any more
     """
-    names = [*WORKERS, "beat"]
-    senders = [installation.processes["campaigns"].pid]
-    meter = Meter(installation, installation.kinds(*names), senders)
+    pids = {name: [installation.processes[name].pid] for name in (*WORKERS, "beat")}
+    meter = Meter(installation, installation.kinds(**pids), pids["campaigns"])
     meter.begin()
     now = timezone.now()
     campaign = schedule(draft(content), now=now, at=now + DUE_IN)

@@ -39,6 +39,7 @@ POLL_SECONDS = 0.5
 LOG_LINES = 15
 
 _MARKER = "benchmark"  # a state directory with this file in it may be deleted
+_HOPS = ("relay", "sink")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -115,12 +116,16 @@ class Installation:
             self._start_python("relay", ["-m", "config.benchmark.relay", *ends])
             self._wait(lambda: _greets(self._next_hop), "the relay does not answer", "relay")
 
-    def start_processes(self, *, children: int) -> None:
-        """Start the workers and Beat with the commands of `manage.py run`; wait until they work."""
+    def start_processes(self, *, children: int, with_events: bool = False) -> None:
+        """Start the workers and Beat with the commands of `manage.py run`; wait until they work.
+
+        :param with_events: have the worker of campaigns tell of each task, as `-E` does
+        """
         started_at = timezone.now()
         wanted = commands(
             self._ports, catcher=False, further_queues=settings.QUEUES, children=children
         )
+        wanted["campaigns"] += ["-E"] * with_events
         names = [*WORKERS, "beat"]
         for name in names:
             self._start_python(name, wanted[name])
@@ -145,11 +150,11 @@ class Installation:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def kinds(self, *names: str) -> dict[str, list[int]]:
+    def kinds(self, **senders: list[int]) -> dict[str, list[int]]:
         """Return the ids of the processes that take part, by what the report calls them."""
-        found = {name: [self.processes[name].pid] for name in names}
         servers = {name: [pid] for name, pid in self._servers.items()}
-        return {**found, **servers, "sink": [self.processes["sink"].pid]}
+        hops = {name: self.processes[name].pid for name in _HOPS if name in self.processes}
+        return {**senders, **servers, **{name: [pid] for name, pid in hops.items()}}
 
     def check_processes(self) -> None:
         """Fail where a process has ended by itself.

@@ -21,6 +21,12 @@ def source() -> str:
     return Path(__file__).with_name("newsletter.html").read_text(encoding="utf-8")
 
 
+def describe() -> str:
+    html = source()
+    links = html.count("/c/")
+    return f"{len(html.encode()):,} bytes of HTML and its text, {links} links, an image"
+
+
 def make_template() -> EmailTemplate:
     html = source().replace("{{ token }}", _TOKEN)
     return create_template("Newsletter", subject=SUBJECT, html=html, known=FIELDS)

@@ -1,11 +1,11 @@
 """Numbers for people: tables on a terminal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
+from config.benchmark import machine, message
 from config.benchmark.installation import Installation
 from config.benchmark.measured import Measured
 
-Say = Callable[[str], object]
 _MIB = 2**20
 
 
@@ -20,25 +20,23 @@ def shares(runs: Sequence[Measured]) -> dict[int, float]:
     }
 
 
-def print_speed(
-    runs: Sequence[Measured],
-    *,
-    machine: Mapping[str, str],
-    installation: Installation,
-    say: Say,
-) -> None:
-    """Say what `benchmark_send` found."""
-    say("")
-    for name, value in machine.items():
-        say(f"{name:<12}{value}")
+def heading(installation: Installation) -> list[str]:
+    """Return the lines that say what was measured on, and what was sent."""
     way = f"{installation.latency:g} ms away" if installation.latency else "on this machine"
-    say(f"{'next hop':<12}{installation.sink}, {way}")
-    for run in runs:
-        say("")
-        for line in _lines(run):
-            say(line)
+    rows = {
+        **machine.describe(),
+        "next hop": f"{installation.sink}, {way}",
+        "message": message.describe(),
+    }
+    return ["", *(f"{name:<12}{value}" for name, value in rows.items())]
+
+
+def speed(runs: Sequence[Measured]) -> list[str]:
+    """Return what `benchmark_send` found, as lines."""
+    lines = [line for run in runs for line in ("", *_lines(run))]
     for size, share in shares(runs).items():
-        say(f"\nengine / bare loop, {size:,} recipients: {share:.0%}")
+        lines += ["", f"engine / bare loop, {size:,} recipients: {share:.0%}"]
+    return lines
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -78,7 +78,8 @@ def measure(question: Question, *, say: Say) -> Answer:
         for size in question.sizes:
             for run in _runs(ours, (template, make_list(size)), question, say):
                 answer.runs.append(run)
-        report.print_speed(answer.runs, machine=answer.machine, installation=ours, say=say)
+        for line in report.heading(ours) + report.speed(answer.runs):
+            say(line)
         if question.keep:
             say(_how_to_look(ours.directory))
     return answer

@@ -17,6 +17,7 @@ from campaigns.models import (
     DomainGroup,
     DomainLimit,
     Gate,
+    Priority,
     Run,
     RunStatus,
     Sender,
@@ -253,6 +254,7 @@ def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
         "sender": campaign.sender_id,
         "template": campaign.template_id,
         "lists": lists,
+        "priority": "campaign",
         "late_limit": "1 00:00:00",
         "time_to_live": "3 00:00:00",
     }
@@ -264,6 +266,13 @@ def test_a_campaign_needs_a_list(console: Client, campaign: Campaign) -> None:
 
     assert "This field is required." in text(answer)
     assert campaign.lists.count() == 1
+
+
+def test_a_campaign_is_made_urgent(console: Client, campaign: Campaign) -> None:
+    console.post(url(campaign), edit(campaign, priority="transactional"))
+
+    campaign.refresh_from_db()
+    assert campaign.priority == Priority.TRANSACTIONAL
 
 
 def test_a_campaign_in_a_run_cannot_be_edited(console: Client, campaign: Campaign) -> None:

@@ -193,6 +193,20 @@ def test_a_campaign_is_created_and_its_id_printed(
     assert created.status == ("scheduled" if due else "draft")
 
 
+@pytest.mark.parametrize(
+    ("options", "priority"), [([], "campaign"), (["--urgent"], "transactional")]
+)
+def test_a_campaign_is_urgent_where_it_says_so(
+    campaign: Campaign, options: list[str], priority: str
+) -> None:
+    printed = run(
+        "create_campaign", "X", "--template", "Template of Spring", "--list", "Readers",
+        "--sender", SENDER, *options,
+    )  # fmt: skip
+
+    assert Campaign.objects.get(pk=int(printed)).priority == priority
+
+
 @pytest.mark.parametrize("name", ["", "X" * 201, "Spring\nsale"])
 def test_a_campaign_needs_a_name_that_may_stand_in_a_subject(campaign: Campaign, name: str) -> None:
     with pytest.raises(CommandError, match=r"^name: "):

@@ -23,6 +23,7 @@ def run(db: None) -> Run:
     ("model", "changes", "constraint"),
     [
         (Campaign, {"status": "lost"}, "campaign_status_known"),
+        (Campaign, {"priority": "low"}, "campaign_priority_known"),
         (Campaign, {"version": None}, "campaign_scheduled_has_version"),
         (
             Campaign,

@@ -39,6 +39,26 @@ def test_a_campaign_that_cannot_be_fired_keeps_no_other_from_it(
     assert Campaign.objects.due(now=now).get() == bad
 
 
+def test_a_campaign_that_is_due_before_the_next_tick_fires_at_its_time(
+    broker: redis.Redis,
+) -> None:
+    readers = make_list()
+    make_recipients(1, mailing_list=readers)
+    now = timezone.now()
+    soon = now + timedelta(milliseconds=300)
+    schedule(make_campaign("Soon", lists=[readers]), now=now, at=soon)
+    later = schedule(
+        make_campaign("Later", lists=[readers]), now=now, at=now + timedelta(minutes=1)
+    )
+
+    tasks.tick()
+
+    run = Run.objects.get()
+    assert run.occurrence == soon
+    assert run.created_at >= soon
+    assert later.runs.count() == 0
+
+
 @pytest.mark.parametrize(("queued", "sent"), [(999, 2), (1_000, 0)])
 def test_retries_are_not_sent_to_workers_that_do_not_keep_up(
     broker: redis.Redis, queued: int, sent: int

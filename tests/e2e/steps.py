@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 
 from django.utils import timezone
 
-from campaigns.models import Campaign, Run
+from campaigns.models import Campaign, Gate, Page, Run
 from campaigns.services import schedule
 from tests.factories import make_campaign, make_list, make_recipients
 from tests.live import Live, wait_until
+from tracking.models import Delivery, Lease, RunCounters
 
 Installation = Callable[..., AbstractContextManager[Live]]
 
@@ -23,5 +24,11 @@ def send_now(recipients: int) -> tuple[Campaign, list[str]]:
 
 def wait_for_end(campaign: Campaign) -> Run:
     ended = Run.objects.filter(campaign=campaign.pk, finished_at__isnull=False)
-    wait_until(ended.exists, "the run has ended")
+    try:
+        wait_until(ended.exists, "the run has ended")
+    except AssertionError:
+        print(*Run.objects.values(), *RunCounters.objects.values(), sep="\n")
+        print(*Page.objects.exclude(state="closed").values(), *Gate.objects.values(), sep="\n")
+        print(*Delivery.objects.open().values()[:5], *Lease.objects.values(), sep="\n")
+        raise
     return ended.get()

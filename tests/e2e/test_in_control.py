@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, Priority, Run, Sender
 from campaigns.services import cancel, pause, resume, schedule
-from campaigns.tasks import go_on
+from campaigns.tasks import deliver_chunk, go_on
 from config.processes import STOP_SECONDS
 from tests.e2e.steps import Installation, send_now, wait_for_end
 from tests.factories import make_campaign, make_list, make_recipients
@@ -107,8 +107,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(
     installation: Installation, smtp: ScriptedSMTP
 ) -> None:
     go = threading.Event()
-    # Above its memory, a child is replaced after each task: nothing is lost by that either.
-    with installation(SWEEP_SECONDS="1", REDISPATCH_SECONDS="1", WORKER_MEMORY_MB="1") as live:
+    with installation(SWEEP_SECONDS="1", REDISPATCH_SECONDS="1") as live:
         campaign, addresses = send_now(500)
         smtp.script(hold("dot", go), recipient=addresses[105])
         stopped = live.worker(queues="campaigns")
@@ -122,10 +121,21 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(
         left = states(campaign)
         live.worker(queues="campaigns")
         wait_for_end(campaign)
-        said = live.output()
 
     assert code == 0
     assert left.keys() == {"sent", "queued"}
     assert states(campaign) == {"sent": 500}
     assert times_sent(smtp) == Counter(addresses)
-    assert "child process exiting after exceeding memory limit" in said
+
+
+def test_a_child_above_its_memory_is_replaced_when_its_task_is_done(
+    installation: Installation,
+) -> None:
+    with installation(WORKER_MEMORY_MB="1") as live:
+        live.worker(queues="campaigns")
+        for _ in range(2):
+            deliver_chunk.apply_async((4711, [1]), queue="campaigns")
+
+        wait_until(lambda: "ForkPoolWorker-2] Task" in live.output(), "another child goes on")
+
+    assert "ForkPoolWorker-1] Task" in live.output()

@@ -73,7 +73,7 @@ def test_a_run_completes_though_redis_is_emptied_in_its_midst(
         live.worker()
         live.worker(queues="control,maintenance")
         live.beat()
-        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+        wait_until(lambda: smtp.messages_to(addresses[20]), "its content has come")
 
         broker.flushall()
         go_on.set()
@@ -96,7 +96,7 @@ def test_pause_resume_and_cancel_act_at_the_next_claim(
         live.worker(queues="campaigns")
         live.worker(queues="control,maintenance")
         live.beat()
-        smtp.wait_for_command(f"RCPT TO:<{addresses[20]}>")
+        wait_until(lambda: smtp.messages_to(addresses[20]), "its content has come")
 
         call_command("pause_campaign", campaign.pk)
         first.set()
@@ -104,7 +104,7 @@ def test_pause_resume_and_cancel_act_at_the_next_claim(
         paused = status(campaign)
         sent_when_paused = len(smtp.messages)
         call_command("resume_campaign", campaign.pk)
-        smtp.wait_for_command(f"RCPT TO:<{addresses[100]}>")
+        wait_until(lambda: smtp.messages_to(addresses[100]), "its content has come")
         call_command("cancel_campaign", campaign.pk)
         second.set()
         wait_until(lambda: not states()["sending"], "the claimed chunk is recorded")
@@ -148,7 +148,7 @@ def test_a_killed_worker_leaves_one_message_in_doubt_and_mails_nobody_twice(
         doomed = live.worker(queues="campaigns")
         live.worker(queues="control,maintenance")
         live.beat()
-        smtp.wait_for_command(f"RCPT TO:<{addresses[25]}>")
+        wait_until(lambda: smtp.messages_to(addresses[25]), "its content has come")
 
         live.kill(doomed)
         never.set()

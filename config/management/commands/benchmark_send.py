@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--connections", type=count, metavar="N", help="of each process to the next hop"
         )
-        parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+        parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
         parser.add_argument("--keep", action="store_true", help="leave the installation's data")
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--engine-only", action="store_true", help="without the bare loop")
@@ -62,3 +62,9 @@ def count(text: str) -> int:
 
 def counts(text: str) -> list[int]:
     return sorted(count(part.strip()) for part in text.split(","))
+
+
+def new_file(text: str) -> Path:
+    if not (path := Path(text)).parent.is_dir():
+        raise ArgumentTypeError(f"there is no directory {path.parent}")
+    return path
