@@ -7,7 +7,7 @@ A caller says *which* rows go *where* with a SELECT of its own; the transition t
 word. Rows are locked before the counters in every statement, so two of them cannot deadlock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,9 @@ class Moved:
     id: int
     from_state: S
     to_state: S
+
+
+_STATES = {state.value: state for state in S}
 
 
 def _values(pairs: list[tuple[str, str]]) -> str:
@@ -164,6 +167,11 @@ class Enqueued:
     last_queued: int | None
 
 
+def bigints(ids: Iterable[int]) -> str:
+    """Return ids as PostgreSQL writes an array of them: faster by far than its driver does it."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
 def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
     """Write a delivery for each row of `audience`: queued, or skipped or cancelled from birth.
 
@@ -188,4 +196,5 @@ def move(
     sql = _MOVE.format(pick=pick, changes=changes, allowed=_ALLOWED, books=_BOOKS)
     with connection.cursor() as cursor:
         cursor.execute(sql, {**params, "run": run_id, "now": now})
-        return [Moved(row_id, S(source), S(target)) for row_id, source, target in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [Moved(row_id, _STATES[source], _STATES[target]) for row_id, source, target in rows]

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from json import loads
 from typing import Any
 
 from django.db import connection, transaction
@@ -11,7 +12,7 @@ from django.db import connection, transaction
 from campaigns.sending.domain_gates import hold_back
 from campaigns.sending.gates import Admission
 from tracking import ledger
-from tracking.models import Delivery, DeliveryState, Lease
+from tracking.models import DeliveryState
 
 # Deliveries of a run that is being sent, with the reason why one may not be mailed any more. What
 # was withdrawn since the snapshot counts, for the address of then, which is mailed, as for the
@@ -33,7 +34,8 @@ _JUDGED = """
                                AND subscription.recipient_id = recipient.id
                                AND subscription.state = 'confirmed') THEN 'unsubscribed'
            ELSE '' END AS word OFFSET 0) AS reason
-     WHERE delivery.id = ANY(%(ids)s) AND delivery.run_id + 0 = %(run)s AND run.status = 'sending'
+     WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.run_id + 0 = %(run)s
+       AND run.status = 'sending'
 """
 
 # Only what is queued, or due for another attempt. Rows that another worker is about to claim are
@@ -63,6 +65,20 @@ _CHANGES = """
     next_attempt_at = NULL,
     dispatched_at = NULL,
     lease = CASE WHEN picked.to_state = 'sending' THEN %(lease)s::uuid END
+"""
+
+
+# By hand, because the ORM takes 8 µs a row for it. `lease` is written only where rows were claimed.
+_LEASED = """
+WITH leased AS (
+    INSERT INTO tracking_lease (id, run_id, until, deliveries)
+    VALUES (%(lease)s, %(run)s, %(until)s, %(ids)s)
+)
+SELECT delivery.id, delivery.address, recipient.fields::text, delivery.attempts
+  FROM tracking_delivery delivery
+  JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
+ WHERE delivery.id = ANY(%(ids)s)
+ ORDER BY delivery.id
 """
 
 
@@ -103,20 +119,26 @@ def claim(
     lease = lease or uuid.uuid4()
     if admission and admission.way.guards_domains:
         ids = hold_back(run_id, ids, transport=admission.way.transport, now=now)
-    params = {"ids": ids, "lease": lease}
+    params = {"ids": ledger.bigints(ids), "lease": lease}
     moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
     sending = [row.id for row in moved if row.to_state == DeliveryState.SENDING]
-    if sending:
-        Lease.objects.create(id=lease, run_id=run_id, until=now + lease_for, deliveries=sending)
-    rows = Delivery.objects.filter(pk__in=sending).order_by("pk")
-    values = rows.values_list("pk", "address", "recipient__fields", "attempts")
     valid_until = now + lease_for * 0.9
     act_until = min(now + ACT_FOR, valid_until)
-    return Claim(lease, act_until, valid_until, [Claimed(*row) for row in values])
+    claimed = _leased(run_id, sending, lease=lease, until=now + lease_for) if sending else []
+    return Claim(lease, act_until, valid_until, claimed)
+
+
+def _leased(run_id: int, ids: Sequence[int], *, lease: uuid.UUID, until: datetime) -> list[Claimed]:
+    params: dict[str, Any] = {"ids": ledger.bigints(ids), "lease": lease, "until": until}
+    with connection.cursor() as cursor:
+        cursor.execute(_LEASED, {**params, "run": run_id})
+        return [
+            Claimed(pk, to, loads(fields), tries) for pk, to, fields, tries in cursor.fetchall()
+        ]
 
 
 def still_allowed(run_id: int, ids: Sequence[int]) -> set[int]:
     """Return those of the claimed ids that may still be mailed: none of a run that is paused."""
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_ALLOWED, {"run": run_id, "ids": list(ids)})
+        cursor.execute(_STILL_ALLOWED, {"run": run_id, "ids": ledger.bigints(ids)})
         return {delivery_id for (delivery_id,) in cursor.fetchall()}

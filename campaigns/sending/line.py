@@ -83,7 +83,7 @@ class Line:
         self._behind_dot = 0  # bytes that were written behind it
         self._commands: deque[tuple[_Owed, bytes]] = deque()  # of the envelope, yet to be written
         self._needs_reset = False
-        self._received = b""
+        self._received = session.unread
         self._reply: list[bytes] = []
         self._reply_code = b""
         self._has_size = session.has_extn("size")
@@ -123,6 +123,8 @@ class Line:
         :raises Lost:
         """
         if envelope := self._next_envelope():
+            if self._received:
+                raise _out_of_turn(self._received.decode("utf-8", "replace"))
             self._write(envelope)
 
     def flush(self) -> None:
@@ -208,11 +210,10 @@ class Line:
         replies, fault = self._replies()
         for number, (code, text) in enumerate(replies, start=1):
             if not self._owed:
-                raise Lost(
-                    code if code == _SHUTTING else None, f"The next hop spoke out of turn: {text}"
-                )
+                raise _out_of_turn(f"{code} {text}")
             self._taking = self._owed.popleft()
-            self._take(self._taking, code, text, is_last=number == len(replies) and not fault)
+            is_last = number == len(replies) and not (fault or self._received or self._reply)
+            self._take(self._taking, code, text, is_last=is_last)
             if code == _SHUTTING:
                 raise Lost(code, text)
             self._taking = None
@@ -231,9 +232,11 @@ class Line:
                 raise Lost(None, f"The next hop could not be reset: {code} {text}")
         elif owed is not _Owed.END and code // 100 != 2:
             self._refused(owed, code, text)
+        elif owed is _Owed.RCPT and self.envelope and self.envelope.outcome:
+            raise Lost(None, f"The next hop took a recipient without a sender: {code} {text}")
 
     def _take_dot(self, code: int, text: str) -> None:
-        if code // 100 == 3:
+        if code // 100 == 3 or (code // 100 == 2 and self.phase is not Phase.DOT):
             raise Lost(None, f"The next hop gave a reply out of turn: {code} {text}")
         job, self.current = self.current, None
         self.taken += 1
@@ -254,7 +257,7 @@ class Line:
             # It wants the message of an envelope that it refused: an empty one (RFC 2920 3.1).
             self._owed.append(_Owed.END)
             self._write(b".\r\n")
-        elif job.outcome is None:
+        else:
             self._refused(_Owed.DATA, code, text)
         self._give_up()
 
@@ -321,9 +324,15 @@ class Line:
                     return  # what came with the end is read first: a 421, as a rule
                 raise Lost(None, "The next hop closed the connection.")
             self._received += data
-            is_encrypted = isinstance(self.sock, ssl.SSLSocket)
-            if len(data) < _RECEIVE and not (is_encrypted and self.sock.pending()):
+            sock = self.sock
+            is_more_decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending()
+            if len(data) < _RECEIVE and not is_more_decrypted:
                 return
+
+
+def _out_of_turn(text: str) -> Lost:
+    code = _SHUTTING if text.startswith(str(_SHUTTING)) else None
+    return Lost(code, f"The next hop spoke out of turn: {text[:200]}")
 
 
 def _no_reply(text: bytes) -> Lost:
@@ -332,7 +341,8 @@ def _no_reply(text: bytes) -> Lost:
 
 def stuffed(data: bytes) -> bytes:
     """Return the data as it goes over the wire: dots doubled, ended by a dot (RFC 5321 4.5.2)."""
-    data = data.replace(b"\r\n.", b"\r\n..")
+    if b"\r\n." in data:  # looking takes a tenth of the time that replacing nothing does
+        data = data.replace(b"\r\n.", b"\r\n..")
     start = b"." if data.startswith(b".") else b""
     end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
     return start + data + end

@@ -80,19 +80,25 @@ class Mailing:
 
 
 def _skeleton(sender: Sender, mailing_list: MailingList, campaign_id: int) -> Skeleton:
-    return Skeleton(
-        sender=Mailbox(sender.display_name, parse_address(sender.address)),
-        reply_to=Mailbox("", parse_address(sender.reply_to)) if sender.reply_to else None,
+    feedback = (f"campaign {campaign_id}", f"list {mailing_list.pk}", sender.domain)
+    campaign, list_part, domain = map(_short, feedback)
+    return _skeleton_of(
+        sender.display_name,
+        sender.address,
+        sender.reply_to,
         list_name=mailing_list.name,
         list_id=f"{mailing_list.identifier.hex}.{sender.domain}",
-        feedback_id=":".join(
-            (
-                _short(f"campaign {campaign_id}"),
-                _short(f"list {mailing_list.pk}"),
-                "campaign",
-                _short(sender.domain),
-            )
-        ),
+        feedback_id=f"{campaign}:{list_part}:campaign:{domain}",
+    )
+
+
+@lru_cache(maxsize=64)
+def _skeleton_of(name: str, address: str, reply_to: str, **headers: str) -> Skeleton:
+    """Return the skeleton with these headers; it is kept, for the lines that it remembers."""
+    return Skeleton(
+        sender=Mailbox(name, parse_address(address)),
+        reply_to=Mailbox("", parse_address(reply_to)) if reply_to else None,
+        **headers,
     )
 
 

@@ -2,11 +2,11 @@
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from django.conf import settings
 from django.db import transaction
@@ -61,9 +61,14 @@ _PICK = """
                 ELSE answer.state END AS to_state,
            answer.counted, answer.next_attempt_at, answer.message_id,
            answer.reply_code, answer.enhanced_status_code, answer.diagnostic
-      FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(counted)s::boolean[],
-                  %(times)s::timestamptz[], %(message_ids)s::text[], %(codes)s::smallint[],
-                  %(enhanced)s::text[], %(diagnostics)s::text[])
+      FROM unnest(string_to_array(%(ids)s, E'\\x1f')::bigint[],
+                  string_to_array(%(states)s, E'\\x1f'),
+                  string_to_array(%(counted)s, E'\\x1f')::boolean[],
+                  string_to_array(%(times)s, E'\\x1f', '')::timestamptz[],
+                  string_to_array(%(message_ids)s, E'\\x1f'),
+                  string_to_array(%(codes)s, E'\\x1f', '')::smallint[],
+                  string_to_array(%(enhanced)s, E'\\x1f'),
+                  string_to_array(%(diagnostics)s, E'\\x1f'))
            AS answer (id, state, counted, next_attempt_at, message_id,
                       reply_code, enhanced_status_code, diagnostic)
       JOIN tracking_delivery delivery ON delivery.id = answer.id
@@ -76,10 +81,10 @@ _PICK = """
 _CHANGES = """
     attempts = delivery.attempts - (NOT picked.counted)::int,
     next_attempt_at = CASE WHEN picked.to_state = 'retry' THEN picked.next_attempt_at END,
-    message_id = picked.message_id,
+    message_id = coalesce(picked.message_id, ''),
     reply_code = picked.reply_code,
-    enhanced_status_code = picked.enhanced_status_code,
-    diagnostic = picked.diagnostic
+    enhanced_status_code = coalesce(picked.enhanced_status_code, ''),
+    diagnostic = coalesce(picked.diagnostic, '')
 """
 
 
@@ -111,7 +116,11 @@ def record(
     return len(moved)
 
 
-def _columns(results: Sequence[Result], judge: "_Judge") -> dict[str, list[Any]]:
+def _columns(results: Sequence[Result], judge: "_Judge") -> dict[str, str]:
+    """Return each column as one text: as arrays they would take the driver 14 µs a row.
+
+    An array of one empty text comes out empty, hence `coalesce` in `_CHANGES`.
+    """
     # Nearly all were accepted; those cost a microsecond each.
     ends = [
         _SENT if type(result.outcome) is Accepted else judge.end(result.outcome, result.attempts)
@@ -119,18 +128,24 @@ def _columns(results: Sequence[Result], judge: "_Judge") -> dict[str, list[Any]]
     ]
     replies = [result.outcome or _NO_REPLY for result in results]
     return {
-        "ids": [result.delivery_id for result in results],
-        "states": [end.state for end in ends],
-        "counted": [end.counted for end in ends],
-        "times": [end.next_attempt_at for end in ends],
-        "message_ids": [result.message_id if result.outcome else "" for result in results],
-        "codes": [reply.reply_code for reply in replies],
-        "enhanced": [reply.enhanced_status_code for reply in replies],
-        "diagnostics": [
-            reply.diagnostic if end.diagnostic is None else end.diagnostic
-            for end, reply in zip(ends, replies, strict=True)
-        ],
+        "ids": _joined([str(result.delivery_id) for result in results]),
+        "states": _joined([end.state for end in ends]),
+        "counted": _joined(["1" if end.counted else "0" for end in ends]),
+        "times": _joined([str(end.next_attempt_at or "") for end in ends]),
+        "message_ids": _joined([one.message_id if one.outcome else "" for one in results]),
+        "codes": _joined([str(reply.reply_code or "") for reply in replies]),
+        "enhanced": _joined([reply.enhanced_status_code for reply in replies]),
+        "diagnostics": _joined(
+            [
+                tidy(reply.diagnostic if end.diagnostic is None else end.diagnostic)
+                for end, reply in zip(ends, replies, strict=True)
+            ]
+        ),
     }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\x1f".join(texts)  # a control, which `tidy` leaves in no text
 
 
 class _Judge:
