@@ -25,7 +25,7 @@ NOW, AT, CRON = "now", "at", "cron"
 class SenderForm(forms.ModelForm[Sender]):
     class Meta:
         model = Sender
-        fields = ("display_name", "address", "reply_to", "envelope_domain", "queue")
+        fields = ("display_name", "address", "reply_to", "envelope_domain", "dkim_domain", "queue")
 
     def clean_display_name(self) -> str:
         try:
@@ -43,6 +43,14 @@ class SenderForm(forms.ModelForm[Sender]):
     def clean_envelope_domain(self) -> str:
         domain = self.cleaned_data["envelope_domain"]
         return _addr_spec(f"bounces@{domain}").partition("@")[2] if domain else ""
+
+    def clean_dkim_domain(self) -> str:
+        """Return the domain; receivers ask that it is the address's own, or one above it."""
+        domain: str = self.cleaned_data["dkim_domain"].strip().lower().rstrip(".")
+        own = self.cleaned_data.get("address", "").rpartition("@")[2]
+        if domain and own and own != domain and not own.endswith(f".{domain}"):
+            raise ValidationError(f"It must be {own}, or a domain that {own} belongs to.")
+        return domain
 
 
 class TransportForm(forms.ModelForm[Transport]):

@@ -58,6 +58,12 @@ class Sender(models.Model):
         blank=True,
         help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.",
     )
+    dkim_domain = models.CharField(
+        "DKIM domain",
+        max_length=253,
+        blank=True,
+        help_text="Its active keys sign the messages. Empty: the relay does.",
+    )
     queue = models.CharField(
         max_length=50,
         blank=True,
@@ -85,6 +91,42 @@ class Sender(models.Model):
     @property
     def domain(self) -> str:
         return self.envelope_domain or self.address.rpartition("@")[2]
+
+
+class DKIMAlgorithm(models.TextChoices):
+    RSA = "rsa-sha256", "RSA (2048 bits)"
+    ED25519 = "ed25519-sha256", "Ed25519"
+
+
+class DKIMKeyQuerySet(models.QuerySet["DKIMKey"]):
+    def signing_for(self, domain: str) -> Self:
+        """Active, and of this domain; the oldest first."""
+        return self.filter(domain=domain, is_active=True).order_by("pk")
+
+
+class DKIMKey(models.Model):
+    """A private key whose public half is published in the DNS, at selector._domainkey.domain."""
+
+    domain = models.CharField(max_length=253)
+    selector = models.CharField(max_length=63)
+    algorithm = models.CharField(max_length=14, choices=DKIMAlgorithm)
+    encrypted_key = models.TextField(editable=False)  # PEM, as campaigns.secrets encrypts it
+    is_active = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DKIMKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "DKIM key"
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "selector"], name="dkim_selector_unique"),
+            models.CheckConstraint(
+                condition=Q(algorithm__in=DKIMAlgorithm.values), name="dkim_algorithm_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain}"
 
 
 class Route(models.Model):

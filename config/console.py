@@ -38,6 +38,7 @@ _SIDEBAR = (
         (
             ("Senders", "alternate_email", "campaigns.sender"),
             ("Transports", "outbox", "campaigns.transport"),
+            ("DKIM keys", "key", "campaigns.dkimkey"),
             ("Limits of domains", "speed", "campaigns.domainlimit"),
             ("Groups of domains", "hub", "campaigns.domaingroup"),
             ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),

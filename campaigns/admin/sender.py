@@ -13,9 +13,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from campaigns.forms import DomainGroupForm, DomainLimitForm, SenderForm, TransportForm
-from campaigns.models import DomainGroup, DomainLimit, Route, Sender, Transport
+from campaigns.models import DKIMKey, DomainGroup, DomainLimit, Route, Sender, Transport
 from campaigns.sending import waiting
 from campaigns.services import domain_limit_changed, set_limits, set_transport_url
+from templates_app.admin import ReadOnlyAdmin
 
 LIMITS = ("per_second", "per_hour", "per_day", "connections")
 
@@ -35,6 +36,17 @@ class SenderAdmin(ModelAdmin):
     list_display = ("address", "display_name", "reply_to")
     search_fields = ("address", "display_name")
     ordering = ("address",)
+
+
+@admin.register(DKIMKey)
+class DKIMKeyAdmin(ReadOnlyAdmin):
+    """Made and activated by `manage.py create_dkim_key`; the private key is never shown."""
+
+    list_display = ("__str__", "algorithm", "is_active", "created_at")
+    list_filter = ("domain", "is_active")
+    search_fields = ("domain", "selector")
+    ordering = ("domain", "-pk")
+    fields = ("domain", "selector", "algorithm", "is_active", "created_at")
 
 
 @admin.register(Transport)

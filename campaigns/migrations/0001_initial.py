@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(max_length=254)),
                 ('reply_to', models.CharField(blank=True, max_length=254)),
                 ('envelope_domain', models.CharField(blank=True, help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.", max_length=253)),
+                ('dkim_domain', models.CharField(blank=True, help_text='Its active keys sign the messages. Empty: the relay does.', max_length=253, verbose_name='DKIM domain')),
                 ('queue', models.CharField(blank=True, help_text='One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.', max_length=50, validators=[campaigns.queues.validate_queue])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
@@ -47,6 +48,22 @@ class Migration(migrations.Migration):
                 ('version', models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion')),
                 ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender')),
             ],
+        ),
+        migrations.CreateModel(
+            name='DKIMKey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('domain', models.CharField(max_length=253)),
+                ('selector', models.CharField(max_length=63)),
+                ('algorithm', models.CharField(choices=[('rsa-sha256', 'RSA (2048 bits)'), ('ed25519-sha256', 'Ed25519')], max_length=14)),
+                ('encrypted_key', models.TextField(editable=False)),
+                ('is_active', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'verbose_name': 'DKIM key',
+                'constraints': [models.UniqueConstraint(fields=('domain', 'selector'), name='dkim_selector_unique'), models.CheckConstraint(condition=models.Q(('algorithm__in', ['rsa-sha256', 'ed25519-sha256'])), name='dkim_algorithm_known')],
+            },
         ),
         migrations.CreateModel(
             name='DomainGroup',

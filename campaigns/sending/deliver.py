@@ -19,6 +19,7 @@ from campaigns.sending.journal import Journal
 from campaigns.sending.mailing import Mailing
 from campaigns.sending.outcomes import Cause, Deferred, Outcome, Scope
 from campaigns.sending.record import Result, policy_of_installation, record
+from campaigns.sending.signing import NoKey
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_at
 from recipients.addresses import BadAddress
@@ -38,7 +39,7 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     run = Run.objects.select_related("campaign__sender").get(pk=run_id)
     try:
         mailing = Mailing(run)
-    except (BadAddress, BadHeader, RenderError) as error:
+    except (BadAddress, BadHeader, NoKey, RenderError) as error:
         hold(run_id, str(error))
         return {"held": len(ids)}
     lease = uuid.uuid4()

@@ -6,9 +6,11 @@ from hashlib import blake2b
 from typing import Any
 
 from campaigns.models import Run, Sender
+from campaigns.sending import dkim
 from campaigns.sending.claim import Claimed
 from campaigns.sending.compose import Skeleton, envelope_sender, message_id
 from campaigns.sending.outgoing import Outgoing
+from campaigns.sending.signing import keys_of
 from recipients.addresses import Mailbox, parse_address
 from recipients.headers import BadHeader
 from recipients.models import MailingList
@@ -29,7 +31,10 @@ def compiled(version_id: int) -> Compiled:
 
 
 class Mailing:
-    """The sender, the content and the fixed headers of a run."""
+    """The sender, the content and the fixed headers of a run.
+
+    :raises NoKey: its messages are to be signed, and cannot be.
+    """
 
     def __init__(self, run: Run, *, subject_prefix: str = "") -> None:
         sender = run.campaign.sender
@@ -38,6 +43,7 @@ class Mailing:
         self._content = compiled(run.version_id)
         self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
+        self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
         self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
         self._common = {
             "campaign_name": run.campaign.name,
@@ -66,6 +72,8 @@ class Mailing:
             )
         except (RenderError, NotPlain, BadHeader) as error:
             raise NotComposed(str(error)) from None
+        if self._keys:
+            data = dkim.sign(data, self._keys, now=now)
         sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
         return Outgoing(sender, delivery.address, data, is_well_formed=True), identifier
 

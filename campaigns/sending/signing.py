@@ -1,0 +1,35 @@
+"""The keys that sign a sender's messages."""
+
+from functools import lru_cache
+
+from campaigns import secrets
+from campaigns.models import DKIMKey
+from campaigns.sending.dkim import Algorithm, Key, PrivateKey, load
+
+
+class NoKey(Exception):
+    """A sender's messages are to be signed, and cannot be; the text says what is missing."""
+
+
+def keys_of(domain: str) -> list[Key]:
+    """Return the active keys of a domain: one of RSA, and one of Ed25519 if there is one.
+
+    :raises NoKey: no RSA key is active (not every receiver knows Ed25519), or one cannot be read.
+    """
+    found: dict[str, Key] = {}
+    for row in DKIMKey.objects.signing_for(domain):
+        try:
+            found[row.algorithm] = Key(row.domain, row.selector, _private(row.encrypted_key))
+        except secrets.Undecipherable as error:
+            raise NoKey(f"the DKIM key {row}: {error}") from None
+    if Algorithm.RSA not in found:
+        raise NoKey(
+            f"no RSA key of {domain} is active: make one with create_dkim_key, publish it, and"
+            " activate it"
+        )
+    return list(found.values())
+
+
+@lru_cache(maxsize=64)
+def _private(encrypted: str) -> PrivateKey:
+    return load(secrets.decrypt(encrypted).encode())
