@@ -18,7 +18,9 @@ from django_celery_beat.models import (
 )
 from django_celery_results.models import GroupResult
 
+from campaigns import dkim_keys
 from campaigns.models import Campaign, DomainGroup, DomainLimit, Transport
+from campaigns.sending.dkim import Algorithm
 from campaigns.services import set_transport_url
 from recipients.models import Field, Suppression, SuppressionReason
 from tests.console import staff, superuser
@@ -36,6 +38,7 @@ def rows() -> None:
     Field.objects.create(name="first_name")
     Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
     set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")
+    dkim_keys.create("example.org", selector="s1", algorithm=Algorithm.ED25519)
     DomainLimit.objects.create(group="google", per_second=5)
     DomainGroup.objects.create(domain="example.org", group="google")
     Group.objects.create(name="Editors")
