@@ -55,6 +55,10 @@ bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is s
 stress: install ## compare 1, 2 and 4 workers with sending 10,000 messages (N=…) one by one
 	@$(MANAGE) stress $(if $(N),--recipients $(N)) --csv $(STATE)/stress.csv --svg $(STATE)/stress.svg
 
+.PHONY: chaos
+chaos: install ## kill and restart everything at random while 20,000 (N=…) are mailed (SEED=…)
+	@$(MANAGE) chaos $(if $(N),--recipients $(N)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: services
 services: install ## start PostgreSQL and Redis alone (do=status, do=down)
 	@$(MANAGE) services $(or $(do),up)

@@ -108,6 +108,8 @@ class ScriptedSMTP:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         messages_per_connection: int | None = None,
+        is_lenient: bool = False,
+        replies: str = "one by one",
         decide: Decide | None = None,
         port: int = 0,
     ) -> None:
@@ -118,6 +120,9 @@ class ScriptedSMTP:
         self.tls = tls
         self.implicit_tls = implicit_tls
         self.messages_per_connection = messages_per_connection
+        self.is_lenient = is_lenient  # RCPT and DATA are answered whatever was refused before
+        assert replies in {"one by one", "byte by byte", "together"}
+        self.replies = replies  # together: when nothing more is there to be read, as postfix does
         self.decide = decide
         self.connections = 0
         self.violations: list[str] = []
@@ -178,6 +183,12 @@ class ScriptedSMTP:
         with self._changed:
             done = self._changed.wait_for(lambda: self._has_command(start), timeout)
             assert done, f"no {start!r} came within {timeout} s"
+
+    def wait_for_connections(self, count: int, timeout: float = 30.0) -> None:
+        """Return as soon as so many connections have been made, open or not."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: self.connections >= count, timeout)
+            assert done, f"{self.connections} of {count} connections came within {timeout} s"
 
     def cut_connections(self) -> None:
         """Close every open connection, as a restarted server would."""
@@ -248,6 +259,7 @@ class ScriptedSMTP:
                 connection = _Connection(self, sock, self.connections)
                 thread = threading.Thread(target=connection.run, name=f"smtp-{self.port}-client")
                 self._open[thread] = sock
+                self._changed.notify_all()
             self._threads.append(thread)
             thread.start()
 
@@ -262,6 +274,7 @@ class _Connection:
         self.sock = sock
         self.number = number
         self.unread = b""
+        self.unwritten = b""
         self.encrypted = server.implicit_tls
         self.authenticated = not server.users
         self.taken = 0
@@ -278,12 +291,15 @@ class _Connection:
                 while True:
                     self.command(self.read_line())
         finally:
+            with contextlib.suppress(OSError):
+                self.flush()
             self.server.forget()  # first: nobody may cut a file number that was used again
             self.sock.close()
 
     # --- reading and writing -----------------------------------------------------------------
 
     def receive(self) -> None:
+        self.flush()
         data = self.sock.recv(LINE)
         if not data:
             raise _Ended
@@ -313,11 +329,24 @@ class _Connection:
     def write(self, reply: str) -> None:
         """Write a reply whose lines are joined by LF; with CRLF they are written as they are."""
         if "\r\n" in reply:
-            self.sock.sendall((reply + "\r\n").encode("latin-1"))
+            self.write_bytes((reply + "\r\n").encode("latin-1"))
             return
         *first, last = reply.split("\n")
         lines = [f"{line[:3]}-{line[4:]}" for line in first] + [last]
-        self.sock.sendall(("\r\n".join(lines) + "\r\n").encode("latin-1"))
+        self.write_bytes(("\r\n".join(lines) + "\r\n").encode("latin-1"))
+
+    def write_bytes(self, data: bytes) -> None:
+        if self.server.replies == "byte by byte":
+            for byte in data:
+                self.sock.sendall(bytes([byte]))
+        else:
+            self.unwritten += data
+        if self.server.replies == "one by one":
+            self.flush()
+
+    def flush(self) -> None:
+        data, self.unwritten = self.unwritten, b""
+        self.sock.sendall(data)
 
     def answer(self, phase: str, usual: str, recipient: str = "") -> bool:
         """Do what the script says; return whether the reply was as positive as the usual one."""
@@ -326,6 +355,7 @@ class _Connection:
 
     def perform(self, act: Act, usual: str) -> bool:
         if act.hold:
+            self.flush()
             act.hold.wait()
         reply = usual if act.reply is None else act.reply
         if reply:
@@ -350,7 +380,7 @@ class _Connection:
         if handler:
             handler(rest)
         else:
-            self.write("500 5.5.2 Unknown command")
+            self.violation(f"unknown command {line!r}")
 
     def do_ehlo(self, rest: str) -> None:
         server = self.server
@@ -372,6 +402,7 @@ class _Connection:
             self.encrypted = True
 
     def wrap(self) -> None:
+        self.flush()
         assert self.server.tls is not None
         self.sock = self.server.tls.wrap_socket(self.sock, server_side=True)
         self.server.keep(self.sock)
@@ -406,13 +437,18 @@ class _Connection:
 
     def do_rcpt(self, rest: str) -> None:
         address, _ = _path(rest)
-        if self.sender is None:
+        if self.sender is None and not self.server.is_lenient:
             self.write("503 5.5.1 MAIL first")
         elif self.answer("rcpt", "250 2.1.5 Recipient OK", address):
             self.recipients.append(address)
 
     def do_data(self, rest: str) -> None:
-        if not self.recipients:
+        if not self.recipients and self.server.is_lenient:
+            self.write("354 End data with <CR><LF>.<CR><LF>")
+            if self.read_data():
+                self.violation("content without a recipient")
+            self.write("554 5.5.1 No valid recipients")
+        elif not self.recipients:
             self.write("503 5.5.1 RCPT first")
         elif self.answer("data", "354 End data with <CR><LF>.<CR><LF>", self.recipients[0]):
             if self.server.act("body", self.recipients[0]).close:

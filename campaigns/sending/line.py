@@ -7,7 +7,7 @@ message costs one round trip. Without it, commands go one by one.
 import ssl
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import Protocol
 
 from campaigns.sending.outcomes import Outcome, Phase, Rejected, SpeaksOf, classify
@@ -40,14 +40,23 @@ class Job:
 class _Owed(Enum):
     """A reply that is waited for; END is that to an empty message, after a refused envelope."""
 
-    MAIL = Phase.MAIL
-    RCPT = Phase.RCPT
-    DATA = Phase.DATA
-    DOT = Phase.DOT
-    RSET = "RSET"
-    END = "END"
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    DOT = auto()
+    RSET = auto()
+    END = auto()
 
 
+_PHASES = {
+    _Owed.MAIL: Phase.MAIL,
+    _Owed.RCPT: Phase.RCPT,
+    _Owed.DATA: Phase.DATA,
+    _Owed.DOT: Phase.DOT,
+    _Owed.RSET: Phase.MAIL,
+    _Owed.END: Phase.MAIL,
+}
+_BEFORE_MAIL = frozenset({_Owed.DOT, _Owed.END, _Owed.RSET, _Owed.MAIL})
 _ENVELOPE = (_Owed.MAIL, _Owed.RCPT, _Owed.DATA)
 
 
@@ -110,10 +119,23 @@ class Line:
     @property
     def phase(self) -> Phase:
         """Where the connection stands: at the reply that it reads, or waits for."""
-        owed = self._taking or (self._owed[0] if self._owed else _Owed.MAIL)
-        if owed is _Owed.DOT and len(self.unsent) > self._behind_dot:
-            return Phase.DATA  # the dot is not written
-        return owed.value if isinstance(owed.value, Phase) else Phase.MAIL
+        owed = self._reading
+        if owed is _Owed.DOT and self._is_dot_unsent:
+            return Phase.DATA
+        return _PHASES[owed]
+
+    @property
+    def is_before_mail(self) -> bool:
+        """No answer to MAIL has come for the envelope that was written."""
+        return self.current is not None or self._reading in _BEFORE_MAIL
+
+    @property
+    def _reading(self) -> _Owed:
+        return self._taking or (self._owed[0] if self._owed else _Owed.MAIL)
+
+    @property
+    def _is_dot_unsent(self) -> bool:
+        return len(self.unsent) > self._behind_dot
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -193,6 +215,7 @@ class Line:
         if not self.work.begin(job):
             raise Lost(None, "The time to write it was over.")
         self.current = job
+        self._taking = None  # from here on, it is the answer to the dot that is waited for
         self._behind_dot = len(following)
         self._write(stuffed(job.message.data) + following)
 
@@ -236,12 +259,15 @@ class Line:
             raise Lost(None, f"The next hop took a recipient without a sender: {code} {text}")
 
     def _take_dot(self, code: int, text: str) -> None:
-        if code // 100 == 3 or (code // 100 == 2 and self.phase is not Phase.DOT):
+        is_early = self._is_dot_unsent
+        if code // 100 == 3 or (code // 100 == 2 and is_early):
             raise Lost(None, f"The next hop gave a reply out of turn: {code} {text}")
         job, self.current = self.current, None
         self.taken += 1
         if job:
             self.work.answer(job, classify(Phase.DOT, code, text))
+        if is_early:  # it might read what is left of the content as commands
+            raise Lost(None, "The next hop refused a message before its end.")
 
     def _take_data(self, code: int, text: str, *, is_last: bool) -> None:
         job = self.envelope
@@ -341,7 +367,8 @@ def _no_reply(text: bytes) -> Lost:
 
 def stuffed(data: bytes) -> bytes:
     """Return the data as it goes over the wire: dots doubled, ended by a dot (RFC 5321 4.5.2)."""
-    if b"\r\n." in data:  # looking takes a tenth of the time that replacing nothing does
+    # From the end, as that looks for the first byte, which is rarer than a dot: 4 instead of 7 µs.
+    if data.rfind(b"\r\n.") >= 0:
         data = data.replace(b"\r\n.", b"\r\n..")
     start = b"." if data.startswith(b".") else b""
     end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"

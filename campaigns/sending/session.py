@@ -247,6 +247,11 @@ class Session(smtplib.SMTP):
         return data
 
     @property
+    def unread(self) -> bytes:
+        """What came behind the last reply."""
+        return self._unread
+
+    @property
     def wire(self) -> socket.socket:
         if self.sock is None:
             raise self._stop("The connection is closed.")

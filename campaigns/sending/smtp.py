@@ -1,22 +1,30 @@
 """Hand messages to one next hop by SMTP (RFC 5321), over several connections, by one thread."""
 
+import logging
 import selectors
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from math import inf
 
+from campaigns.sending.aside import OPENING, Aside
 from campaigns.sending.line import Job, Line, Lost, malformed, unsuited
 from campaigns.sending.outcomes import Cause, Deferred, Outcome, Phase, Scope, classify
 from campaigns.sending.outgoing import Outgoing, refusal
-from campaigns.sending.session import CONNECT_TIMEOUT, HandoverError, Relay, Session
+from campaigns.sending.session import CONNECT_TIMEOUT, HandoverError, Relay
 from campaigns.sending.source import Source
 
 # Seconds of waiting for replies, after which another connection would have been of use.
 PATIENCE = 0.005
+# A shorter wait is the next hop's own work on this machine, which more connections do not hasten
+# (two let it work while this process does).
+NEXT_HOP_WORKS = 0.0002
+
 _NOT_BEGUN = Deferred(scope=Scope.TRANSPORT, cause=Cause.CONNECTION)
-OPENING = 8  # connections that are opened at the same time, each by a thread
+_READ_AND_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
+
+logger = logging.getLogger(__name__)
 
 
 class SMTPTransport:
@@ -24,10 +32,8 @@ class SMTPTransport:
 
     def __init__(self, relay: Relay, ssl_context: ssl.SSLContext | None = None) -> None:
         self.relay = relay
-        self._context = ssl_context
-        self._lines: list[Line] = []
-        self._opening: set[Future[Session]] = set()
-        self._pool: ThreadPoolExecutor | None = None
+        self._aside = Aside(relay, ssl_context)
+        self._kept: list[Line] = []
 
     def __repr__(self) -> str:
         return f"SMTPTransport({self.relay!r})"
@@ -45,57 +51,28 @@ class SMTPTransport:
     def send_many(self, source: Source, *, connections: int) -> Deferred | None:
         """Hand over all of a source by at most so many connections; return what stopped it.
 
-        With each answer that waits for the network, one more connection is opened, up to what the
-        relay's settings allow: latency costs connections, not time.
+        Where replies are waited for, one more connection is opened, up to what the relay's settings
+        allow: latency costs connections, not time.
         """
-        call = _Call(self, source, most=min(connections, self.relay.connections))
+        most = min(connections, self.relay.connections)
+        kept, self._kept = self._kept, []
+        call = _Call(self.relay, source, self._aside, kept, most=most)
         try:
             call.run()
-        finally:
-            self._lines = call.end()
+        except BaseException:
+            call.cut()
+            raise
+        self._kept = call.end()
+        if call.failure:
+            raise call.failure
         return call.stopped
 
     def close(self) -> None:
         """Leave the next hop; a later `send` connects again."""
-        for line in self._lines:
-            line.session.leave()
-        self._lines = []
-        for future in self._opening:
-            if not future.cancel() and future.exception() is None:
-                future.result().leave()
-        self._opening = set()
-        if self._pool:
-            self._pool.shutdown()
-            self._pool = None
-
-    # --- what a call uses ----------------------------------------------------------------------
-
-    def take_lines(self) -> list[Line]:
-        lines, self._lines = self._lines, []
-        return lines
-
-    def open(self) -> Session:
-        """Open a connection.
-
-        :raises HandoverError:
-        """
-        session = Session(self.relay, self._context)
-        session.start()
-        return session
-
-    def open_aside(self) -> None:
-        """Open another connection, by a thread; `opened` has it when it is there."""
-        self._pool = self._pool or ThreadPoolExecutor(OPENING, "smtp-open")
-        self._opening.add(self._pool.submit(self.open))
-
-    def opened(self, *, timeout: float) -> list[Future[Session]]:
-        """Return the connections whose opening has come to an end."""
-        done, self._opening = wait(self._opening, timeout, return_when=FIRST_COMPLETED)
-        return list(done)
-
-    @property
-    def opening(self) -> int:
-        return len(self._opening)
+        for line in self._kept:
+            self._aside.leave(line.session)
+        self._kept = []
+        self._aside.close()
 
 
 class _One:
@@ -119,19 +96,24 @@ class _One:
 class _Call:
     """One `send_many`: its source, its connections, and the loop that serves them."""
 
-    def __init__(self, transport: SMTPTransport, source: Source, *, most: int) -> None:
+    def __init__(
+        self, relay: Relay, source: Source, aside: Aside, kept: list[Line], *, most: int
+    ) -> None:
         self.stopped: Deferred | None = None
-        self._transport = transport
-        self._relay = transport.relay
+        self.failure: Exception | None = None  # of the source
+        self._relay = relay
         self._source = source
+        self._aside = aside
         self._most = most
         self._returned: deque[Job] = deque()  # pulled for a connection that was lost before MAIL
         self._is_exhausted = False
         self._is_over = False  # the source lets nothing more begin
         self._waited = 0.0
+        self._look_at = inf  # the first time at which a connection may have waited too long
         self._selector = selectors.DefaultSelector()
-        self._lines: list[Line] = []
-        for line in transport.take_lines():
+        self._idle: list[Line] = []
+        self._busy: dict[Line, int] = {}  # with the events that are waited for
+        for line in kept:
             if line.is_quiet:
                 line.work = self
                 self._keep(line)
@@ -141,20 +123,27 @@ class _Call:
     def run(self) -> None:
         while self._has_work():
             self._adopt()
-            if not self._lines and not (self._has_job() and self._open_first()):
+            if not self._count and not (self._has_job() and self._open_first()):
                 return
-            for line in [line for line in self._lines if line.is_idle]:
+            for line in self._idle[:]:
                 self._guarded(line, Line.start)
-            self._serve()
+            self._leave_used_up()
+            if self._busy:
+                self._serve()
 
     def end(self) -> list[Line]:
         """Return the connections that can be kept; leave the others."""
+        self._leave_used_up()
         self._selector.close()
-        kept = [line for line in self._lines if line.is_idle and not self._is_used_up(line)]
-        for line in self._lines:
-            if line not in kept[: self._most]:
-                line.session.leave()
-        return kept[: self._most]
+        for line in self._idle[self._most :]:
+            self._aside.leave(line.session)
+        return self._idle[: self._most]
+
+    def cut(self) -> None:
+        """End all connections where they stand."""
+        self._selector.close()
+        for line in (*self._idle, *self._busy):
+            line.session.close()
 
     # --- what lines ask (line.Work) --------------------------------------------------------------
 
@@ -182,11 +171,7 @@ class _Call:
         self._source.answer(job.key, outcome)
 
     def _next_job(self) -> Job | None:
-        while not self._is_exhausted:
-            found = self._source.next()
-            if found is None:
-                self._is_exhausted = True
-                break
+        while found := self._next():
             key, message = found
             refused = refusal(message) or malformed(message)
             if not refused:
@@ -194,13 +179,25 @@ class _Call:
             self._source.answer(key, refused)
         return None
 
+    def _next(self) -> tuple[int, Outgoing] | None:
+        """Ask the source; if that fails, what is on its way is to be answered first."""
+        if self._is_exhausted:
+            return None
+        found = None
+        try:
+            found = self._source.next()
+        except Exception as error:  # noqa: BLE001 - `send_many` raises it in the end
+            self.failure = error
+        self._is_exhausted = found is None
+        return found
+
     def _is_used_up(self, line: Line) -> bool:
         return line.begun >= self._relay.messages_per_connection
 
     # --- the loop --------------------------------------------------------------------------------
 
     def _has_work(self) -> bool:
-        if any(not line.is_idle for line in self._lines):
+        if self._busy:
             return True
         return not (self.stopped or self._is_over) and (
             bool(self._returned) or not self._is_exhausted
@@ -214,65 +211,77 @@ class _Call:
 
     def _serve(self) -> None:
         """Wait until a connection can go on, and let it; give up those that wait too long."""
-        for line in [line for line in self._lines if line.is_idle]:
-            if self._is_used_up(line):
-                self._leave(line)
-        busy = [line for line in self._lines if not line.is_idle]
-        if not busy:
-            return
-        for key, _ in self._wait(busy):
-            if key.data in self._lines:
-                self._guarded(key.data, _go_on)
+        for key, _ in self._wait():
+            self._guarded(key.data, _go_on)
         now = time.monotonic()
-        for line in busy:
-            if line.deadline <= now and line in self._lines and not line.is_idle:
-                self._lose(line, Lost(None, "TimeoutError: timed out"))
+        if self._look_at > now:
+            return
+        for line in [line for line in self._busy if line.deadline <= now]:
+            self._lose(line, Lost(None, "TimeoutError: timed out"))
+        self._look_at = min((line.deadline for line in self._busy), default=inf)
 
-    def _wait(self, busy: list[Line]) -> list[tuple[selectors.SelectorKey, int]]:
-        for line in busy:
-            if line.unsent:
-                self._selector.modify(line.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, line)
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         before = time.monotonic()
-        longest = max(0.0, min(line.deadline for line in busy) - before)
+        longest = max(0.0, self._look_at - before)
         may_grow = self._may_grow()
-        if may_grow or self._transport.opening:
+        if may_grow or self._aside.opening:
             longest = min(longest, PATIENCE)
         events = self._selector.select(longest)
-        for line in busy:
-            if line.unsent:
-                self._selector.modify(line.sock, selectors.EVENT_READ, line)
-        self._waited += time.monotonic() - before
-        if may_grow and self._waited >= PATIENCE:
-            self._waited = 0.0
-            self._transport.open_aside()
+        waited = time.monotonic() - before
+        if may_grow and (waited > NEXT_HOP_WORKS or self._count == 1):
+            self._waited += waited
+            if self._waited >= PATIENCE:
+                self._waited = 0.0
+                self._aside.open()
         return events
 
+    @property
+    def _count(self) -> int:
+        return len(self._idle) + len(self._busy)
+
     def _may_grow(self) -> bool:
-        opening = self._transport.opening
-        has_more = not (self._is_exhausted or self.stopped)
-        return has_more and opening < OPENING and len(self._lines) + opening < self._most
+        if self._is_exhausted or self.stopped:
+            return False
+        opening = self._aside.opening
+        return opening < OPENING and self._count + opening < self._most
 
     def _guarded(self, line: Line, step: Callable[[Line], None]) -> None:
         try:
             step(line)
         except Lost as lost:
             self._lose(line, lost)
+        else:
+            self._file(line)
+
+    def _file(self, line: Line) -> None:
+        """Note what a connection waits for, and until when."""
+        if line.is_idle:
+            if self._busy.pop(line, None):
+                self._idle.append(line)
             return
         is_last = line.phase is Phase.DOT
         timeout = self._relay.dot_timeout if is_last else self._relay.timeout
         line.deadline = time.monotonic() + timeout
+        self._look_at = min(self._look_at, line.deadline)
+        wanted = _READ_AND_WRITE if line.unsent else selectors.EVENT_READ
+        before = self._busy.get(line)
+        if before is None:
+            self._idle.remove(line)
+        if wanted != (before or selectors.EVENT_READ):
+            self._selector.modify(line.sock, wanted, line)
+        self._busy[line] = wanted
 
     def _lose(self, line: Line, lost: Lost) -> None:
         """Drop a connection. What was written and not answered has its outcome by that."""
         phase, text = line.phase, f"{lost.text} (in phase {line.phase.name})"
-        self._drop(line)
+        self._forget(line)
+        line.session.close()
         if line.current:
             self.answer(line.current, classify(phase, lost.reply_code, text))
-            phase = Phase.MAIL
         job = line.envelope
         if job is None or self._is_over:
             return
-        if line.was_proven and phase is Phase.MAIL:
+        if line.was_proven and line.is_before_mail:
             self._returned.append(Job(job.key, job.message))
             return
         job.outcome = job.outcome or classify(phase, lost.reply_code, text)
@@ -282,46 +291,44 @@ class _Call:
 
     def _open_first(self) -> bool:
         """Have a connection; return whether there is one."""
-        while self._transport.opening and not self._lines:
+        while self._aside.opening and not self._count:
             self._adopt(timeout=CONNECT_TIMEOUT)
-        if not self._lines:
+        if not self._count:
             try:
-                self._join(self._transport.open())
+                self._keep(Line(self._aside.open_now(), self))
             except HandoverError as stop:
                 self._stop(stop)
-        return bool(self._lines)
+        return bool(self._count)
 
     def _adopt(self, *, timeout: float = 0.0) -> None:
         """Use what was opened meanwhile; where one could not be, there will be no more."""
-        if not self._transport.opening:
+        if not self._aside.opening:
             return
-        for future in self._transport.opened(timeout=timeout):
+        for future in self._aside.opened(timeout=timeout):
             try:
-                self._join(future.result())
-            except HandoverError:
-                self._most = max(1, len(self._lines))
+                self._keep(Line(future.result(), self))
+            except HandoverError as stop:
+                self._most = max(1, self._count)
+                logger.warning("The next hop took no connection beside %d: %s", self._count, stop)
 
     def _stop(self, stop: HandoverError) -> None:
         outcome = classify(stop.phase, stop.reply_code, stop.text)
         if isinstance(outcome, Deferred):
             self.stopped = self.stopped or outcome
 
-    def _join(self, session: Session) -> None:
-        self._keep(Line(session, self))
-
     def _keep(self, line: Line) -> None:
-        self._lines.append(line)
+        self._idle.append(line)
         self._selector.register(line.sock, selectors.EVENT_READ, line)
 
-    def _drop(self, line: Line) -> None:
-        self._lines.remove(line)
+    def _forget(self, line: Line) -> None:
         self._selector.unregister(line.sock)
-        line.session.close()
+        if not self._busy.pop(line, None):
+            self._idle.remove(line)
 
-    def _leave(self, line: Line) -> None:
-        self._lines.remove(line)
-        self._selector.unregister(line.sock)
-        line.session.leave()
+    def _leave_used_up(self) -> None:
+        for line in [line for line in self._idle if self._is_used_up(line)]:
+            self._forget(line)
+            self._aside.leave(line.session)
 
 
 def _go_on(line: Line) -> None:

@@ -15,8 +15,9 @@ from campaigns.sending import complete, fire, snapshot
 from campaigns.services import schedule
 from config.benchmark.audience import tidy_up
 from config.benchmark.engine import Content, draft
-from config.benchmark.installation import POLL_SECONDS, BenchmarkError, Installation
+from config.benchmark.installation import POLL_SECONDS, Installation
 from config.benchmark.measured import Measured, Meter
+from config.benchmark.place import BenchmarkError
 
 Process = subprocess.Popen[bytes]
 

@@ -6,6 +6,7 @@ standard input is closed, so that what it has used can still be read.
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 
 import django
 
@@ -29,11 +30,10 @@ def chunks(run_id: int) -> Iterator[list[int]]:
 
 
 def main(run_id: int, part: int, parts: int) -> None:
-    own = [ids for number, ids in enumerate(chunks(run_id)) if number % parts == part]
     connection.ensure_connection()
     print("ready", flush=True)
     sys.stdin.readline()
-    for ids in own:
+    for ids in islice(chunks(run_id), part, None, parts):
         deliver(run_id, ids, clock=timezone.now)
     print("done", flush=True)
     sys.stdin.read()

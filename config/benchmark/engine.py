@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, Run, RunStatus
 from campaigns.services import create_campaign, get_sender, schedule
-from config.benchmark.installation import POLL_SECONDS, BenchmarkError, Installation
+from config.benchmark.installation import POLL_SECONDS, Installation
 from config.benchmark.measured import Measured, Meter
 from config.benchmark.message import SENDER
+from config.benchmark.place import BenchmarkError
 from config.processes import WORKERS
 from recipients.models import MailingList
 from templates_app.models import EmailTemplate

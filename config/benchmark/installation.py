@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +14,11 @@ from pathlib import Path
 import redis
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections as connections_of_django
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from config.benchmark.place import SIGNALS, BenchmarkError, accept_signals, move_out
 from config.benchmark.sink import Tally
 from config.celery import app
 from config.embedded import Home
@@ -28,44 +28,14 @@ from config.processes import (
     WORKERS,
     Ports,
     commands,
-    end_leftovers,
     environment,
 )
 
-# It measures its own servers; a next hop of somebody's is never mailed by it.
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "EMAIL_URL")
 PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.5
 LOG_LINES = 15
 
-_MARKER = "benchmark"  # a state directory with this file in it may be deleted
 _HOPS = ("relay", "sink")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class BenchmarkError(Exception):
-    """There is nothing to measure; one line, or the log of what failed."""
-
-
-def move_in() -> None:
-    """Begin this program anew with a fresh state directory; returns only in that second life.
-
-    Django reads where its servers are once, at the start: so it has to start there.
-
-    :raises BenchmarkError: the environment names servers of somebody's
-    """
-    if (settings.STATE_DIR / _MARKER).exists():
-        return
-    if taken := [name for name in FOREIGN if os.environ.get(name, "").strip()]:
-        raise BenchmarkError(f"unset {', '.join(taken)}: it has servers and a next hop of its own")
-    directory = Path(tempfile.mkdtemp(prefix="godwit-benchmark-")).resolve()
-    directory.chmod(0o711)  # root's PostgreSQL runs as another account, which has to pass
-    (directory / _MARKER).touch()
-    # Until somebody is there who clears up.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    sys.stdout.flush()
-    environ = {**os.environ, "GODWIT_STATE_DIR": str(directory)}
-    os.execve(sys.executable, [sys.executable, *sys.argv], environ)  # noqa: S606
 
 
 class Installation:
@@ -212,33 +182,23 @@ def installation(
     :param connections: that each process may have to it; None: what is usual
     :param keep: leave the directory and its data where they are
     """
-    for number in _SIGNALS[1:]:
-        signal.signal(number, signal.default_int_handler)
     services = Services(Home(settings.STATE_DIR), {})
     ours: Installation | None = None
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        accept_signals()
         services.up()
         call_command("migrate", interactive=False, verbosity=0)
         ours = Installation(services, latency=latency, connections=connections)
         ours.start_next_hop()
         yield ours
     finally:
-        for number in _SIGNALS:  # once is enough
+        for number in SIGNALS:  # once is enough
             signal.signal(number, signal.SIG_IGN)
-        _clear_up(services, ours, keep=keep)
-
-
-def _clear_up(services: Services, ours: Installation | None, *, keep: bool) -> None:
-    if ours:
-        ours.stop()
-        ours.stop(*ours.processes)
-    end_leftovers(services.home.path)
-    connections.close_all()
-    if keep:
-        services.down()
-    else:
-        services.destroy()
+        if ours:
+            ours.stop()
+            ours.stop(*ours.processes)
+        connections_of_django.close_all()
+        move_out(services, keep=keep)
 
 
 def _greets(port: int) -> bool:

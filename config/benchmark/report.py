@@ -20,13 +20,13 @@ def shares(runs: Sequence[Measured]) -> dict[int, float]:
     }
 
 
-def heading(installation: Installation) -> list[str]:
+def heading(installation: Installation, *, dkim: bool = False) -> list[str]:
     """Return the lines that say what was measured on, and what was sent."""
     way = f"{installation.latency:g} ms away" if installation.latency else "on this machine"
     rows = {
         **machine.describe(),
         "next hop": f"{installation.sink}, {way}",
-        "message": message.describe(),
+        "message": message.describe() + ", signed" * dkim,
     }
     return ["", *(f"{name:<12}{value}" for name, value in rows.items())]
 
@@ -34,6 +34,8 @@ def heading(installation: Installation) -> list[str]:
 def speed(runs: Sequence[Measured]) -> list[str]:
     """Return what `benchmark_send` found, as lines."""
     lines = [line for run in runs for line in ("", *_lines(run))]
+    if len({run.recipients for run in runs}) > 1:
+        lines += ["", *_by_size(runs)]
     for size, share in shares(runs).items():
         lines += ["", f"engine / bare loop, {size:,} recipients: {share:.0%}"]
     return lines
@@ -49,6 +51,24 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _by_size(runs: Sequence[Measured]) -> list[str]:
+    head = ("", "recipients", "messages/s", "from due", "first after", "CPU", "memory", "Redis")
+    return table([head, *map(_cells, runs)])
+
+
+def _cells(run: Measured) -> tuple[str, ...]:
+    return (
+        run.way,
+        f"{run.recipients:,}",
+        f"{run.rate:,.0f}",
+        _number(run.rate_from_due),
+        _seconds(run.first_after_due),
+        f"{sum(run.cpu.values()):.0f} µs",
+        _mebibytes(max(run.peak_memory, default=0)),
+        _mebibytes(run.redis_memory),
+    )
 
 
 def _lines(run: Measured) -> list[str]:

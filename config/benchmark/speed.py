@@ -12,7 +12,7 @@ from config.benchmark.audience import make_list, make_recipients, tidy_up
 from config.benchmark.engine import Content
 from config.benchmark.installation import Installation, installation
 from config.benchmark.measured import Measured
-from config.benchmark.message import make_template
+from config.benchmark.message import make_template, sign
 
 Say = Callable[[str], object]
 
@@ -23,6 +23,7 @@ class Question:
     workers: int
     latency: float
     connections: int | None
+    dkim: bool
     with_engine: bool
     with_bare_loop: bool
     keep: bool
@@ -34,6 +35,7 @@ class Question:
             workers=options["workers"],
             latency=options["latency"],
             connections=options["connections"],
+            dkim=options["dkim"],
             with_engine=not options["bare_only"],
             with_bare_loop=not options["engine_only"],
             keep=options["keep"],
@@ -46,6 +48,7 @@ class Answer:
     next_hop: str
     latency: float
     connections: int | None
+    dkim: bool
     runs: list[Measured] = field(default_factory=list)
 
     @property
@@ -58,6 +61,7 @@ class Answer:
             "next_hop": self.next_hop,
             "latency_ms": self.latency,
             "connections": self.connections,
+            "dkim": self.dkim,
             "runs": [run.as_dict() for run in self.runs],
             "share_of_bare_loop": {str(n): share for n, share in report.shares(self.runs).items()},
         }
@@ -71,14 +75,18 @@ def measure(question: Question, *, say: Say) -> Answer:
     with installation(
         latency=question.latency, connections=question.connections, keep=question.keep
     ) as ours:
-        answer = Answer(machine.describe(), ours.sink, question.latency, question.connections)
+        answer = Answer(
+            machine.describe(), ours.sink, question.latency, question.connections, question.dkim
+        )
         with _step(f"{max(question.sizes):,} recipients", say):
             make_recipients(max(question.sizes))
         template = make_template()
+        if question.dkim:
+            sign()
         for size in question.sizes:
             for run in _runs(ours, (template, make_list(size)), question, say):
                 answer.runs.append(run)
-        for line in report.heading(ours) + report.speed(answer.runs):
+        for line in report.heading(ours, dkim=question.dkim) + report.speed(answer.runs):
             say(line)
         if question.keep:
             say(_how_to_look(ours.directory))

@@ -9,9 +9,10 @@ from statistics import fmean
 
 from config.benchmark import chart, engine, report, sequential, task_times
 from config.benchmark.audience import make_list, make_recipients, tidy_up
-from config.benchmark.installation import BenchmarkError, Installation, installation
+from config.benchmark.installation import Installation, installation
 from config.benchmark.measured import Measured
 from config.benchmark.message import make_template
+from config.benchmark.place import BenchmarkError
 from config.benchmark.task_times import TaskTimes
 
 Say = Callable[[str], object]

@@ -20,7 +20,7 @@ URL = os.environ.get("TEST_RABBITMQ_URL", "")
 
 pytestmark = pytest.mark.skipif(
     not URL,
-    reason="no RabbitMQ: install rabbitmq-server (Debian), or start the image rabbitmq:4, and set"
+    reason="no RabbitMQ: install rabbitmq-server (Debian), or start the image rabbitmq:3, and set"
     " TEST_RABBITMQ_URL=amqp://guest:guest@127.0.0.1:5672/; the queues in it are deleted",
 )
 

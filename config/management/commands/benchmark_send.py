@@ -30,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--connections", type=count, metavar="N", help="of each process to the next hop"
         )
+        parser.add_argument("--dkim", action="store_true", help="sign each message (rsa-2048)")
         parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
         parser.add_argument("--keep", action="store_true", help="leave the installation's data")
         only = parser.add_mutually_exclusive_group()
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         embedded_services()
         # Here, because a production installation has none of the packages that this needs.
         from config.benchmark import speed
-        from config.benchmark.installation import BenchmarkError, move_in
+        from config.benchmark.place import BenchmarkError, move_in
         from config.processes import RunError
 
         try:

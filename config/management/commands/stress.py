@@ -37,7 +37,7 @@ class Command(BaseCommand):
         embedded_services()
         # Here, because a production installation has none of the packages that this needs.
         from config.benchmark import stress
-        from config.benchmark.installation import BenchmarkError, move_in
+        from config.benchmark.place import BenchmarkError, move_in
         from config.processes import RunError
 
         try:
