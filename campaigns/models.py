@@ -282,6 +282,13 @@ class Priority(models.TextChoices):
     TRANSACTIONAL = "transactional", "Transactional: urgent, waits for no other campaign"
 
 
+class UnconfirmedPolicy(models.TextChoices):
+    """What becomes of a message that may have arrived or not."""
+
+    HOLD = "hold", "leave it to a person"
+    RESEND = "resend", "send it again, once"
+
+
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def due(self, *, now: datetime) -> Self:
         """Scheduled for this moment or an earlier one, and not fired yet for it."""
@@ -328,6 +335,13 @@ class Campaign(models.Model):
         validators=[MinValueValidator(timedelta(minutes=1))],
         help_text="What is not delivered so long after a run began has failed.",
     )
+    unconfirmed_policy = models.CharField(
+        max_length=6,
+        choices=UnconfirmedPolicy,
+        default=UnconfirmedPolicy.HOLD,
+        help_text="Where the connection broke after the message was handed over: sent again, it may"
+        " arrive twice.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -340,6 +354,10 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(priority__in=Priority.values), name="campaign_priority_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(unconfirmed_policy__in=UnconfirmedPolicy.values),
+                name="campaign_unconfirmed_policy_known",
             ),
             models.CheckConstraint(
                 condition=~Q(status=CampaignStatus.SCHEDULED) | Q(version__isnull=False),
@@ -392,12 +410,18 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Of which nothing was sent, and nothing may have been."""
         return self.filter(counters__sent=0, counters__unconfirmed=0)
 
+    def resending(self) -> Self:
+        """Where what is in doubt is sent again, and something is."""
+        resends = Q(campaign__unconfirmed_policy=UnconfirmedPolicy.RESEND)
+        return self.filter(resends, counters__unconfirmed__gt=0).exclude(status=RunStatus.CANCELLED)
+
     def unfinished(self) -> Self:
         """Where something may still have to be done, unless a person has to say so first."""
         going = Q(status__in=(RunStatus.PREPARING, RunStatus.SENDING, RunStatus.PAUSED))
         unwritten = Q(status=RunStatus.CANCELLED, prepared_at__isnull=True)
         left_open = Q(pk__in=Run.objects.with_open_deliveries().values("pk"))
-        return self.filter(going | unwritten | left_open).exclude(status=RunStatus.HELD)
+        in_doubt = Q(pk__in=Run.objects.resending().values("pk"))
+        return self.filter(going | unwritten | left_open | in_doubt).exclude(status=RunStatus.HELD)
 
     def having(self, *statuses: RunStatus) -> Self:
         return self.filter(status__in=statuses)

@@ -25,6 +25,7 @@ from campaigns.sending import (
     time_to_live,
 )
 from campaigns.sending.record import policy_of_installation
+from tracking import unconfirmed
 
 logger = get_task_logger(__name__)
 
@@ -106,6 +107,8 @@ def heal(run_id: int) -> None:
     now = timezone.now()
     reconcile.expire(run_id, directory=settings.STATE_DIR / "journal", now=now)
     reconcile.cancel_left_over(run_id, now=now)
+    if Run.objects.resending().filter(pk=run_id).exists():
+        unconfirmed.resend_old(run_id, before=now - _doubt(), now=now)
     time_to_live.expire_old(run_id, now=now)
     complete.reopen(run_id)
     if snapshot.is_stuck(run_id, before=now - _redispatch()):
@@ -164,6 +167,10 @@ def _queued_tasks(name: str) -> int:
     with current_app.connection_for_read() as broker:
         queue: Any = current_app.amqp.queues[name].bind(broker.default_channel)
         return int(queue.queue_declare().message_count)
+
+
+def _doubt() -> timedelta:
+    return timedelta(seconds=settings.UNCONFIRMED_RESEND_SECONDS)
 
 
 def _redispatch() -> timedelta:

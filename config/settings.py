@@ -160,6 +160,10 @@ BREAKER_SECONDS = env.read("BREAKER_SECONDS", read.positive_seconds, default=600
 # Further queues of deliveries, to which senders may be assigned: of a region, of a team.
 QUEUES = env.read("QUEUES", read.queue_names, default=read.NONE)
 WORKER_MEMORY_MB = env.read("WORKER_MEMORY_MB", read.megabytes, default=400)
+# After that time a message that is in doubt is sent again, in campaigns that want that.
+UNCONFIRMED_RESEND_SECONDS = env.read(
+    "UNCONFIRMED_RESEND_SECONDS", read.positive_seconds, default=900
+)
 SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 # TaskResult rows of runs that ended longer ago are deleted; 0 keeps them for ever.
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)

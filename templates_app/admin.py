@@ -16,7 +16,7 @@ from templates_app.services import unknown_fields
 class ReadOnlyAdmin(ModelAdmin):
     """Rows that the application writes: people look, and nobody adds, changes or deletes."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -144,6 +144,7 @@ moved AS (
        SET state = picked.to_state,
            finished_at = CASE WHEN picked.to_state IN ('queued', 'sending', 'retry') THEN NULL
                               ELSE %(now)s END,
+           doubted_at = CASE WHEN picked.to_state = 'unconfirmed' THEN %(now)s END,
            {changes}
       FROM picked
      WHERE delivery.id = picked.id AND delivery.run_id + 0 = %(run)s

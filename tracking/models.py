@@ -54,6 +54,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         of_run = self.annotate(of_run=F("run_id") + 0).filter(of_run=run)
         return of_run.filter(state=DeliveryState.QUEUED, id__range=(first, last))
 
+    def doubted(self, *, before: datetime | None = None) -> Self:
+        """In doubt: handed over, and nobody knows whether it arrived; since before that time."""
+        doubted = self.filter(doubted_at__isnull=False, state=DeliveryState.UNCONFIRMED)
+        return doubted.filter(doubted_at__lte=before) if before else doubted
+
     def claimed_by(self, lease: uuid.UUID) -> Self:
         """Whose end the holder of this lease has not told yet."""
         return self.filter(
@@ -82,6 +87,9 @@ class Delivery(models.Model):
     dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Which claim holds the row; kept when it runs out, so that a late answer finds its row.
     lease = models.UUIDField(null=True, blank=True, editable=False)
+    # Since when nobody knows whether it arrived; and when it was attempted again in spite of that.
+    doubted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    resent_at = models.DateTimeField(null=True, blank=True, editable=False)
     reply_code = models.PositiveSmallIntegerField(null=True, blank=True)
     enhanced_status_code = models.CharField(max_length=11, blank=True, db_default="")
     diagnostic = models.TextField(blank=True, db_default="")
@@ -127,6 +135,12 @@ class Delivery(models.Model):
                 fields=["next_attempt_at"],
                 name="delivery_retry",
                 condition=Q(next_attempt_at__isnull=False),
+            ),
+            # unconfirmed.resend_old, and the operator's look at what is in doubt
+            models.Index(
+                fields=["run", "doubted_at"],
+                name="delivery_doubted",
+                condition=Q(doubted_at__isnull=False),
             ),
         ]
 

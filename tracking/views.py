@@ -1,10 +1,11 @@
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from tracking import services
+from tracking import services, unconfirmed
 from tracking.links import key_ring
 from tracking.models import Delivery
 from tracking.tokens import BadToken, Kind, read
@@ -26,6 +27,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     except BadToken:
         return render(request, "tracking/unsubscribe_unknown.html", status=404)
     delivery = get_object_or_404(Delivery.objects.select_related("recipient"), pk=delivery_id)
+    # Whoever asks, a person or a program: the message is there.
+    unconfirmed.confirm(delivery_id, evidence="its unsubscribe link was used", now=timezone.now())
     if request.method != "POST":
         return _page(request, delivery)
     name, value = ONE_CLICK

@@ -124,7 +124,7 @@ class CampaignAdmin(ModelAdmin):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("name", "sender", "template", "lists", "priority")}),
-        ("Limits", {"fields": ("late_limit", "time_to_live")}),
+        ("Limits", {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
     )
     autocomplete_fields = ("sender", "template", "lists")
     change_form_outer_before_template = "campaigns/_campaign_situation.html"

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ('priority', models.CharField(choices=[('campaign', 'Campaign'), ('transactional', 'Transactional: urgent, waits for no other campaign')], default='campaign', max_length=13)),
                 ('late_limit', models.DurationField(default=datetime.timedelta(days=1), help_text='A run that begins later than this after its time waits for a person.')),
                 ('time_to_live', models.DurationField(default=datetime.timedelta(days=3), help_text='What is not delivered so long after a run began has failed.', validators=[django.core.validators.MinValueValidator(datetime.timedelta(seconds=60))])),
+                ('unconfirmed_policy', models.CharField(choices=[('hold', 'leave it to a person'), ('resend', 'send it again, once')], default='hold', help_text='Where the connection broke after the message was handed over: sent again, it may arrive twice.', max_length=6)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('lists', models.ManyToManyField(related_name='campaigns', to='recipients.mailinglist')),
@@ -235,6 +236,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='campaign',
             constraint=models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='campaign',
+            constraint=models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'),
         ),
         migrations.AddConstraint(
             model_name='campaign',

@@ -256,6 +256,7 @@ def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
         "lists": lists,
         "priority": "campaign",
         "late_limit": "1 00:00:00",
+        "unconfirmed_policy": "hold",
         "time_to_live": "3 00:00:00",
     }
     return values | changes

@@ -57,6 +57,8 @@ class Migration(migrations.Migration):
                 ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
                 ('dispatched_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('lease', models.UUIDField(blank=True, editable=False, null=True)),
+                ('doubted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('resent_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('reply_code', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('enhanced_status_code', models.CharField(blank=True, db_default='', max_length=11)),
                 ('diagnostic', models.TextField(blank=True, db_default='')),
@@ -69,7 +71,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='delivery_retry')],
+                'indexes': [models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='delivery_retry'), models.Index(condition=models.Q(('doubted_at__isnull', False)), fields=['run', 'doubted_at'], name='delivery_doubted')],
                 'constraints': [models.UniqueConstraint(fields=('run', 'recipient'), name='delivery_recipient_unique'), models.UniqueConstraint(condition=models.Q(('skip_reason', '')), fields=('run', 'key'), name='delivery_address_unique'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sending', 'sent', 'retry', 'failed', 'unconfirmed', 'skipped', 'cancelled'])), name='delivery_state_known'), models.CheckConstraint(condition=models.Q(('state', 'skipped'), ('skip_reason', ''), _connector='XOR'), name='delivery_skipped_has_reason'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), ('lease__isnull', False), _connector='OR'), name='delivery_sending_has_lease'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'retry'), _negated=True), ('next_attempt_at__isnull', False), _connector='OR'), name='delivery_retry_has_time')],
             },
         ),

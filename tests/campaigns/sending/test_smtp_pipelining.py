@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from campaigns.sending import smtp
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected, Scope
 from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.session import Relay, StartTLS
+from campaigns.sending.session import Relay, Session, StartTLS
 from campaigns.sending.smtp import SMTPTransport
 from tests.certificates import TLSPair, make_tls_pair
 from tests.smtp_server import (
@@ -293,6 +293,39 @@ def test_a_message_in_doubt_does_not_take_the_next_one_with_it(
 
     assert source.having(InDoubt) == {address(1)}
     assert source.having(Accepted) == {address(0), address(2), address(3)}
+    assert_nothing_is_lost_or_twice(server, source, stopped)
+
+
+class CutBehindTheDot:
+    """A socket that writes no more once the first end of a message is written."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._is_cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def send(self, data: bytes) -> int:
+        if self._is_cut:
+            raise ConnectionResetError
+        content, dot, behind = data.partition(b"\r\n.\r\n")
+        self._is_cut = bool(behind)
+        return self._sock.send(content + dot)
+
+
+def test_a_connection_lost_between_the_dot_and_the_next_envelope_leaves_doubt(
+    server: ScriptedSMTP, transport: SMTPTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires: dict[Session, CutBehindTheDot] = {}
+    wire = property(lambda session: wires.setdefault(session, CutBehindTheDot(session.sock)))
+    monkeypatch.setattr(Session, "wire", wire)
+    source = given_messages(2)
+
+    stopped = transport.send_many(source, connections=1)
+
+    assert source.having(InDoubt) == {address(0)}
+    assert source.having(Accepted) == {address(1)}
     assert_nothing_is_lost_or_twice(server, source, stopped)
 
 

@@ -123,7 +123,7 @@ def kind(outcome: Outcome) -> str:
         (
             (
                 "smtp://mail.example?starttls=required&timeout=5&dot_timeout=7.5"
-                "&local_hostname=me.example&messages_per_connection=20"
+                "&local_hostname=me.example&messages_per_connection=20&connections=3"
             ),
             Relay(
                 host="mail.example",
@@ -133,6 +133,7 @@ def kind(outcome: Outcome) -> str:
                 dot_timeout=7.5,
                 local_hostname="me.example",
                 messages_per_connection=20,
+                connections=3,
             ),
         ),
     ],
@@ -163,6 +164,7 @@ BAD_URLS = [
     "smtp://mail.example?timeout=nan",
     "smtp://mail.example?messages_per_connection=0",
     "smtp://mail.example?messages_per_connection=many",
+    "smtp://mail.example?connections=0",
     "smtp://mail.example?starttls=maybe",
     "smtp://mail.example?local_hostname=a%0Ab",
     "backend:",
