@@ -500,6 +500,21 @@ class Run(models.Model):
         self.held_reason = f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
 
 
+class Instance(models.Model):
+    """Which installation this database belongs to, and where it lay then; one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    installation = models.CharField(max_length=200, blank=True)
+    place = models.CharField(max_length=100)
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="instance_only_one")]
+
+    def __str__(self) -> str:
+        return self.installation or "unnamed"
+
+
 class PageState(models.TextChoices):
     WAITING = "waiting"
     OPEN = "open"  # its chord was sent

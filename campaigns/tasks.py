@@ -17,6 +17,7 @@ from campaigns.sending import (
     complete,
     deliver,
     fire,
+    instance,
     lanes,
     pages,
     reconcile,
@@ -39,6 +40,9 @@ def tick() -> None:
 
     One that cannot be fired must not keep the others from it.
     """
+    if instance.check():
+        instance.hold_all()
+        return
     for campaign_id, at in Campaign.objects.due(now=timezone.now() + TICK).times():
         time.sleep(max(0.0, (at - timezone.now()).total_seconds()))
         try:
@@ -54,6 +58,8 @@ def retry() -> None:
 
     And go on with runs that waited for a limit or a shut gate.
     """
+    if instance.check():
+        return
     for run_id in pages.due_runs(now=timezone.now()):
         advance(run_id)
     for queue, runs in lanes.sending_by_queue().items():
@@ -68,6 +74,8 @@ def prepare(run_id: int) -> None:
 
     A page leaves as soon as it is written.
     """
+    if instance.check():
+        return
     if not snapshot.take_slice(run_id, now=timezone.now()).finished:
         go_on(run_id)
     advance(run_id)

@@ -173,6 +173,12 @@ TOKEN_KEYS = env.read("TOKEN_KEYS", read.keys, default=read.NONE) or (
     env.attempt(lambda: home.secret("token_key"), otherwise="unusable"),
 )
 
+# Which installation a database belongs to; kept outside of it. Where the database is elsewhere,
+# this machine's state directory says nothing about it.
+INSTANCE_ID = env.text("INSTANCE_ID") or (
+    "" if env.text("DATABASE_URL") else env.attempt(lambda: home.secret("instance"), otherwise="")
+)
+
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
 _RABBITMQ = BROKER_URL.startswith("amqp")

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from campaigns import wording
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Run
 from campaigns.progress import Progress, progress
+from campaigns.sending import instance
 
 RUNS, UPCOMING = 20, 5
 SOON = timedelta(minutes=1)
@@ -33,6 +34,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "upcoming": [(campaign, wording.schedule(campaign)) for campaign in upcoming],
         "refresh_seconds": _refresh_seconds(runs, upcoming, now=now),
         "now": now,
+        "nothing_goes_out": instance.check(),
     }
     return render(request, "start.html", context)
 

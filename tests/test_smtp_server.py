@@ -115,6 +115,7 @@ def test_closing_ends_threads_that_hold_and_threads_that_read() -> None:
         ({"PIPELINING"}, ["MAIL FROM:<a@x.example>", "MAIL FROM:<a@x.example>"]),
         (set(), ["MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>"]),
         (set(), ["MAIL FROM:<é@x.example>"]),
+        (set(), ["Subject: content without a 354"]),
         (set(), ["MAIL FROM:<>", "RCPT TO:<b@x.example>", "DATA", "é\r\n."]),
         (set(), ["MAIL FROM:<>", "RCPT TO:<b@x.example>", "DATA", "a\nb\r\n."]),
     ],
@@ -142,6 +143,33 @@ def test_pipelined_commands_are_answered_where_that_was_offered() -> None:
 
     assert replies == ["250", "250", "354", "250", "250"]
     assert server.violations == []
+
+
+@pytest.mark.parametrize("replies", ["one by one", "byte by byte", "together"])
+def test_replies_may_come_in_pieces_or_together(replies: str) -> None:
+    with ScriptedSMTP(replies=replies) as server:
+        server.script(defer("450-4.2.0 Not\r\n450 4.2.0 now"))
+        client = Client(server)
+        client.sock.sendall(b"MAIL FROM:<>\r\nRCPT TO:<a@x.example>\r\nRCPT TO:<b@x.example>\r\n")
+
+        answered = [client.reply()[:3] for _ in range(3)]
+        client.close()
+
+    assert answered == ["250", "450", "250"]
+
+
+def test_a_lenient_server_wants_the_message_of_a_refused_envelope() -> None:
+    with ScriptedSMTP(is_lenient=True) as server:
+        server.script(refuse())
+        client = Client(server)
+
+        replies = [
+            client.say(line)[:3] for line in ("MAIL FROM:<>", "RCPT TO:<a@x.example>", "DATA", ".")
+        ]
+        client.close()
+
+    assert replies == ["250", "550", "354", "554"]
+    assert (server.messages, server.violations) == ([], [])
 
 
 def test_messages_from_many_connections_are_all_on_record() -> None:

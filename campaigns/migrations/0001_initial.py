@@ -78,6 +78,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Instance',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('installation', models.CharField(blank=True, max_length=200)),
+                ('place', models.CharField(max_length=100)),
+                ('confirmed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='instance_only_one')],
+            },
+        ),
+        migrations.CreateModel(
             name='Run',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

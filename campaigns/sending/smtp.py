@@ -332,5 +332,5 @@ class _Call:
 
 
 def _go_on(line: Line) -> None:
+    line.serve()  # first: what is refused before its end is not written on
     line.flush()
-    line.serve()

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.models import Run, RunStatus
+from campaigns.sending import instance
 from campaigns.services import schedule
 from tests.console import staff, superuser, text
 from tests.factories import make_campaign, make_list, make_recipient, make_run
@@ -95,6 +96,8 @@ def test_what_is_sent_next_is_shown_with_its_time(admin_client: Client) -> None:
 def test_more_runs_take_no_more_queries(admin_client: Client) -> None:
     make_recipient(lists=[make_list()])
     make_run(make_campaign("One"))
+    instance.check()  # that answer holds for a second: it is asked for here, and not below
+    instance._last.looked_at += 3_600
     with CaptureQueriesContext(connection) as few:
         admin_client.get("/")
     for name in ("Two", "Three", "Four"):
@@ -103,6 +106,7 @@ def test_more_runs_take_no_more_queries(admin_client: Client) -> None:
     with CaptureQueriesContext(connection) as many:
         admin_client.get("/")
 
+    instance._last.looked_at -= 3_600
     assert len(many) == len(few)
 
 

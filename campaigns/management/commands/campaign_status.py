@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from campaigns.management.base import CampaignCommand
 from campaigns.reports import report
+from campaigns.sending import instance
 
 
 class Command(CampaignCommand):
@@ -22,6 +23,8 @@ class Command(CampaignCommand):
             self.stdout.write(json.dumps(status))
             return
         self.stdout.write(f"campaign {status['id']}: {status['status']}")
+        if reason := instance.check():
+            self.stdout.write(f"nothing goes out: {reason}")
         if status["run"]:
             self.stdout.write(
                 f"run {status['run']}: {status['run_status']}, {status['rate']} messages/s"

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -473,28 +473,40 @@ def test_what_came_with_354_is_not_taken_for_the_answer_to_the_content(early: by
     assert (source.begun, source.answers) == ([], {})
 
 
+class Telling(Given):
+    is_answered: threading.Event
+
+    def answer(self, key: int, outcome: Outcome) -> None:
+        super().answer(key, outcome)
+        self.is_answered.set()
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"), [(b"250 taken", Deferred), (b"552 5.3.4 Too large", Rejected)]
 )
-def test_an_answer_before_the_dot_was_written_is_no_acceptance(
+def test_an_answer_before_the_dot_was_written_is_no_acceptance_and_ends_the_connection(
     reply: bytes, expected: type[Outcome]
 ) -> None:
-    received = bytearray()
+    last = bytearray()
+    known = threading.Event()
 
     def answer_early(sock: socket.socket) -> None:
         read_until(sock, b"DATA\r\n")
         sock.sendall(b"250 ok\r\n250 ok\r\n354 go\r\n")
-        received.extend(sock.recv(1_000))
+        sock.recv(1_000)
         sock.sendall(reply + b"\r\n")
-        cut.wait()
+        known.wait()
+        with suppress(ConnectionResetError):
+            while data := sock.recv(65_536):
+                last[:] = last[-100:] + data
 
-    cut = threading.Event()
     with speaking(answer_early) as transport:
-        source = given_messages(1, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 500_000)
+        source = Telling([b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 500_000])
+        source.is_answered = known
         transport.send_many(source, connections=1)
-        cut.set()
 
     assert isinstance(source.answers[0], expected)
+    assert b"\r\n.\r\n" not in last
 
 
 def test_what_comes_behind_the_greeting_is_not_taken_for_an_answer(server: ScriptedSMTP) -> None:

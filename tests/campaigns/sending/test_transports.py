@@ -416,6 +416,47 @@ def test_what_a_backend_answers_is_an_outcome(answer: object, expected: str) -> 
     assert kind(outcome) == expected
 
 
+class Three:
+    """A source of three messages."""
+
+    def __init__(self) -> None:
+        self.left = [2, 1, 0]
+        self.begun: list[int] = []
+        self.answers: dict[int, str] = {}
+
+    def next(self) -> tuple[int, Outgoing] | None:
+        return (self.left.pop(), make_message()) if self.left else None
+
+    def begin(self, key: int) -> bool:
+        self.begun.append(key)
+        return True
+
+    def answer(self, key: int, outcome: Outcome) -> None:
+        assert key in self.begun
+        self.answers[key] = kind(outcome)
+
+
+@pytest.mark.parametrize("answer", [1, 0, None])
+def test_a_backend_hands_over_all_of_a_source(answer: int | None) -> None:
+    source = Three()
+
+    stopped = BackendTransport(CountingBackend(answer)).send_many(source, connections=5)
+
+    assert stopped is None
+    assert list(source.answers) == [0, 1, 2]
+
+
+def test_a_backend_that_is_not_there_stops_at_the_first_message() -> None:
+    source = Three()
+    backend = CountingBackend(ConnectionRefusedError("refused"))
+
+    stopped = BackendTransport(backend).send_many(source, connections=5)
+
+    assert stopped
+    assert kind(stopped) == "transport: connection"
+    assert (source.answers, source.left) == ({0: "transport: connection"}, [2, 1])
+
+
 # --- Anymail ----------------------------------------------------------------------------------
 
 MAILGUN_OK = {"id": "<1.abc@example.com>", "message": "Queued. Thank you."}

@@ -1,0 +1,131 @@
+"""A database that was restored or copied: nothing goes out until a person says so."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from campaigns import tasks
+from campaigns.models import Instance, Run
+from campaigns.sending import instance
+from campaigns.services import resume, schedule
+from tests.console import superuser, text
+from tests.factories import make_campaign, make_list, make_recipients, make_run
+from tests.smtp_server import ScriptedSMTP
+from tracking.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    instance._last.looked_at = -instance.LOOK_AGAIN
+    yield
+    instance._last.looked_at = -instance.LOOK_AGAIN
+
+
+def look_again() -> str | None:
+    instance._last.looked_at = -instance.LOOK_AGAIN
+    return instance.check()
+
+
+def move_elsewhere() -> None:
+    """As a restore does: the rows are the same, the place is another."""
+    Instance.objects.update(place="1.2")
+
+
+@pytest.fixture
+def run(settings: Settings, smtp: ScriptedSMTP) -> Run:
+    settings.EMAIL_URL = smtp.url
+    readers = make_list()
+    make_recipients(2, mailing_list=readers)
+    return make_run(make_campaign(lists=[readers]))
+
+
+def test_an_empty_database_belongs_to_who_comes_first() -> None:
+    assert instance.check() is None
+    assert Instance.objects.count() == 1
+
+
+def test_a_database_of_another_installation_is_recognised(settings: Settings) -> None:
+    instance.check()
+    settings.INSTANCE_ID = "another"
+
+    assert look_again() == instance.REASON
+    assert instance.differences() == [
+        "INSTANCE_ID is another one: it belongs to another installation"
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_within_the_server_lies_elsewhere() -> None:
+    instance.check()
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT place FROM campaigns_instance")
+        [here] = cursor.fetchone()
+        cursor.execute("SELECT oid::text FROM pg_database WHERE datname = %s", [name])
+        [database] = cursor.fetchone()
+
+    assert here.startswith(f"{database}.")
+
+
+def test_a_database_that_was_restored_or_copied_sends_nothing(
+    run: Run, smtp: ScriptedSMTP, broker: redis.Redis
+) -> None:
+    instance.check()
+    move_elsewhere()
+    look_again()
+    later = schedule(
+        make_campaign("Due", lists=[make_list()]), now=timezone.now(), at=timezone.now()
+    )
+
+    # A message that was copied along with the broker comes before the first tick.
+    ids = list(Delivery.objects.values_list("pk", flat=True))
+    counts = tasks.deliver_chunk(run.pk, ids)
+    tasks.tick()
+
+    run.refresh_from_db()
+    assert counts == {"held": 2}
+    assert (run.status, run.held_reason) == ("held", instance.REASON)
+    assert later.runs.count() == 0
+    assert smtp.messages == []
+    assert "Nothing goes out" in text(superuser().get("/"))
+
+
+def test_once_a_person_has_said_so_it_goes_on(
+    run: Run, smtp: ScriptedSMTP, broker: redis.Redis
+) -> None:
+    instance.check()
+    move_elsewhere()
+    look_again()
+    tasks.tick()
+    output = io.StringIO()
+
+    with pytest.raises(CommandError, match="nothing goes out"):
+        call_command("confirm_instance", stdout=output)
+    call_command("confirm_instance", "--yes", stdout=output)
+    resume(run.campaign, now=timezone.now())
+    tasks.deliver_chunk(run.pk, list(Delivery.objects.values_list("pk", flat=True)))
+
+    assert "restored, or is a copy" in output.getvalue()
+    assert "wait for resume_campaign: 1" in output.getvalue()
+    assert len(smtp.messages) == 2
+
+
+def test_there_is_nothing_to_confirm_where_nothing_changed() -> None:
+    output = io.StringIO()
+
+    call_command("confirm_instance", stdout=output)
+
+    assert output.getvalue() == "this database is this installation's already\n"
+
+
+def test_the_table_has_one_row() -> None:
+    with pytest.raises(IntegrityError, match="instance_only_one"):
+        Instance.objects.create(id=2, place="1.2")
