@@ -39,8 +39,11 @@ class Aside:
 
     def opened(self, *, timeout: float) -> list[Future[Session]]:
         """Return the connections whose opening has come to an end."""
-        done, self._opening = wait(self._opening, timeout, return_when=FIRST_COMPLETED)
-        return list(done)
+        if timeout:
+            wait(self._opening, timeout, return_when=FIRST_COMPLETED)
+        done = [future for future in self._opening if future.done()]
+        self._opening.difference_update(done)
+        return done
 
     def leave(self, session: Session) -> None:
         """Say QUIT, and wait for nothing; `close` does."""

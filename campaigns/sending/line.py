@@ -127,7 +127,7 @@ class Line:
     @property
     def is_before_mail(self) -> bool:
         """No answer to MAIL has come for the envelope that was written."""
-        return self.current is not None or self._reading in _BEFORE_MAIL
+        return self._reading in _BEFORE_MAIL
 
     @property
     def _reading(self) -> _Owed:

@@ -509,16 +509,20 @@ def test_an_answer_before_the_dot_was_written_is_no_acceptance_and_ends_the_conn
     assert b"\r\n.\r\n" not in last
 
 
-def test_what_comes_behind_the_greeting_is_not_taken_for_an_answer(server: ScriptedSMTP) -> None:
-    server.script(Act("ehlo", "250-x\r\n250 PIPELINING\r\n421 4.3.2 Closing", close=True))
+@pytest.mark.parametrize(("more", "reply_code"), [("421 4.3.2 Closing", 421), ("250 OK", None)])
+def test_what_comes_behind_the_greeting_is_not_taken_for_an_answer(
+    server: ScriptedSMTP, more: str, reply_code: int | None
+) -> None:
+    server.script(Act("ehlo", f"250-x\r\n250 PIPELINING\r\n{more}"))
     transport = make_transport(server)
     source = given_messages(1)
 
     stopped = transport.send_many(source, connections=1)
 
     assert stopped
-    assert stopped.reply_code == 421
+    assert stopped.reply_code == reply_code
     assert (source.begun, source.answers) == ([], {})
+    assert server.lines == ["EHLO client.test"]
 
 
 # --- several connections ------------------------------------------------------------------------
