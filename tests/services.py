@@ -27,6 +27,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest's own place is one for all sessions of a user, which then delete each other's files.
+    if not config.option.basetemp:
+        directory = Path(tempfile.mkdtemp(prefix="godwit-tmp-"))
+        config.option.basetemp = str(directory)
+        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
