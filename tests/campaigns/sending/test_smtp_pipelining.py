@@ -177,6 +177,19 @@ def test_all_messages_arrive_over_tls(tls: TLSPair, implicit_tls: bool, replies:
     assert {message.data for message in server.messages} == {BODY, DOTS, LONG}
 
 
+@pytest.mark.parametrize("starttls", [StartTLS.REQUIRED, StartTLS.NEVER])
+def test_a_message_larger_than_all_buffers_arrives(tls: TLSPair, starttls: StartTLS) -> None:
+    source = Given([b"z" * 70 + b"\r\n" + (b"." * 70 + b"\r\n") * 170_000, BODY])
+    with ScriptedSMTP(tls=tls.server) as server:
+        transport = make_transport(server, tls, starttls=starttls, timeout=10, dot_timeout=30)
+
+        stopped = transport.send_many(source, connections=1)
+        transport.close()
+
+    assert source.having(Accepted) == {address(0), address(1)}
+    assert_nothing_is_lost_or_twice(server, source, stopped)
+
+
 def test_a_message_begins_only_after_its_data_was_answered(
     server: ScriptedSMTP, transport: SMTPTransport, aside: ThreadPoolExecutor
 ) -> None:
@@ -339,6 +352,19 @@ def test_421_to_a_dot_is_that_message_s_outcome_and_ends_the_call(
 
     assert source.answers[2] == stopped
     assert source.begun == [0, 1, 2]
+    assert_nothing_is_lost_or_twice(server, source, stopped)
+
+
+def test_after_a_limit_of_the_relay_no_other_message_is_pulled(
+    server: ScriptedSMTP, transport: SMTPTransport
+) -> None:
+    server.script(defer("454 4.3.2 Sending rate exceeded", "dot"), recipient=address(2))
+    source = given_messages(9)
+
+    stopped = transport.send_many(source, connections=1)
+
+    assert source.answers[2] == stopped
+    assert source.pulled == 4  # the envelope of the fourth was on its way
     assert_nothing_is_lost_or_twice(server, source, stopped)
 
 
