@@ -1,10 +1,11 @@
 """The Celery application: `celery -A config worker`, `celery -A config beat`."""
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, task_prerun
+from celery.signals import beat_init, celeryd_init, task_prerun, worker_process_init
 from django.db import close_old_connections
 
 from config.env import refuse_problems
@@ -20,6 +21,17 @@ app.autodiscover_tasks()
 @beat_init.connect
 def refuse_to_start(**_: Any) -> None:
     refuse_problems()
+
+
+@worker_process_init.connect
+def spare_the_collector(**_: Any) -> None:
+    """Let the garbage collector not look through what was imported, at every chunk.
+
+    A chunk makes some thousand objects that live as long as it does: 4 µs a message.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @task_prerun.connect
