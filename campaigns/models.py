@@ -396,6 +396,9 @@ ACTIVE_RUN_STATUSES = (
 )
 
 
+_LONGEST_REASON = 200
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> Self:
         """Neither completed nor cancelled."""
@@ -426,6 +429,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def having(self, *statuses: RunStatus) -> Self:
         return self.filter(status__in=statuses)
 
+    def hold(self, reason: str) -> int:
+        """Have these runs wait for a person, and say why; return how many."""
+        return self.update(status=RunStatus.HELD, held_reason=reason[:_LONGEST_REASON])
+
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
@@ -445,7 +452,7 @@ class Run(models.Model):
     version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT)
     occurrence = models.DateTimeField(help_text="The time at which it was due.")
     status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PREPARING)
-    held_reason = models.CharField(max_length=200, blank=True)
+    held_reason = models.CharField(max_length=_LONGEST_REASON, blank=True)
     # When a person said go; then it is not held again for being late.
     released_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The sender's at the firing: a Message-ID is the same at each attempt.

@@ -11,7 +11,6 @@ ENOUGH = 10  # failures of one kind, and not one message sent
 # What differs from message to message: addresses, queue ids, times.
 _VARIABLE = re.compile(r"\S*[\d@]\S*")
 _LISTED = 1_000
-_LONGEST = 200  # of Run.held_reason
 
 
 class Failures:
@@ -63,5 +62,4 @@ def hold_if_hopeless(run_id: int, reason: str) -> bool:
 
 def hold(run_id: int, reason: str) -> bool:
     """Have a run that is being sent wait for a person, and say why; return whether it does now."""
-    sending = Run.objects.having(RunStatus.SENDING).filter(pk=run_id)
-    return bool(sending.update(status=RunStatus.HELD, held_reason=reason[:_LONGEST]))
+    return bool(Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(reason))

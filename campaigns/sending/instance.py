@@ -62,8 +62,7 @@ def differences() -> list[str]:
 
 def hold_all() -> int:
     """Hold the runs that are under way; return how many."""
-    going = Run.objects.having(RunStatus.PREPARING, RunStatus.SENDING)
-    return going.update(status=RunStatus.HELD, held_reason=REASON)
+    return Run.objects.having(RunStatus.PREPARING, RunStatus.SENDING).hold(REASON)
 
 
 @transaction.atomic
