@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import quote
 
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
+from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
 Part: TypeAlias = Literal["subject", "html", "text", "fields"]
@@ -26,6 +27,8 @@ RESERVED_NAMES = frozenset(
     {"email", "unsubscribe_url", "campaign_name", "list_name", "sender_name"}
 )
 
+# The engine escapes what a template of such a name prints: HTML alone.
+_MARKED: dict[Part, str] = {part: f"marked.{part}" for part in get_args(Part)}
 _LIMITS: dict[str, int] = {"subject": 2_000, "html": 512 * 1024, "text": 512 * 1024}
 _FIELDS_LIMIT = 64 * 1024  # characters of all the fields of one recipient
 _VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
@@ -71,13 +74,24 @@ class Problem:
         return _located(self.part, self.line, self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
-    """The content for one recipient; `html` is empty for a message of text alone."""
+    """The content for one recipient; there is no HTML for a message of text alone.
+
+    The parts come in pieces; those that all recipients get are the same objects each time.
+    """
 
     subject: str
-    html: str
-    text: str
+    html_pieces: list[str]
+    text_pieces: list[str]
+
+    @property
+    def html(self) -> str:
+        return "".join(self.html_pieces)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.text_pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,7 @@ class Compiled:
 
     _environment: Environment
     _outlines: dict[Part, grammar.Outline]
+    _marks: dict[Part, Marks]
 
     def render(self, context: Mapping[str, Plain]) -> Rendered:
         """Render all parts for one recipient.
@@ -94,23 +109,34 @@ class Compiled:
         :raises NotPlain: the context holds something else than plain values.
         """
         values = _plain_fields(context)
-        subject, html, text = (self._render(part, values) for part in ("subject", "html", "text"))
-        return Rendered(subject.strip(), html, text)
+        subject = "".join(self._pieces("subject", values)).strip()
+        return Rendered(subject, self._pieces("html", values), self._pieces("text", values))
 
-    def _render(self, part: Part, values: dict[str, Any]) -> str:
+    def _pieces(self, part: Part, values: dict[str, Any]) -> list[str]:
         try:
-            result = self._environment.render_template(part, **values)
+            result = self._environment.render_template(_MARKED[part], **values)
+        except (TemplateError, TypeError, ValueError):
+            self._explain(part, values)
+            raise
+        # The engine escapes the slash as well. The two mean the same in HTML, but links that are
+        # written so look hidden to filters; in a recipient's field it would be &amp;#x2f; by now.
+        pieces = self._marks[part].pieces(
+            result.replace("&#x2f;", "/") if part == "html" else result
+        )
+        if sum(map(len, pieces)) > _LIMITS[part]:
+            raise RenderError(part, None, _TOO_LARGE)
+        return pieces
+
+    def _explain(self, part: Part, values: dict[str, Any]) -> None:
+        """Render without marks, to say what is wrong on which of the author's lines."""
+        try:
+            self._environment.render_template(part, **values)
         except TemplateError as error:
             raise RenderError(part, error.line, self._reason(part, error, values)) from None
         except TypeError:  # from a filter of ours, called with what it cannot take
             raise RenderError(part, None, _BAD_ARGUMENTS) from None
         except ValueError as error:
             raise RenderError(part, None, str(error)) from None
-        if len(result) > _LIMITS[part]:
-            raise RenderError(part, None, _TOO_LARGE)
-        # The engine escapes the slash as well. The two mean the same in HTML, but links that are
-        # written so look hidden to filters; in a recipient's field it would be &amp;#x2f; by now.
-        return result.replace("&#x2f;", "/") if part == "html" else result
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
         if error.kind != "UndefinedError":
@@ -173,13 +199,15 @@ def compile_content(*, subject: str, html: str, text: str) -> Compiled:
     :raises RenderError: the first thing that is wrong with the syntax.
     """
     environment = _environment()
-    outlines = {}
+    outlines, marks = {}, {}
     for part, source in _sources(subject, html, text).items():
         outlines[part], problems = _read(environment, part, source)
         for problem in problems:
             raise RenderError(problem.part, problem.line, problem.message)
+        marks[part] = Marks(source)
+        environment.add_template(_MARKED[part], marks[part].source)
     _bound(environment, outlines.values())
-    return Compiled(environment, outlines)
+    return Compiled(environment, outlines, marks)
 
 
 def check_content(*, subject: str, html: str, text: str, known: Collection[str]) -> list[Problem]:

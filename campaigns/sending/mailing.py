@@ -63,8 +63,8 @@ class Mailing:
             data = self._skeleton.message(
                 to=delivery.address,
                 subject=self._subject_prefix + content.subject,
-                html=content.html,
-                text=content.text,
+                html=content.html_pieces,
+                text=content.text_pieces,
                 message_id=identifier,
                 date=now,
                 unsubscribe_url=unsubscribe_url,

@@ -16,7 +16,6 @@ from templates_app.rendering import (
     _ENDS_A_HEADER,
     NotPlain,
     Plain,
-    Rendered,
     RenderError,
     check_content,
     compile_content,
@@ -46,7 +45,11 @@ def test_a_template_renders_its_three_parts() -> None:
 
     rendered = compiled.render({"first_name": "Anna"})
 
-    assert rendered == Rendered("Hi Anna", "<b>Anna</b>", "Dear Anna")
+    assert (rendered.subject, rendered.html, rendered.text) == (
+        "Hi Anna",
+        "<b>Anna</b>",
+        "Dear Anna",
+    )
 
 
 def test_a_compiled_template_renders_each_recipient_anew() -> None:

@@ -37,18 +37,22 @@ def make_skeleton(**changes: Any) -> Skeleton:
     return Skeleton(**values | changes)
 
 
+VALUES: dict[str, Any] = {
+    "to": "anna@example.com",
+    "subject": "Hello",
+    "html": "<p>Hello</p>\n",
+    "text": "Hello\n",
+    "message_id": message_id(TOKEN, "example.org"),
+    "date": NOON,
+    "unsubscribe_url": f"https://t.example.org/u/{TOKEN}",
+    "unsubscribe_mailto": None,
+}
+
+
 def make_message(skeleton: Skeleton | None = None, /, **changes: Any) -> bytes:
-    values: dict[str, Any] = {
-        "to": "anna@example.com",
-        "subject": "Hello",
-        "html": "<p>Hello</p>\n",
-        "text": "Hello\n",
-        "message_id": message_id(TOKEN, "example.org"),
-        "date": NOON,
-        "unsubscribe_url": f"https://t.example.org/u/{TOKEN}",
-        "unsubscribe_mailto": None,
-    }
-    return (skeleton or make_skeleton()).message(**values | changes)
+    values = VALUES | changes
+    bodies = {part: [values[part]] if values[part] else [] for part in ("html", "text")}
+    return (skeleton or make_skeleton()).message(**values | bodies)
 
 
 def parse(message: bytes) -> EmailMessage:
@@ -226,6 +230,24 @@ def test_any_body_arrives_as_it_was(text: str, html: str) -> None:
     for kind, body in (("plain", text), ("html", html)):
         assert body_of(message, kind) == as_sent(body)
     assert_fit_for_the_wire(message)
+
+
+@given(st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=6))
+def test_a_body_arrives_whole_however_it_is_cut(pieces: list[str]) -> None:
+    message = make_skeleton().message(**VALUES | {"html": [], "text": pieces})
+
+    cut = [piece.replace("\r\n", "\n").replace("\r", "\n") for piece in pieces]
+    assert body_of(message, "plain") == as_sent("".join(cut))
+    assert_fit_for_the_wire(message)
+
+
+@pytest.mark.parametrize("piece", [".", "..", f"{'x' * 73}{'.' * 80}", f"{'=' * 24}.{'x' * 80}"])
+def test_no_line_of_a_piece_is_too_long_for_its_soft_line_break(piece: str) -> None:
+    message = make_message(html="", text=f"{piece}\n{piece}")
+
+    assert body_of(message, "plain") == f"{piece}\r\n{piece}"
+    assert_fit_for_the_wire(message)
+    assert not any(line.startswith(b".") for line in lines_of(message))
 
 
 def test_half_a_character_is_replaced() -> None:
