@@ -25,6 +25,7 @@ from campaigns.sending import (
     snapshot,
     time_to_live,
 )
+from campaigns.sending.chunk import utc_now
 from campaigns.sending.record import policy_of_installation
 from tracking import unconfirmed
 
@@ -85,7 +86,7 @@ def prepare(run_id: int) -> None:
 def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
     """Attempt some deliveries of a run. Never raises: a chord whose header fails never closes."""
     try:
-        return deliver.deliver(run_id, ids, clock=timezone.now)
+        return deliver.deliver(run_id, ids, clock=utc_now)
     except Exception:
         logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
         return {}

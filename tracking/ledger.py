@@ -10,7 +10,7 @@ word. Rows are locked before the counters in every statement, so two of them can
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -45,8 +45,7 @@ TASK_STATUS: Mapping[S, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     id: int
     from_state: S
     to_state: S

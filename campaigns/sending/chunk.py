@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from campaigns.sending.claim import Claim, Claimed, still_allowed
 from campaigns.sending.hopeless import Failures
@@ -13,6 +14,9 @@ from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.record import Result
 
 Clock = Callable[[], datetime]
+
+# Asked three times a message: Django's, which looks into the settings, takes four times as long.
+utc_now: Clock = partial(datetime.now, UTC)
 
 LOOK_AGAIN = timedelta(seconds=1)  # how long a permission to mail is taken for granted
 

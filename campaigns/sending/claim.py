@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from json import loads
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -82,8 +82,7 @@ SELECT delivery.id, delivery.address, recipient.fields::text, delivery.attempts
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One delivery that this worker, and no other, may attempt until its lease ends."""
 
     id: int

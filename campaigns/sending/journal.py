@@ -7,11 +7,10 @@ note costs no system call, and survives the process. What a machine that lost it
 missing: then the lease decides.
 
 One note a line: `k` when the claim is committed, `c<id>` before a delivery is composed, `+` after
-it, `b<id> <Message-ID>` before its content is written, and a JSON list with the answer.
+it, `b<id> <Message-ID>` before its content is written, and `a` with the answer, in fields.
 """
 
 import fcntl
-import json
 import mmap
 import os
 import re
@@ -32,12 +31,14 @@ from campaigns.sending.outcomes import (
     Rejected,
     Scope,
     SpeaksOf,
+    tidy,
 )
 from campaigns.sending.record import Result
 
 _SUFFIX = ".journal"
 _NAME = re.compile(r"\d+-[0-9a-f]{32}")  # the run's id and the lease
 _OUTCOMES = {kind.__name__: kind for kind in (Accepted, Deferred, Rejected, InDoubt)}
+_SEPARATOR = "\x1f"  # a control, which `tidy` leaves in no text
 _BLOCK = 64 * 1024  # by which the file grows: some 400 deliveries
 _COMMIT_TAKES = timedelta(seconds=20)  # at most, of a statement whose client is gone
 _COMPOSED_AT_MOST = 3  # one that ended its worker so often is not composed again
@@ -116,7 +117,7 @@ class Journal:
         self.notes.begun[delivery_id] = message_id
 
     def answer(self, result: Result) -> None:
-        self._write(json.dumps(_as_list(result)).encode() + b"\n")
+        self._write(_as_line(result))
         self.notes.answered[result.delivery_id] = result
 
     def _write(self, line: bytes) -> None:
@@ -197,33 +198,35 @@ def _read_line(notes: Notes, line: bytes) -> None:
     elif line.startswith(b"b"):
         delivery_id, _, message_id = line[1:].partition(b" ")
         notes.begun[int(delivery_id)] = message_id.decode()
-    else:
-        result = _from_list(json.loads(line))
+    elif line.startswith(b"a"):
+        result = _from_fields(line[1:].decode().split(_SEPARATOR))
         notes.answered[result.delivery_id] = result
+    else:
+        raise ValueError("no note")
 
 
-def _as_list(result: Result) -> list[Any]:
-    outcome = result.outcome
-    entry = [result.delivery_id, result.attempts, result.message_id]
-    if outcome is None:
-        return entry
-    kind = type(outcome).__name__
-    entry += [kind, outcome.reply_code, outcome.enhanced_status_code, outcome.diagnostic]
-    if isinstance(outcome, Deferred):
-        entry += [outcome.scope.value, outcome.cause.value]
-    elif isinstance(outcome, Rejected):
-        entry.append(outcome.speaks_of.value)
-    return entry
+def _as_line(result: Result) -> bytes:
+    fields = [str(result.delivery_id), str(result.attempts), result.message_id]
+    if outcome := result.outcome:
+        fields += [type(outcome).__name__, str(outcome.reply_code or "")]
+        fields += [outcome.enhanced_status_code, tidy(outcome.diagnostic)]
+        if isinstance(outcome, Deferred):
+            fields += [outcome.scope, outcome.cause]
+        elif isinstance(outcome, Rejected):
+            fields.append(outcome.speaks_of)
+    return b"a%b\n" % _SEPARATOR.join(fields).encode(errors="replace")
 
 
-def _from_list(entry: list[Any]) -> Result:
-    delivery_id, attempts, message_id, *reply = entry
-    if not reply:
-        return Result(int(delivery_id), int(attempts), message_id, None)
-    name, code, enhanced, diagnostic, *more = reply
+def _from_fields(fields: list[str]) -> Result:
+    delivery_id, attempts, message_id, *reply = fields
+    outcome = _outcome(*reply) if reply else None
+    return Result(int(delivery_id), int(attempts), message_id, outcome)
+
+
+def _outcome(name: str, code: str, enhanced: str, diagnostic: str, *more: str) -> Outcome:
     kind = _OUTCOMES[name]
     said: dict[str, Any] = {
-        "reply_code": code,
+        "reply_code": int(code) if code else None,
         "enhanced_status_code": enhanced,
         "diagnostic": diagnostic,
     }
@@ -231,5 +234,4 @@ def _from_list(entry: list[Any]) -> Result:
         said |= {"scope": Scope(more[0]), "cause": Cause(more[1])}
     elif kind is Rejected:
         said |= {"speaks_of": SpeaksOf(more[0])}
-    outcome = kind(**said)
-    return Result(int(delivery_id), int(attempts), message_id, outcome)
+    return kind(**said)

@@ -217,7 +217,9 @@ class Line:
         self.current = job
         self._taking = None  # from here on, it is the answer to the dot that is waited for
         self._behind_dot = len(following)
-        self._write(stuffed(job.message.data) + following)
+        message = job.message
+        content = message.data + b".\r\n" if message.is_well_formed else stuffed(message.data)
+        self._write(content + following)
 
     def _next_envelope_behind_content(self) -> bytes:
         self._owed.append(_Owed.DOT)
@@ -367,9 +369,7 @@ def _no_reply(text: bytes) -> Lost:
 
 def stuffed(data: bytes) -> bytes:
     """Return the data as it goes over the wire: dots doubled, ended by a dot (RFC 5321 4.5.2)."""
-    # From the end, as that looks for the first byte, which is rarer than a dot: 4 instead of 7 µs.
-    if data.rfind(b"\r\n.") >= 0:
-        data = data.replace(b"\r\n.", b"\r\n..")
+    data = data.replace(b"\r\n.", b"\r\n..")
     start = b"." if data.startswith(b".") else b""
     end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
     return start + data + end

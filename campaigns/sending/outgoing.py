@@ -1,7 +1,7 @@
 """One message on its way out, and what may stand in its envelope."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from campaigns.sending.outcomes import Rejected, SpeaksOf
 
@@ -10,13 +10,12 @@ from campaigns.sending.outcomes import Rejected, SpeaksOf
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An envelope and a whole RFC 5322 message with CRLF line ends.
 
     Domains are A-labels. The data is 7-bit unless an address needs SMTPUTF8 (RFC 6531).
-    `is_well_formed` is said by whoever wrote each of its line ends; else they are looked through,
-    which takes 12 µs for 8 KB.
+    `is_well_formed` is said by whoever wrote each of its lines: the last one has its end, too, and
+    none begins with a dot. Else they are looked through, which takes 24 µs for 8 KB.
     """
 
     envelope_sender: str
@@ -30,16 +29,16 @@ def refusal(message: Outgoing) -> Rejected | None:
 
     5.1.7 speaks of the envelope sender, so that our own fault is not held against the recipient.
     """
+    if message.recipient and not _UNSAFE.search(message.envelope_sender + message.recipient):
+        return None
     if not message.recipient or _UNSAFE.search(message.recipient):
         return Rejected(
             enhanced_status_code="5.1.3",
             diagnostic="The address is empty or has a character that no envelope takes.",
             speaks_of=SpeaksOf.RECIPIENT,
         )
-    if _UNSAFE.search(message.envelope_sender):
-        return Rejected(
-            enhanced_status_code="5.1.7",
-            diagnostic="The envelope sender has a character that no envelope takes.",
-            speaks_of=SpeaksOf.SENDER,
-        )
-    return None
+    return Rejected(
+        enhanced_status_code="5.1.7",
+        diagnostic="The envelope sender has a character that no envelope takes.",
+        speaks_of=SpeaksOf.SENDER,
+    )

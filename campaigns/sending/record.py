@@ -3,7 +3,6 @@
 import random
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple, assert_never
@@ -28,8 +27,7 @@ from tracking.models import DeliveryState as S
 from tracking.models import Lease
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How one claimed delivery ended. `outcome` is None where nothing was attempted."""
 
     delivery_id: int

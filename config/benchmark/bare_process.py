@@ -13,9 +13,9 @@ import django
 django.setup()
 
 from django.db import connection  # noqa: E402  (after the setup, as for all that has models)
-from django.utils import timezone  # noqa: E402
 
 from campaigns.models import Page  # noqa: E402
+from campaigns.sending.chunk import utc_now  # noqa: E402
 from campaigns.sending.deliver import deliver  # noqa: E402
 
 CHUNK = 500  # deliveries: as many as a worker's largest task has
@@ -34,7 +34,7 @@ def main(run_id: int, part: int, parts: int) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     for ids in islice(chunks(run_id), part, None, parts):
-        deliver(run_id, ids, clock=timezone.now)
+        deliver(run_id, ids, clock=utc_now)
     print("done", flush=True)
     sys.stdin.read()
 

@@ -1,4 +1,3 @@
-import json
 import multiprocessing
 import os
 import uuid
@@ -25,6 +24,7 @@ from campaigns.sending.outcomes import (
     Rejected,
     Scope,
     SpeaksOf,
+    tidy,
 )
 from campaigns.sending.record import Result
 from campaigns.sending.retry_policy import RetryPolicy
@@ -37,7 +37,8 @@ LEASE = timedelta(minutes=5)
 POLICY = RetryPolicy(schedule=[timedelta(minutes=10)], transport_wait=timedelta(seconds=30))
 
 BEGUN = {1: "<1@x>", 2: "<2@x>"}
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50).map(tidy)
+MESSAGE_IDS = st.integers().map("<{}@x>".format)
 REPLY = {
     "reply_code": st.none() | st.integers(200, 599),
     "enhanced_status_code": st.sampled_from(["", "5.1.1"]),
@@ -72,7 +73,7 @@ def _work(directory: Path, lease: uuid.UUID, run_id: int, results: list[Result])
     os._exit(9)
 
 
-@given(st.lists(st.builds(Result, st.integers(1), st.integers(1, 9), TEXT, OUTCOMES)))
+@given(st.lists(st.builds(Result, st.integers(1), st.integers(1, 9), MESSAGE_IDS, OUTCOMES)))
 def test_what_was_noted_is_read_back_as_it_was(results: list[Result]) -> None:
     with TemporaryDirectory() as directory:
         notes = Journal(Path(directory), run_id=1, lease=uuid.uuid4())
@@ -91,16 +92,25 @@ def test_what_was_noted_is_read_back_as_it_was(results: list[Result]) -> None:
     assert (found.composing, found.is_torn) == (3, False)
 
 
+def test_a_text_of_several_lines_is_one_note() -> None:
+    outcome = Deferred(scope=Scope.DOMAIN, cause=Cause.OTHER, diagnostic="a\nb2 <2@x>\x1f")
+
+    notes = journal._read(journal._as_line(Result(1, 1, "<1@x>", outcome)))
+
+    assert notes.answered[1].outcome == replace(outcome, diagnostic="a b2 <2@x>")
+    assert not notes.begun
+
+
 def test_a_line_that_was_cut_off_does_not_count() -> None:
-    assert journal._read(b'b1 <1@x>\nb2 <2@x>\n[1, 1, "<1@') == Notes(begun=BEGUN)
+    assert journal._read(b"b1 <1@x>\nb2 <2@x>\na1\x1f1\x1f<1@") == Notes(begun=BEGUN)
     assert journal._read(b"b1 <1@x>\nb2 <2@x>\nb3 <\0\0\0") == Notes(begun=BEGUN)
 
 
 def test_a_part_that_cannot_be_read_leaves_all_in_doubt_that_was_not_answered() -> None:
     answer = Result(1, 1, "<1@x>", Accepted(reply_code=250))
-    line = json.dumps(journal._as_list(answer)).encode()
+    line = journal._as_line(answer)
 
-    notes = journal._read(line + b"\n\0\0\0\nb3 <3@x>\n")
+    notes = journal._read(line + b"\0\0\0\nb3 <3@x>\n")
     results = notes.conclude([(1, 1), (2, 1), (3, 1)], untouched=None)
 
     assert results[0] == answer
@@ -123,7 +133,7 @@ def test_a_journal_grows_with_what_is_written(tmp_path: Path) -> None:
     answer = Result(1, 1, "<1@x>", Accepted(reply_code=250, diagnostic="x" * 500))
     with Journal(tmp_path, run_id=1, lease=uuid.uuid4()) as notes:
         for number in range(1, 301):
-            notes.answer(replace(answer, delivery_id=number))
+            notes.answer(answer._replace(delivery_id=number))
         [path] = journal.journals(tmp_path)
         found = journal._read(path.read_bytes())
 
