@@ -405,6 +405,8 @@ LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %
         ("{{ bio | replace('', bio) }}", "too large"),
         ("{{ items | join(bio) }}", "too large"),
         ("{{ bio | urlencode }}", "too large"),
+        ("{% for a in items %}{% set b = bio | replace('y', a) %}{% endfor %}", "too large"),
+        ("{% for a in items %}{% set b = items | join %}{% endfor %}", "too large"),
         ("{{ '2025-01-01' | date('%d' ~ bio) }}", "too large"),
         ("{{ 1 // 0 }}", "calculate"),
         ("{{ bio | date }}", "isoformat"),
