@@ -104,12 +104,17 @@ counters AS (
 )
 """
 
+# UUIDs of version 7 (RFC 9562 5.7), whose beginning is the time: the index of TaskResult grows at
+# its end, and rows that are claimed together stand together in it.
+_TASK_ID = "(%(milliseconds)s || substr(gen_random_uuid()::text, 16))::uuid"
+
 _ENQUEUE = """
 WITH audience AS MATERIALIZED ({audience}),
 inserted AS (
     INSERT INTO tracking_delivery
-           (run_id, recipient_id, address, key, domain, state, skip_reason, finished_at, created_at)
-    SELECT %(run)s, recipient_id, address, key, domain, state, skip_reason,
+           (run_id, task_id, recipient_id, address, key, domain, state, skip_reason,
+            finished_at, created_at)
+    SELECT %(run)s, {task_id}, recipient_id, address, key, domain, state, skip_reason,
            CASE WHEN state IN ('skipped', 'cancelled') THEN %(now)s END, %(now)s
       FROM audience ORDER BY recipient_id
         ON CONFLICT DO NOTHING
@@ -117,8 +122,10 @@ inserted AS (
 ),
 duplicates AS (
     INSERT INTO tracking_delivery
-           (run_id, recipient_id, address, key, domain, state, skip_reason, finished_at, created_at)
-    SELECT %(run)s, recipient_id, address, key, domain, 'skipped', 'duplicate', %(now)s, %(now)s
+           (run_id, task_id, recipient_id, address, key, domain, state, skip_reason,
+            finished_at, created_at)
+    SELECT %(run)s, {task_id}, recipient_id, address, key, domain, 'skipped', 'duplicate',
+           %(now)s, %(now)s
       FROM audience WHERE recipient_id NOT IN (SELECT recipient_id FROM inserted)
     RETURNING id, task_id, recipient_id, state, skip_reason
 ),
@@ -178,9 +185,11 @@ def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datet
     `audience` is a SELECT of (recipient_id, address, key, domain, state, skip_reason). Whose
     address another one of this run has, because addresses changed hands meanwhile, is skipped.
     """
-    sql = _ENQUEUE.format(audience=audience, books=_BOOKS)
+    sql = _ENQUEUE.format(audience=audience, task_id=_TASK_ID, books=_BOOKS)
+    digits = f"{int(now.timestamp() * 1000):012x}"
+    milliseconds = f"{digits[:8]}-{digits[8:]}-7"
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**params, "run": run_id, "now": now})
+        cursor.execute(sql, {**params, "run": run_id, "milliseconds": milliseconds, "now": now})
         return Enqueued(*cursor.fetchone())
 
 

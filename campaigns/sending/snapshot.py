@@ -8,7 +8,8 @@ from django.db import transaction
 from campaigns.models import Page, Run, RunStatus
 from tracking import ledger
 
-SLICE = 5_000  # recipients in a slice, and so deliveries in a page
+SLICE = 10_000  # recipients in a slice, and so deliveries in a page
+FIRST_SLICE = 1_000  # written in some 30 ms: the first message leaves as soon
 
 # Everybody who stands on one of the campaign's lists, in whatever state, in order of recipient:
 # who is left out gets a row as well, with the reason. One confirmed subscription is enough.
@@ -49,7 +50,7 @@ class Slice:
 
 
 @transaction.atomic(durable=True)
-def take_slice(run_id: int, *, now: datetime, size: int = SLICE) -> Slice:
+def take_slice(run_id: int, *, now: datetime, size: int | None = None) -> Slice:
     """Write the next slice of the audience and the page that will send it.
 
     The run's row is locked for the slice and its cursor moves with it: two processes that prepare
@@ -61,6 +62,7 @@ def take_slice(run_id: int, *, now: datetime, size: int = SLICE) -> Slice:
         run.save(update_fields=["status", "held_reason"])
     if run.prepared_at or run.status == RunStatus.HELD:
         return Slice(rows=0, finished=True)
+    size = size or (SLICE if run.audience else FIRST_SLICE)
     state = "cancelled" if run.status == RunStatus.CANCELLED else "queued"
     params = {
         "campaign": run.campaign_id,

@@ -17,16 +17,16 @@ from django.db import connection  # noqa: E402  (after the setup, as for all tha
 from campaigns.models import Page  # noqa: E402
 from campaigns.sending.chunk import utc_now  # noqa: E402
 from campaigns.sending.deliver import deliver  # noqa: E402
+from campaigns.sending.pages import LARGEST_CHUNK  # noqa: E402
 
-CHUNK = 500  # deliveries: as many as a worker's largest task has
 
 
 def chunks(run_id: int) -> Iterator[list[int]]:
     """Return the ids of a run's deliveries, page by page; what is not queued is left out later."""
     pages = Page.objects.filter(run_id=run_id).order_by("number")
     for first, last in pages.values_list("first_delivery", "last_delivery"):
-        for start in range(first, last + 1, CHUNK):
-            yield list(range(start, min(start + CHUNK, last + 1)))
+        for start in range(first, last + 1, LARGEST_CHUNK):
+            yield list(range(start, min(start + LARGEST_CHUNK, last + 1)))
 
 
 def main(run_id: int, part: int, parts: int) -> None:

@@ -1,3 +1,4 @@
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -72,6 +73,33 @@ def test_slices_cover_the_audience_once_and_make_a_page_each(audience: int) -> N
     ids = sorted(Delivery.objects.values_list("id", flat=True))
     assert [n for first, last in pages for n in ids if first <= n <= last] == ids
     assert len(pages) == -(-audience // 10)
+
+
+def test_the_first_slice_is_a_small_one_so_that_the_first_message_leaves_soon() -> None:
+    readers = make_list()
+    make_recipients(snapshot.FIRST_SLICE + 1, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]), snapshot_taken=False)
+
+    slices = [snapshot.take_slice(run.pk, now=timezone.now()) for _ in range(2)]
+
+    assert slices == [
+        snapshot.Slice(rows=snapshot.FIRST_SLICE, finished=False),
+        snapshot.Slice(rows=1, finished=True),
+    ]
+
+
+def test_task_ids_begin_with_the_time_so_that_those_of_a_slice_stand_together() -> None:
+    readers = make_list()
+    make_recipients(20, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]))
+
+    ids = Delivery.objects.of_run(run.pk).values_list("task_id", flat=True)
+
+    assert {task_id.version for task_id in ids} == {7}
+    assert {task_id.variant for task_id in ids} == {uuid.RFC_4122}
+    [milliseconds] = {task_id.int >> 80 for task_id in ids}
+    first = Delivery.objects.of_run(run.pk)[0]
+    assert milliseconds == int(first.created_at.timestamp() * 1000)
 
 
 def test_a_slice_after_the_last_one_writes_nothing() -> None:
