@@ -69,9 +69,18 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One message to one recipient in one run. Rows are written by `tracking.ledger` alone."""
 
-    run = models.ForeignKey("campaigns.Run", on_delete=models.PROTECT, db_index=False)
+    # PostgreSQL does not check these two: for each row it would lock the run and the recipient, which
+    # takes longer than to write it. The snapshot holds the run's lock, and reads recipients in the
+    # statement that writes; of one that is deleted at that moment the id stays, and finds nobody.
+    run = models.ForeignKey(
+        "campaigns.Run", on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
     recipient = models.ForeignKey(
-        "recipients.Recipient", on_delete=models.SET_NULL, null=True, blank=True
+        "recipients.Recipient",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_constraint=False,
     )
     # The id of the TaskResult that says the same in Celery's words.
     task_id = models.UUIDField(db_default=RandomUUID(), editable=False)

@@ -26,7 +26,7 @@ BEGIN
         ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
      WHERE index.indrelid = 'django_celery_results_taskresult'::regclass
        AND NOT index.indisunique
-       AND (attribute.attname IN ('status', 'date_done', 'worker', 'periodic_task_name')
+       AND (attribute.attname IN ('status', 'date_done', 'worker', 'task_name', 'periodic_task_name')
             OR relation.relname LIKE '%_like')
   LOOP
     EXECUTE 'DROP INDEX ' || found.name;

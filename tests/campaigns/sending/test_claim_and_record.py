@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Run, RunStatus
@@ -104,6 +105,21 @@ def test_who_was_suppressed_or_left_or_was_deleted_since_the_snapshot_is_skipped
         ("skipped", "unsubscribed"),
         ("skipped", "no_address"),
     ]
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_who_was_deleted_while_the_snapshot_was_written_is_skipped(run: Run) -> None:
+    first = Delivery.objects.order_by("pk")[0]
+    with connection.cursor() as cursor:  # its delivery is not seen yet, and keeps the id
+        cursor.execute(
+            "DELETE FROM recipients_subscription WHERE recipient_id = %s", [first.recipient_id]
+        )
+        cursor.execute("DELETE FROM recipients_recipient WHERE id = %s", [first.recipient_id])
+
+    claim(run.pk, [first.pk], now=NOW, lease_for=LEASE)
+
+    gone = Delivery.objects.get(pk=first.pk)
+    assert (gone.state, gone.skip_reason) == ("skipped", "no_address")
     assert disagreements([run.pk], kept_since=None) == []
 
 
