@@ -53,27 +53,32 @@ _NO_REPLY = Reply()
 # The lease must be the one that the delivery was claimed with. A worker that comes back after its
 # lease ran out may still say what the server answered; where the run was cancelled meanwhile,
 # nothing is tried again.
+# (LATERAL and `OFFSET 0`: by the ids, one after the other. With the statistics of before, the
+# planner takes a lease for that of one delivery, and would compare each with each.)
 _PICK = """
-    SELECT delivery.id, delivery.state AS from_state,
+    SELECT answer.id, delivery.state AS from_state,
            CASE WHEN answer.state = 'retry' AND run.status = 'cancelled' THEN 'cancelled'
                 ELSE answer.state END AS to_state,
            answer.counted, answer.next_attempt_at, answer.message_id,
            answer.reply_code, answer.enhanced_status_code, answer.diagnostic
-      FROM unnest(string_to_array(%(ids)s, E'\\x1f')::bigint[],
-                  string_to_array(%(states)s, E'\\x1f'),
-                  string_to_array(%(counted)s, E'\\x1f')::boolean[],
-                  string_to_array(%(times)s, E'\\x1f', '')::timestamptz[],
-                  string_to_array(%(message_ids)s, E'\\x1f'),
-                  string_to_array(%(codes)s, E'\\x1f', '')::smallint[],
-                  string_to_array(%(enhanced)s, E'\\x1f'),
-                  string_to_array(%(diagnostics)s, E'\\x1f'))
-           AS answer (id, state, counted, next_attempt_at, message_id,
-                      reply_code, enhanced_status_code, diagnostic)
-      JOIN tracking_delivery delivery ON delivery.id = answer.id
+      FROM (SELECT *
+              FROM unnest(string_to_array(%(ids)s, E'\\x1f')::bigint[],
+                          string_to_array(%(states)s, E'\\x1f'),
+                          string_to_array(%(counted)s, E'\\x1f')::boolean[],
+                          string_to_array(%(times)s, E'\\x1f', '')::timestamptz[],
+                          string_to_array(%(message_ids)s, E'\\x1f'),
+                          string_to_array(%(codes)s, E'\\x1f', '')::smallint[],
+                          string_to_array(%(enhanced)s, E'\\x1f'),
+                          string_to_array(%(diagnostics)s, E'\\x1f'))
+                   AS told (id, state, counted, next_attempt_at, message_id,
+                            reply_code, enhanced_status_code, diagnostic)
+             ORDER BY id) AS answer
       JOIN campaigns_run run ON run.id = %(run)s
-     WHERE delivery.lease = %(lease)s AND delivery.state IN ('sending', 'unconfirmed')
-     ORDER BY delivery.id
-       FOR UPDATE OF delivery
+     CROSS JOIN LATERAL (SELECT state
+                           FROM tracking_delivery
+                          WHERE id = answer.id AND lease = %(lease)s
+                            AND state IN ('sending', 'unconfirmed')
+                         OFFSET 0 FOR UPDATE) AS delivery
 """
 
 _CHANGES = """
