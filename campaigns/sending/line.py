@@ -12,10 +12,10 @@ from typing import Protocol
 
 from campaigns.sending.outcomes import Outcome, Phase, Rejected, SpeaksOf, classify
 from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.session import MAX_LINE, MAX_REPLY_LINES, REPLY_LINE, Session
+from campaigns.sending.replies import NoReply
+from campaigns.sending.session import Session
 
 _RECEIVE = 65_536
-_PLAIN = frozenset({b"250 ", b"354 "})  # how nearly all replies begin that are one line
 _SHUTTING = 421
 
 
@@ -92,9 +92,7 @@ class Line:
         self._behind_dot = 0  # bytes that were written behind it
         self._commands: deque[tuple[_Owed, bytes]] = deque()  # of the envelope, yet to be written
         self._needs_reset = False
-        self._received = session.unread
-        self._reply: list[bytes] = []
-        self._reply_code = b""
+        self._replies = session.replies
         self._has_size = session.has_extn("size")
         self.sock.setblocking(False)
 
@@ -109,7 +107,7 @@ class Line:
             self._receive()
         except Lost:
             return False
-        return not self._received
+        return not self._replies.unread
 
     @property
     def was_proven(self) -> bool:
@@ -145,8 +143,8 @@ class Line:
         :raises Lost:
         """
         if envelope := self._next_envelope():
-            if self._received:
-                raise _out_of_turn(self._received.decode("utf-8", "replace"))
+            if early := self._replies.unread:
+                raise _out_of_turn(early.decode("utf-8", "replace"))
             self._write(envelope)
 
     def flush(self) -> None:
@@ -232,26 +230,31 @@ class Line:
 
         :raises Lost:
         """
-        replies, fault = self._replies()
-        for number, (code, text) in enumerate(replies, start=1):
+        self._receive()
+        while reply := self._next_reply():
+            code, text = reply
             if not self._owed:
                 raise _out_of_turn(f"{code} {text}")
             self._taking = self._owed.popleft()
-            is_last = number == len(replies) and not (fault or self._received or self._reply)
-            self._take(self._taking, code, text, is_last=is_last)
+            self._take(self._taking, code, text)
             if code == _SHUTTING:
                 raise Lost(code, text)
             self._taking = None
-        if fault:
-            raise fault
         if self._commands and not self._owed:
             self._write(self._next_command())
 
-    def _take(self, owed: _Owed, code: int, text: str, *, is_last: bool) -> None:
+    def _next_reply(self) -> tuple[int, str] | None:
+        try:
+            reply = self._replies.next()
+        except NoReply as error:
+            raise Lost(None, str(error)) from None
+        return (reply[0], reply[1].decode("utf-8", "replace")) if reply else None
+
+    def _take(self, owed: _Owed, code: int, text: str) -> None:
         if owed is _Owed.DOT:
             self._take_dot(code, text)
         elif owed is _Owed.DATA:
-            self._take_data(code, text, is_last=is_last)
+            self._take_data(code, text)
         elif owed is _Owed.RSET:
             if code // 100 != 2:
                 raise Lost(None, f"The next hop could not be reset: {code} {text}")
@@ -271,11 +274,11 @@ class Line:
         if is_early:  # it might read what is left of the content as commands
             raise Lost(None, "The next hop refused a message before its end.")
 
-    def _take_data(self, code: int, text: str, *, is_last: bool) -> None:
+    def _take_data(self, code: int, text: str) -> None:
         job = self.envelope
         if job is None:
             return
-        if code // 100 == 3 and not is_last:
+        if code // 100 == 3 and self._replies.unread:
             # What came with it would be taken for the answer to the content.
             raise Lost(None, f"The next hop spoke out of turn after {code} {text}")
         if code // 100 == 3 and job.outcome is None:
@@ -310,35 +313,6 @@ class Line:
             self.taken += 1
             self.work.answer(job, job.outcome)
 
-    def _replies(self) -> tuple[list[tuple[int, str]], Lost | None]:
-        """Return the whole replies that have come, and what is wrong with what follows them.
-
-        RFC 5321 4.2: one code in all lines of a reply.
-        """
-        self._receive()
-        found: list[tuple[int, str]] = []
-        *lines, self._received = self._received.split(b"\n")
-        for line in lines:
-            if line[:4] in _PLAIN and not self._reply and len(line) < MAX_LINE:
-                found.append((int(line[:3]), line[4:].decode("utf-8", "replace").strip()))
-                continue
-            match = REPLY_LINE.fullmatch(line.rstrip(b"\r"))
-            is_other = self._reply and match and match[1] != self._reply_code
-            if not match or is_other or self._is_endless(line):
-                return found, _no_reply(line)
-            self._reply_code = match[1]
-            self._reply.append((match[3] or b"").strip())
-            if match[2] != b"-":
-                text = b"\n".join(self._reply).decode("utf-8", "replace")
-                found.append((int(match[1]), text))
-                self._reply = []
-        if self._is_endless(self._received):
-            return found, _no_reply(self._received)
-        return found, None
-
-    def _is_endless(self, line: bytes) -> bool:
-        return len(line) > MAX_LINE or len(self._reply) >= MAX_REPLY_LINES
-
     def _receive(self) -> None:
         while True:
             try:
@@ -348,10 +322,10 @@ class Line:
             except OSError as error:
                 raise Lost(None, f"{type(error).__name__}: {error}") from None
             if not data:
-                if b"\n" in self._received:
+                if self._replies.has_line:
                     return  # what came with the end is read first: a 421, as a rule
                 raise Lost(None, "The next hop closed the connection.")
-            self._received += data
+            self._replies.feed(data)
             sock = self.sock
             is_more_decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending()
             if len(data) < _RECEIVE and not is_more_decrypted:
@@ -361,10 +335,6 @@ class Line:
 def _out_of_turn(text: str) -> Lost:
     code = _SHUTTING if text.startswith(str(_SHUTTING)) else None
     return Lost(code, f"The next hop spoke out of turn: {text[:200]}")
-
-
-def _no_reply(text: bytes) -> Lost:
-    return Lost(None, f"No SMTP reply: {text[:200].decode('utf-8', 'replace')}")
 
 
 def stuffed(data: bytes) -> bytes:

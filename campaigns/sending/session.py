@@ -1,7 +1,6 @@
 """One connection to a next hop by SMTP (RFC 5321): how it begins, and how it ends."""
 
 import base64
-import re
 import smtplib
 import socket
 import ssl
@@ -12,14 +11,12 @@ from functools import cache
 from typing import Any
 
 from campaigns.sending.outcomes import Phase
+from campaigns.sending.replies import NoReply, Replies
 
 CONNECT_TIMEOUT = 30.0  # a host that does not take a connection by then is not there
 QUIT_TIMEOUT = 5.0
 
-MAX_LINE = 8192
-MAX_REPLY_LINES = 100
-
-REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_RECEIVE = 8192
 
 
 class StartTLS(StrEnum):
@@ -67,8 +64,8 @@ class HandoverError(Exception):
 class Session(smtplib.SMTP):
     """One connection, from the greeting to QUIT; every failure is a `HandoverError` with its phase.
 
-    smtplib reads EHLO's answer; reading replies is our own: strict, bounded, and aware of bytes
-    that came before they were asked for.
+    smtplib understands EHLO's answer; reading replies is our own: strict, bounded, and aware of
+    bytes that came before they were asked for.
     """
 
     ehlo_msg = "EHLO"  # smtplib's own is in lower case
@@ -78,7 +75,7 @@ class Session(smtplib.SMTP):
         self.relay = relay
         self.context = context
         self.phase = Phase.CONNECT
-        self._unread = b""
+        self.replies = Replies()
         self._encrypted = relay.implicit_tls
 
     def start(self) -> None:
@@ -145,7 +142,7 @@ class Session(smtplib.SMTP):
 
     def _start_tls(self) -> None:
         self._command(Phase.TLS, "STARTTLS", "2")
-        if self._unread:  # written in the clear to be read as if it had been encrypted
+        if self.replies.unread:  # written in the clear to be read as if it had been encrypted
             raise self._stop("The next hop wrote more than its reply to STARTTLS.")
         self._wrap()
         self._encrypted = True
@@ -196,8 +193,8 @@ class Session(smtplib.SMTP):
 
     def _refuse_early_reply(self) -> None:
         # A reply that waits here would be taken for the answer to what is written next.
-        if self._unread:
-            early = self._unread.decode("utf-8", "replace")
+        if self.replies.unread:
+            early = self.replies.unread.decode("utf-8", "replace")
             code = 421 if early.startswith("421") else None
             raise HandoverError(self.phase, code, f"The next hop spoke out of turn: {early}")
 
@@ -212,44 +209,25 @@ class Session(smtplib.SMTP):
             raise self._lost(error) from None
 
     def getreply(self) -> tuple[int, bytes]:
-        """Read one reply (RFC 5321 §4.2.1: one code in all lines), lines joined by a line feed.
+        """Read one reply, lines joined by a line feed.
 
         :raises HandoverError:
         """
-        texts: list[bytes] = []
-        codes: set[bytes] = set()
-        while len(texts) < MAX_REPLY_LINES:
-            line = self._read_line()
-            found = REPLY_LINE.fullmatch(line)
-            if not found or len(codes | {found[1]}) > 1:
-                break
-            codes.add(found[1])
-            texts.append((found[3] or b"").strip())
-            if found[2] != b"-":
-                return int(found[1]), b"\n".join(texts)
-        raise self._stop(f"No SMTP reply: {line.decode('utf-8', 'replace')}")
-
-    def _read_line(self) -> bytes:
-        while b"\n" not in self._unread and len(self._unread) < MAX_LINE:
-            self._unread += self._receive()
-        line, end, self._unread = self._unread.partition(b"\n")
-        if not end:
-            raise self._stop("The next hop wrote a line without end.")
-        return line.rstrip(b"\r")
+        try:
+            while not (reply := self.replies.next()):
+                self.replies.feed(self._receive())
+        except NoReply as error:
+            raise self._stop(str(error)) from None
+        return reply
 
     def _receive(self) -> bytes:
         try:
-            data = self.wire.recv(MAX_LINE)
+            data = self.wire.recv(_RECEIVE)
         except OSError as error:
             raise self._lost(error) from None
         if not data:
             raise self._stop("The next hop closed the connection.")
         return data
-
-    @property
-    def unread(self) -> bytes:
-        """What came behind the last reply."""
-        return self._unread
 
     @property
     def wire(self) -> socket.socket:
