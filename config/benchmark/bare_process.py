@@ -20,7 +20,6 @@ from campaigns.sending.deliver import deliver  # noqa: E402
 from campaigns.sending.pages import LARGEST_CHUNK  # noqa: E402
 
 
-
 def chunks(run_id: int) -> Iterator[list[int]]:
     """Return the ids of a run's deliveries, page by page; what is not queued is left out later."""
     pages = Page.objects.filter(run_id=run_id).order_by("number")
