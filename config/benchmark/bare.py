@@ -4,7 +4,6 @@ It is the ceiling of this design. What messages, chords and results cost is the 
 """
 
 import select
-import subprocess
 from collections.abc import Callable
 from typing import IO, cast
 
@@ -13,13 +12,12 @@ from django.utils import timezone
 from campaigns.models import Run
 from campaigns.sending import complete, fire, snapshot
 from campaigns.services import schedule
-from config.benchmark.audience import tidy_up
 from config.benchmark.engine import Content, draft
 from config.benchmark.installation import POLL_SECONDS, Installation
 from config.benchmark.measured import Measured, Meter
-from config.benchmark.place import BenchmarkError
-
-Process = subprocess.Popen[bytes]
+from config.rig.audience import tidy_up
+from config.rig.place import BenchmarkError
+from config.rig.processes import Process
 
 
 def send(installation: Installation, content: Content, *, processes: int) -> Measured:

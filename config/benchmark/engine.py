@@ -10,9 +10,9 @@ from campaigns.models import Campaign, Run, RunStatus
 from campaigns.services import create_campaign, get_sender, schedule
 from config.benchmark.installation import POLL_SECONDS, Installation
 from config.benchmark.measured import Measured, Meter
-from config.benchmark.message import SENDER
-from config.benchmark.place import BenchmarkError
 from config.processes import WORKERS
+from config.rig.message import SENDER
+from config.rig.place import BenchmarkError
 from recipients.models import MailingList
 from templates_app.models import EmailTemplate
 from tracking.models import RunCounters

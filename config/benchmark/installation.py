@@ -4,12 +4,9 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import redis
 from django.conf import settings
@@ -18,7 +15,6 @@ from django.db import connections as connections_of_django
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from config.benchmark.place import SIGNALS, BenchmarkError, accept_signals, move_out
 from config.benchmark.sink import Tally
 from config.celery import app
 from config.embedded import Home
@@ -30,6 +26,8 @@ from config.processes import (
     commands,
     environment,
 )
+from config.rig.place import SIGNALS, BenchmarkError, accept_signals, move_out
+from config.rig.processes import Process, Processes
 
 PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -49,12 +47,17 @@ class Installation:
         options = f"?connections={connections}" if connections else ""
         url = f"smtp://{LOOPBACK}:{self._next_hop}{options}"
         environ = {**os.environ, "EMAIL_URL": url, "TMPDIR": str(self.directory)}
-        self.environ = environment(self.directory, self._ports, environ)
+        environ = environment(self.directory, self._ports, environ)
+        self._crew = Processes(environ, logs=services.home.logs)
         self.latency = latency
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sink = ""
         self._redis = redis.Redis.from_url(settings.REDIS_URL)
         self._servers = {s.server: s.pid for s in services.status() if s.pid}
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """What runs beside the servers, by name."""
+        return self._crew.running
 
     @property
     def next_hop(self) -> tuple[str, int]:
@@ -75,15 +78,15 @@ class Installation:
         if program := shutil.which("smtp-sink"):
             self.sink = "smtp-sink"
             account = ["-u", "nobody"] if os.geteuid() == 0 else []
-            self._start("sink", [program, *account, f"{LOOPBACK}:{port}", "1000"])
+            self._crew.start("sink", [program, *account, f"{LOOPBACK}:{port}", "1000"])
         else:
             self.sink = "own sink"
             tally = str(self.directory / "arrived")
-            self._start_python("sink", ["-m", "config.benchmark.sink", port, tally])
+            self._crew.start_python("sink", ["-m", "config.benchmark.sink", port, tally])
         self._wait(lambda: _greets(self._ports.smtp), "the sink does not answer", "sink")
         if self.latency:
             ends = [str(self._next_hop), port, str(self.latency)]
-            self._start_python("relay", ["-m", "config.benchmark.relay", *ends])
+            self._crew.start_python("relay", ["-m", "config.benchmark.relay", *ends])
             self._wait(lambda: _greets(self._next_hop), "the relay does not answer", "relay")
 
     def start_processes(self, *, children: int, with_events: bool = False) -> None:
@@ -98,27 +101,18 @@ class Installation:
         wanted["campaigns"] += ["-E"] * with_events
         names = [*WORKERS, "beat"]
         for name in names:
-            self._start_python(name, wanted[name])
+            self._crew.start_python(name, wanted[name])
         self._wait(_workers_answer, "the workers do not answer", *names)
         ticks = PeriodicTask.objects.filter(name="tick", last_run_at__gte=started_at)
         self._wait(ticks.exists, "Beat does not tick", *names)
 
-    def start_python(self, name: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
+    def start_python(self, name: str, arguments: list[str]) -> Process:
         """Start one more process of this Python that is spoken with by its standard input."""
-        return self._start_python(name, arguments, talks=True)
+        return self._crew.start_python(name, arguments, talks=True)
 
     def stop(self, *names: str) -> None:
         """End these processes, the workers and Beat where none is named."""
-        running = [self.processes.pop(name) for name in names or (*WORKERS, "beat")
-                   if name in self.processes]  # fmt: skip
-        for process in running:
-            process.terminate()
-        for process in running:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_SECONDS)
-                continue
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        self._crew.end(*(names or (*WORKERS, "beat")))
 
     def kinds(self, **senders: list[int]) -> dict[str, list[int]]:
         """Return the ids of the processes that take part, by what the report calls them."""
@@ -137,28 +131,8 @@ class Installation:
 
     def log_of(self, *names: str) -> str:
         """Return the ends of what these processes said."""
-        texts = (self._log(name).read_text(errors="replace") for name in names)
+        texts = (self._crew.log(name).read_text(errors="replace") for name in names)
         return "\n".join("\n".join(text.splitlines()[-LOG_LINES:]) for text in texts)
-
-    def _start_python(
-        self, name: str, arguments: list[str], *, talks: bool = False
-    ) -> "subprocess.Popen[bytes]":
-        return self._start(name, [sys.executable, *arguments], talks=talks)
-
-    def _start(
-        self, name: str, command: list[str], *, talks: bool = False
-    ) -> "subprocess.Popen[bytes]":
-        with self._log(name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                command,
-                cwd=settings.BASE_DIR,
-                env=self.environ,
-                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if talks else log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the command, which then ends them all
-            )
-        return self.processes[name]
 
     def _wait(self, condition: Callable[[], bool], otherwise: str, *names: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -167,9 +141,6 @@ class Installation:
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"{otherwise}:\n{self.log_of(*names)}")
             time.sleep(POLL_SECONDS)
-
-    def _log(self, name: str) -> Path:
-        return self.directory / "logs" / f"{name}.log"
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from config.benchmark import machine, message
+from config.benchmark import machine
 from config.benchmark.installation import Installation
 from config.benchmark.measured import Measured
+from config.rig import message
 
 _MIB = 2**20
 

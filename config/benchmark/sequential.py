@@ -8,7 +8,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.template import Context, Engine, Template
 from django.utils import timezone
 
-from config.benchmark.message import SENDER, SUBJECT, source
+from config.rig.message import SENDER, SUBJECT, source
 from recipients.models import MailingList, Recipient
 from templates_app.plaintext import html_to_text
 

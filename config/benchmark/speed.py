@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from config.benchmark import bare, engine, machine, report
-from config.benchmark.audience import make_list, make_recipients, tidy_up
 from config.benchmark.engine import Content
 from config.benchmark.installation import Installation, installation
 from config.benchmark.measured import Measured
-from config.benchmark.message import make_template, sign
+from config.rig.audience import make_list, make_recipients, tidy_up
+from config.rig.message import make_template, sign
 
 Say = Callable[[str], object]
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 
 from config.benchmark import chart, engine, report, sequential, task_times
-from config.benchmark.audience import make_list, make_recipients, tidy_up
 from config.benchmark.installation import Installation, installation
 from config.benchmark.measured import Measured
-from config.benchmark.message import make_template
-from config.benchmark.place import BenchmarkError
 from config.benchmark.task_times import TaskTimes
+from config.rig.audience import make_list, make_recipients, tidy_up
+from config.rig.message import make_template
+from config.rig.place import BenchmarkError
 
 Say = Callable[[str], object]
 

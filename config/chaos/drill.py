@@ -17,15 +17,15 @@ from django.utils import timezone
 from campaigns.models import Campaign, Page, PageState, Run, RunStatus
 from campaigns.sending import journal
 from campaigns.services import create_campaign, get_sender, schedule
-from config.benchmark.audience import make_list, make_recipients
-from config.benchmark.message import SENDER, make_template
-from config.benchmark.place import accept_signals, move_out
 from config.chaos.crew import Crew
 from config.chaos.events import DOUBTFUL, LEASE_SECONDS, Scene, chosen
 from config.chaos.sink import Sink
 from config.embedded import Home
 from config.embedded.services import Services
 from config.processes import LOOPBACK, Ports, environment
+from config.rig.audience import make_list, make_recipients
+from config.rig.message import SENDER, make_template
+from config.rig.place import accept_signals, move_out
 from recipients.models import MailingList
 from templates_app.models import EmailTemplate
 from tracking.links import key_ring

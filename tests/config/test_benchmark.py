@@ -17,18 +17,18 @@ import pytest
 from django.conf import settings
 from django.template import Context, Engine
 
-from config.benchmark import message
 from config.benchmark.chart import Bar, bars
-from config.benchmark.place import (
+from config.benchmark.report import table
+from config.benchmark.sink import Tally
+from config.benchmark.stress import p95
+from config.processes import MARK, Ports, end_leftovers
+from config.rig import message
+from config.rig.place import (
     FOREIGN,
     BenchmarkError,
     clear_up_after_the_killed,
     move_in,
 )
-from config.benchmark.report import table
-from config.benchmark.sink import Tally
-from config.benchmark.stress import p95
-from config.processes import MARK, Ports, end_leftovers
 from templates_app.rendering import compile_content
 
 SECONDS = 120  # far above what anything here takes

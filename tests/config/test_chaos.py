@@ -9,9 +9,9 @@ from itertools import islice
 import pytest
 from django.conf import settings
 
-from config.benchmark.place import FOREIGN
 from config.chaos.drill import Verdict
 from config.chaos.events import EVENTS, chosen
+from config.rig.place import FOREIGN
 
 SECONDS = 280
 

@@ -41,8 +41,8 @@ class Command(BaseCommand):
         embedded_services()
         # Here, because a production installation has none of the packages that this needs.
         from config.benchmark import speed
-        from config.benchmark.place import BenchmarkError, move_in
         from config.processes import RunError
+        from config.rig.place import BenchmarkError, move_in
 
         try:
             move_in()

@@ -27,9 +27,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         embedded_services()
         # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark.place import BenchmarkError, move_in
         from config.chaos.drill import drill
         from config.processes import RunError
+        from config.rig.place import BenchmarkError, move_in
 
         try:
             move_in()

@@ -5,7 +5,7 @@ from pathlib import Path
 from campaigns import dkim_keys
 from campaigns.sending.dkim import Algorithm
 from campaigns.services import get_sender
-from config.benchmark.audience import FIELDS
+from config.rig.audience import FIELDS
 from templates_app.models import EmailTemplate
 from templates_app.services import create_template
 

@@ -1,0 +1,1 @@
+"""What measurements and drills have in common: a place of their own, people, a message."""
