@@ -10,7 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Gate, Run
-from campaigns.sending import waiting
+from campaigns.sending import session, waiting
 from campaigns.sending.deliver import deliver
 from tests.certificates import make_tls_pair
 from tests.factories import make_campaign, make_list, make_recipients, make_run
@@ -42,9 +42,16 @@ def nobody_listens(stack: ExitStack, _: Path, settings: Settings) -> Cure:
 
 
 def wrong_certificate(stack: ExitStack, folder: Path, settings: Settings) -> Cure:
+    """The server shows one that nobody vouches for, and later the right one."""
+    (folder / "trusted").mkdir()
+    trusted = make_tls_pair(folder / "trusted")
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setenv("SSL_CERT_FILE", str(folder / "trusted" / "certificate.pem"))
+    session._default_context.cache_clear()
+    stack.callback(session._default_context.cache_clear)
     server = stack.enter_context(ScriptedSMTP(tls=make_tls_pair(folder).server))
     settings.EMAIL_URL = f"{server.url}?starttls=required"
-    return lambda: setattr(settings, "EMAIL_URL", f"{server.url}?starttls=never")
+    return lambda: setattr(server, "tls", trusted.server)
 
 
 def over_quota(stack: ExitStack, _: Path, settings: Settings) -> Cure:
