@@ -16,6 +16,10 @@ _UNITS = {
 }
 FIELDS = [f"{unit}_{part}" for unit in _UNITS for part in ("at", "used")]
 
+# By which a clock may be behind that of another machine, or of a worker that waited less for the
+# lock. A window that lies further ahead was noted by a clock that has been set right since.
+_BEHIND = timedelta(seconds=10)
+
 
 class Limits(Protocol):
     per_second: int | None
@@ -38,14 +42,14 @@ class Room:
 def room(limits: Limits, used: object, *, now: datetime) -> Room:
     """Return what the limits leave, where `used` has a window (`second_at`, `second_used`) each."""
     rooms = (_room(unit, limit, used, now) for unit, limit in _each(limits))
-    return min(rooms, key=lambda one: one.left or 0, default=Room(None))
+    return min(rooms, key=_tightness, default=Room(None))
 
 
 def use(limits: Limits, used: object, count: int, *, now: datetime) -> None:
     """Note in the windows of `used` that `count` messages are about to leave."""
     for unit, _ in _each(limits):
         setattr(used, f"{unit}_used", _used(unit, used, now) + count)
-        setattr(used, f"{unit}_at", _begin(unit, now))
+        setattr(used, f"{unit}_at", _window(unit, used, now))
 
 
 def give_back(limits: Limits, used: object, count: int, *, at: datetime) -> None:
@@ -53,6 +57,11 @@ def give_back(limits: Limits, used: object, count: int, *, at: datetime) -> None
     for unit, _ in _each(limits):
         if getattr(used, f"{unit}_at") == _begin(unit, at):
             setattr(used, f"{unit}_used", max(0, getattr(used, f"{unit}_used") - count))
+
+
+def _tightness(room: Room) -> tuple[int, float]:
+    """Order by what is left; of those that leave nothing, the one that lasts longest decides."""
+    return room.left or 0, -room.more_at.timestamp() if room.more_at else 0.0
 
 
 def _each(limits: Limits) -> Iterator[tuple[str, int]]:
@@ -66,14 +75,21 @@ def _room(unit: str, limit: int, used: object, now: datetime) -> Room:
     left = max(0, limit - _used(unit, used, now))
     article = "an" if unit == "hour" else "a"
     messages = "message" if limit == 1 else "messages"
-    more_at = _begin(unit, now) + _UNITS[unit]
+    more_at = _window(unit, used, now) + _UNITS[unit]
     pace = limit / _UNITS[unit].total_seconds()
     return Room(left, more_at, f"{limit:,} {messages} {article} {unit}", pace)
 
 
 def _used(unit: str, used: object, now: datetime) -> int:
-    is_current = getattr(used, f"{unit}_at") == _begin(unit, now)
+    is_current = getattr(used, f"{unit}_at") == _window(unit, used, now)
     return int(getattr(used, f"{unit}_used")) if is_current else 0
+
+
+def _window(unit: str, used: object, now: datetime) -> datetime:
+    """Return the begin of the window that counts: it never goes back to one that was over."""
+    begin = _begin(unit, now)
+    noted: datetime | None = getattr(used, f"{unit}_at")
+    return noted if noted and begin < noted <= now + _BEHIND else begin
 
 
 def _begin(unit: str, now: datetime) -> datetime:

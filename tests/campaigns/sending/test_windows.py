@@ -80,3 +80,34 @@ def test_more_than_the_limit_leaves_no_room_and_no_debt() -> None:
     windows.use(Limits(per_second=9), used, 9, now=NOON)
 
     assert windows.room(Limits(per_second=5), used, now=NOON).left == 0
+
+
+def test_who_is_a_bit_late_counts_in_the_window_of_the_others() -> None:
+    limits, used = Limits(per_second=5, per_hour=9), Used()
+    begun = NOON.replace(hour=13)
+    windows.use(limits, used, 5, now=begun)
+
+    late = begun - timedelta(milliseconds=1)
+    full = windows.room(limits, used, now=late)
+    windows.use(limits, used, 0, now=late)
+
+    assert (full.left, full.more_at) == (0, begun + timedelta(seconds=1))
+    assert (used.second_at, used.hour_at, used.hour_used) == (begun, begun, 5)
+    assert windows.room(limits, used, now=begun - timedelta(seconds=10)).left == 0
+
+
+def test_a_clock_that_was_set_back_begins_anew() -> None:
+    limits, used = Limits(per_day=5), Used()
+    windows.use(limits, used, 5, now=NOON + DAY)
+
+    assert windows.room(limits, used, now=NOON).left == 5
+    assert windows.room(limits, used, now=(NOON + DAY).replace(hour=0)).left == 0
+
+
+def test_of_two_limits_that_leave_nothing_the_longer_one_is_named() -> None:
+    limits, used = Limits(per_second=5, per_hour=5), Used()
+    windows.use(limits, used, 5, now=NOON)
+
+    full = windows.room(limits, used, now=NOON)
+
+    assert (full.rule, full.more_at) == ("5 messages an hour", NOON.replace(hour=13))
