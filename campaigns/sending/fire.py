@@ -7,6 +7,7 @@ from cronsim import CronSim, CronSimError
 from django.db import transaction
 
 from campaigns.models import Campaign, Run, RunStatus
+from campaigns.sending import instance
 from tracking.models import RunCounters
 
 _FIELDS = 5  # the library would take a sixth one, for seconds: nobody mails each second
@@ -46,6 +47,9 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     if run.is_too_late(now=now):
         run.hold()
         run.save()
+    elif instance.is_from_before(occurrence):
+        Run.objects.filter(pk=run.pk).hold(instance.DUE_BEFORE)
+        return None
     return run.pk if run.status == RunStatus.PREPARING else None
 
 

@@ -20,6 +20,10 @@ REASON = (
     " confirm_instance"
 )
 
+DUE_BEFORE = (
+    "due before a database that was restored or copied was confirmed: it may have been sent"
+)
+
 # What no dump holds, and every restore or copy changes; restarts, minor upgrades and a standby that
 # takes over do not.
 _PLACE = """
@@ -67,11 +71,20 @@ def hold_all() -> int:
 
 @transaction.atomic
 def confirm(*, now: datetime) -> None:
-    """Take the database for this installation's own, as it is and where it is."""
+    """Take the database for this installation's own, as it is and where it is.
+
+    Runs that were under way in it are held, though no tick came before.
+    """
+    hold_all()
     Instance.objects.update_or_create(
         defaults={"installation": settings.INSTANCE_ID, "place": _place(), "confirmed_at": now}
     )
     _last.looked_at = -LOOK_AGAIN
+
+
+def is_from_before(occurrence: datetime) -> bool:
+    """Whether this was due before a restored or copied database was confirmed."""
+    return Instance.objects.filter(confirmed_at__gt=occurrence).exists()
 
 
 def _place() -> str:

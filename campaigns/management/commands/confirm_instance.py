@@ -4,7 +4,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from campaigns.management.base import Command as BaseCommand
-from campaigns.models import Run, RunStatus
+from campaigns.models import Campaign, Run, RunStatus
 from campaigns.sending import instance
 
 
@@ -26,6 +26,9 @@ class Command(BaseCommand):
             self.stdout.write(difference)
         if not options["yes"]:
             raise CommandError("nothing goes out; with --yes it may, and another copy must not")
-        instance.confirm(now=timezone.now())
+        now = timezone.now()
+        instance.confirm(now=now)
         held = Run.objects.having(RunStatus.HELD).count()
         self.stdout.write(f"confirmed; runs that are held and wait for resume_campaign: {held}")
+        if due := Campaign.objects.due(now=now).count():
+            self.stdout.write(f"campaigns whose time is over, which will be held, too: {due}")

@@ -5,7 +5,8 @@ import pytest
 from cronsim import CronSimError
 from django.db import IntegrityError, transaction
 
-from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
+from campaigns.models import Campaign, CampaignStatus, Instance, Run, RunStatus
+from campaigns.sending import instance
 from campaigns.sending.complete import complete
 from campaigns.sending.fire import fire, next_occurrence
 from campaigns.sending.snapshot import take_slice
@@ -88,6 +89,22 @@ def test_occurrences_that_were_missed_while_beat_was_away_fire_once(campaign: Ca
     assert (len(first) + len(second), Run.objects.count()) == (0, 1)
     assert Run.objects.get().status == RunStatus.HELD
     assert campaign.next_fire_at == datetime(2026, 3, 6, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_jumps_by_an_hour_and_is_put_right_fires_no_occurrence_twice(
+    campaign: Campaign, jump: timedelta
+) -> None:
+    schedule(campaign, now=NOW, cron="0 * * * *", time_zone="UTC")
+    ten = NOW + timedelta(hours=1)
+    minutes = [ten + timedelta(minutes=minute) for minute in range(0, 180, 5)]
+
+    for minute in minutes:
+        wrong = ten + timedelta(minutes=20) <= minute < ten + timedelta(minutes=50)
+        fire_due(now=minute + (jump if wrong else timedelta()))
+
+    occurrences = Run.objects.order_by("pk").values_list("occurrence", flat=True)
+    assert list(occurrences) == [ten, ten + timedelta(hours=1), ten + timedelta(hours=2)]
 
 
 @pytest.mark.parametrize(
@@ -195,3 +212,18 @@ def test_an_older_run_does_not_finish_a_campaign_whose_newer_run_is_under_way(
     assert campaign.status == CampaignStatus.SCHEDULED
     cancel(campaign, now=ten)
     assert not Run.objects.active().exists()
+
+
+def test_what_was_due_before_a_restored_database_was_confirmed_waits_for_a_person(
+    campaign: Campaign,
+) -> None:
+    schedule(campaign, now=NOW, cron="0 10 * * *")
+    ten = NOW.replace(hour=10)
+    Instance.objects.create(place="1.2", confirmed_at=ten + timedelta(minutes=5))
+
+    at_once = fire_due(now=ten + timedelta(minutes=6))
+    next_day = fire_due(now=ten + timedelta(days=1))
+
+    held = Run.objects.get(occurrence=ten)
+    assert (at_once, held.status, held.held_reason) == ([], RunStatus.HELD, instance.DUE_BEFORE)
+    assert next_day == [Run.objects.get(occurrence=ten + timedelta(days=1)).pk]
