@@ -59,6 +59,15 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         doubted = self.filter(doubted_at__isnull=False, state=DeliveryState.UNCONFIRMED)
         return doubted.filter(doubted_at__lte=before) if before else doubted
 
+    def sending(self) -> Self:
+        """In a worker's hands."""
+        return self.filter(state=DeliveryState.SENDING)
+
+    def waiting(self, *, now: datetime) -> Self:
+        """For another attempt, whose time has not come; the next ones first."""
+        waiting = self.filter(state=DeliveryState.RETRY, next_attempt_at__gt=now)
+        return waiting.order_by("next_attempt_at")
+
     def claimed_by(self, lease: uuid.UUID) -> Self:
         """Whose end the holder of this lease has not told yet."""
         return self.filter(
@@ -69,8 +78,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One message to one recipient in one run. Rows are written by `tracking.ledger` alone."""
 
-    # PostgreSQL does not check these two: for each row it would lock the run and the recipient, which
-    # takes longer than to write it. The snapshot holds the run's lock, and reads recipients in the
+    # PostgreSQL does not check these two: it would lock the run and the recipient for each row,
+    # which takes longer than the row. The snapshot holds the run's lock and reads recipients in the
     # statement that writes; of one that is deleted at that moment the id stays, and finds nobody.
     run = models.ForeignKey(
         "campaigns.Run", on_delete=models.PROTECT, db_index=False, db_constraint=False

@@ -9,11 +9,14 @@ from django.db import transaction
 from tracking import ledger
 from tracking.models import Delivery
 
-# A worker may come back with the answer at the same moment: whoever comes first is right.
+# A worker may come back with the answer at the same moment: whoever comes first is right. What a
+# cancelled run sent stays in doubt: nothing of it is sent again, and it may have arrived.
 _DOUBTED = """
     SELECT delivery.id, delivery.state AS from_state, %(to)s AS to_state
       FROM tracking_delivery delivery
      WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.state = 'unconfirmed'
+       AND (%(to)s = 'sent' OR NOT EXISTS (SELECT FROM campaigns_run
+                                            WHERE id = %(run)s AND status = 'cancelled'))
      ORDER BY delivery.id
        FOR UPDATE OF delivery
 """
@@ -45,6 +48,7 @@ def mark_sent(ids: Iterable[int], *, reason: str, now: datetime) -> int:
 def resend(ids: Iterable[int], *, now: datetime) -> int:
     """Have those of these deliveries attempted again that are in doubt; return how many.
 
+    None of a run that was cancelled.
     The Message-ID stays the same: who has the first one may recognise the second.
     """
     return _settle(ids, to="retry", changes=_SENT_AGAIN, params={}, now=now)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from campaigns.models import Run, RunStatus
+from campaigns.models import Run, RunStatus, Slot
 from campaigns.sending import journal
 from campaigns.sending.record import record
 from campaigns.sending.retry_policy import RetryPolicy
@@ -61,6 +61,7 @@ def settle(directory: Path, *, policy: RetryPolicy, now: datetime) -> int:
 def _settle(left: journal.Abandoned, *, policy: RetryPolicy, now: datetime) -> bool:
     claimed = Delivery.objects.claimed_by(left.lease).of_run(left.run_id)
     results = left.notes.conclude(claimed.values_list("pk", "attempts"), untouched=None)
+    Slot.objects.filter(lease=left.lease).delete()  # its connections went with it
     return bool(record(left.run_id, results, lease=left.lease, policy=policy, now=now))
 
 
@@ -74,7 +75,9 @@ def expire(run_id: int, *, directory: Path, now: datetime) -> int:
         params = {"ids": lease.deliveries, "lease": lease.pk}
         moved = ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now)
         count += len(moved)
-        lease.delete()
+        held = Delivery.objects.filter(pk__in=lease.deliveries, lease=lease.pk).sending()
+        if not held.exists():  # else somebody else had a row at this moment: the next sweep has it
+            lease.delete()
     return count
 
 

@@ -31,9 +31,12 @@ _DUE = """
     RETURNING delivery.run_id, delivery.id
 """
 
+# Without waiting for a row: who holds it is about to cancel, to claim or to dispatch it.
 _PUT_BACK = """
     UPDATE tracking_delivery SET dispatched_at = NULL
-     WHERE id = ANY(%(ids)s) AND state = 'retry' AND dispatched_at IS NOT NULL
+     WHERE id IN (SELECT id FROM tracking_delivery
+                   WHERE id = ANY(%(ids)s) AND state = 'retry' AND dispatched_at IS NOT NULL
+                   ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -64,6 +67,8 @@ def due(runs: Sequence[int], *, now: datetime, lost_after: timedelta) -> list[Re
 
 def put_back(ids: Sequence[int]) -> None:
     """Let retries that were not admitted be found again, as soon as there is room for them."""
+    if not ids:
+        return
     with connection.cursor() as cursor:
         cursor.execute(_PUT_BACK, {"ids": list(ids)})
 

@@ -1,8 +1,10 @@
 """Time to live: what a run could not deliver in time has failed, and nobody waits for ever."""
 
 from datetime import datetime
+from typing import Any
 
 from campaigns.models import Run, RunStatus
+from campaigns.sending import domain_gates
 from campaigns.sending.outcomes import MAX_DIAGNOSTIC
 from campaigns.sending.retry_policy import expired
 from tracking import ledger
@@ -10,12 +12,14 @@ from tracking import ledger
 SLICE = 5_000  # deliveries in one transaction
 
 # What nobody holds: queued, however often its transport was not there, or waiting for another
-# attempt. The reply of the last attempt stays.
+# attempt. The reply of the last attempt stays. What was in doubt and is sent again, perhaps days
+# later, has as much time once more.
 _OPEN = """
     SELECT delivery.id, delivery.state AS from_state, 'failed' AS to_state
       FROM tracking_delivery delivery
      WHERE delivery.run_id = %(run)s AND delivery.id > %(after)s
        AND delivery.state IN ('queued', 'retry')
+       AND (delivery.resent_at IS NULL OR delivery.resent_at < %(resent)s)
      ORDER BY delivery.id
      LIMIT %(size)s
        FOR UPDATE OF delivery
@@ -37,10 +41,14 @@ def expire_old(run_id: int, *, now: datetime) -> int:
     run = sending.select_related("campaign").filter(pk=run_id).first()
     if run is None or not run.is_too_old(at=now):
         return 0
-    reason = expired(run.campaign.time_to_live, last="")
-    params = {"after": 0, "size": SLICE, "reason": reason, "longest": MAX_DIAGNOSTIC}
+    time_to_live = run.campaign.time_to_live
+    reason, resent = expired(time_to_live, last=""), now - time_to_live
+    params: dict[str, Any] = {"after": 0, "size": SLICE, "resent": resent, "reason": reason}
+    params["longest"] = MAX_DIAGNOSTIC
     failed = 0
     while moved := ledger.move(run_id, pick=_OPEN, changes=_CHANGES, params=params, now=now):
         failed += len(moved)
         params["after"] = max(row.id for row in moved)
+    if failed:
+        domain_gates.shorten(now=now)
     return failed

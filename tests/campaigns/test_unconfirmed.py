@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Campaign, Run
-from campaigns.sending import complete
+from campaigns.sending import complete, time_to_live
 from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Accepted, InDoubt
 from campaigns.sending.record import Result, policy_of_installation, record
@@ -91,6 +91,28 @@ def test_what_is_sent_again_is_due_at_once_and_its_run_goes_on(run: Run) -> None
     send(run, second=Accepted())
     assert doubtful().state == "sent"
     assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_what_a_cancelled_run_sent_stays_in_doubt(run: Run) -> None:
+    Run.objects.update(status="cancelled")
+
+    again, arrived = (
+        unconfirmed.resend([doubtful().pk], now=NOW),
+        unconfirmed.mark_sent([doubtful().pk], reason="seen", now=NOW),
+    )
+
+    assert (again, arrived, doubtful().state) == (0, 1, "sent")
+
+
+def test_what_is_sent_again_has_a_time_to_live_of_its_own(run: Run) -> None:
+    late = NOW + timedelta(days=30)
+    unconfirmed.resend([doubtful().pk], now=late)
+    complete.reopen(run.pk)
+
+    in_time = time_to_live.expire_old(run.pk, now=late + timedelta(hours=72))
+    too_late = time_to_live.expire_old(run.pk, now=late + timedelta(hours=72, seconds=1))
+
+    assert (in_time, too_late, doubtful().state) == (0, 1, "failed")
 
 
 def test_a_worker_that_comes_back_late_has_no_say_in_what_is_sent_again(run: Run) -> None:
