@@ -46,6 +46,7 @@ class CampaignReport:
             "run": run.pk if run else None,
             "run_status": run.status if run else None,
             "waiting": self.waiting or None,
+            "held_reason": (run.held_reason or None) if run else None,
             "counts": self.counts,
             "started_at": _iso(run.started_at) if run else None,
             "finished_at": _iso(run.finished_at) if run else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import available_timezones
 
 from cronsim import CronSimError
@@ -225,6 +226,8 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
         status=CampaignStatus.CANCELLED, next_fire_at=None
     )
     Run.objects.filter(pk__in=runs).update(status=RunStatus.CANCELLED, finished_at=now)
+    if Run.objects.filter(pk__in=runs, counters__retry__gt=0).exists():
+        transaction.on_commit(partial(domain_gates.shorten, now=now), robust=True)
     return sum(reconcile.cancel_open(run, now=now) for run in runs)
 
 

@@ -17,6 +17,7 @@ from campaigns.sending import (
     complete,
     deliver,
     fire,
+    gates,
     instance,
     lanes,
     pages,
@@ -32,6 +33,7 @@ from tracking import unconfirmed
 logger = get_task_logger(__name__)
 
 TICK = timedelta(seconds=1)  # Beat's shortest interval; its entry is in the settings
+AFTER_A_FAULT = 1.0  # seconds; a page of which nothing was claimed is sent again at once
 ENOUGH_QUEUED = 1_000  # tasks: more in the queue would only fill the broker's memory
 
 
@@ -84,11 +86,15 @@ def prepare(run_id: int) -> None:
 
 @shared_task(name="campaigns.deliver_chunk")
 def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
-    """Attempt some deliveries of a run. Never raises: a chord whose header fails never closes."""
+    """Attempt some deliveries of a run. Never raises: a chord whose header fails never closes.
+
+    What broke off may do so each time, because the disk is full, say: it takes a moment.
+    """
     try:
         return deliver.deliver(run_id, ids, clock=utc_now)
     except Exception:
         logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
+        time.sleep(AFTER_A_FAULT)
         return {}
 
 
@@ -128,6 +134,9 @@ def heal(run_id: int) -> None:
         patience = _redispatch() * (8 if _queued_tasks(lane.deliveries) else 1)
         send(pages.reopen_lost(run_id, now=now, after=patience), lane)
     pages.close_finished(run_id)
+    if not gates.forecast(run_id, now=now).is_limited:
+        # A page may wait for a gate that opened meanwhile, or by which its sender goes no more.
+        gates.wake(now=now, run_id=run_id)
     advance(run_id)
 
 

@@ -24,10 +24,12 @@ _WORDS = (
     (r"authentication (53|454)", "refused the user name or password"),
     (r"authentication .*(certificate|hostname mismatch)", "has a certificate that is not trusted"),
     (r"authentication .*starttls", "offers no encryption"),
-    (r"authentication", "does not accept us"),
+    (r"authentication [45]", "does not accept us"),
+    (r"authentication", "cannot be used"),
     (r"rate_limited", "limits how much we may send"),
     (r"connection [45]\d\d", "takes no messages now"),
     (r"connection", "cannot be reached"),
+    (r"other in doubt", "leaves it open whether it took the last messages"),
     (r"", "takes no messages"),
 )
 

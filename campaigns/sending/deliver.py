@@ -3,6 +3,8 @@
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,7 +12,7 @@ from django.db import OperationalError, connection
 
 from campaigns.models import Run
 from campaigns.secrets import Undecipherable
-from campaigns.sending import gates, instance, retries
+from campaigns.sending import domain_gates, gates, instance, retries
 from campaigns.sending.chunk import Chunk, Clock
 from campaigns.sending.claim import Claim, claim
 from campaigns.sending.gates import Admission
@@ -44,22 +46,11 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     except (BadAddress, BadHeader, NoKey, RenderError) as error:
         hold(run_id, str(error))
         return {"held": len(ids)}
-    lease = uuid.uuid4()
-    admission = _admit(run_id, len(ids), lease, clock)
-    if rest := ids[admission.granted :]:
-        retries.put_back(rest)
+    admission = _admit(run_id, len(ids), uuid.uuid4(), clock)
     if not admission.granted:
+        retries.put_back(ids)
         return {"waiting": len(ids)}
-    with Journal(settings.STATE_DIR / "journal", run_id=run_id, lease=lease) as journal:
-        claimed = claim(
-            run_id,
-            ids[: admission.granted],
-            now=clock(),
-            lease_for=_lease_time(),
-            lease=lease,
-            admission=admission,
-        )
-        journal.claimed()
+    with _claimed(run_id, ids, admission, clock=clock) as (claimed, journal):
         chunk = Chunk(run_id, claimed, mailing, journal, clock)
         untouched: Outcome | None = None
         try:
@@ -87,6 +78,40 @@ def _admit(run_id: int, wanted: int, lease: uuid.UUID, clock: Clock) -> Admissio
     )
 
 
+@contextmanager
+def _claimed(
+    run_id: int, ids: list[int], admission: Admission, *, clock: Clock
+) -> Iterator[tuple[Claim, Journal]]:
+    """Claim what was admitted; have the gates know what of it did not leave, also if this fails."""
+    with ExitStack() as stack:
+        now = clock()
+        try:
+            retries.put_back(ids[admission.granted :])
+            journal = stack.enter_context(_journal(run_id, admission))
+            claimed = claim(
+                run_id,
+                ids[: admission.granted],
+                now=now,
+                lease_for=_lease_time(),
+                lease=admission.lease,
+                admission=admission,
+            )
+        except Exception:
+            gates.report(admission, [], now=clock())
+            raise
+        journal.claimed()
+        yield claimed, journal
+    if admission.way.guards_domains:
+        notes = journal.notes
+        told = notes.begun.keys() | notes.answered.keys()
+        left = [one.address for one in claimed.deliveries if one.id not in told]
+        domain_gates.give_back(admission.way.transport, left, at=now)
+
+
+def _journal(run_id: int, admission: Admission) -> Journal:
+    return Journal(settings.STATE_DIR / "journal", run_id=run_id, lease=admission.lease)
+
+
 def _lease_time() -> timedelta:
     return timedelta(seconds=settings.LEASE_SECONDS)
 
@@ -107,6 +132,10 @@ def _send(chunk: Chunk, admission: Admission, *, clock: Clock) -> Outcome | None
         admission = _admit(chunk.run_id, chunk.left, admission.lease, clock)
         if not admission.granted:
             return stopped
+        if admission.way.guards_domains:
+            # What it may send to whom is asked at a claim: the rest is to be claimed for it.
+            gates.report(admission, [], now=clock())
+            return None
         chunk.again(room=admission.granted)
 
 

@@ -4,7 +4,7 @@ What is kept back waits as `retry`, uncounted, and spread over the time that it 
 would else come due in the same second, again and again.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,7 +62,8 @@ _IS_KEPT = "state = 'retry' AND next_attempt_at > %(now)s AND attempts = 0 AND r
 _KEPT_DOMAINS = f"SELECT DISTINCT domain FROM tracking_delivery WHERE {_IS_KEPT}"
 _RELEASE = f"""
     UPDATE tracking_delivery SET next_attempt_at = %(now)s
-     WHERE {_IS_KEPT} AND domain = ANY(%(domains)s)
+     WHERE id IN (SELECT id FROM tracking_delivery
+                   WHERE {_IS_KEPT} AND domain = ANY(%(domains)s) ORDER BY id FOR UPDATE)
 """
 
 
@@ -141,6 +142,18 @@ def report(
             _tell(locked_gate(transport, group), by_group[group], at=at, now=now)
 
 
+@transaction.atomic(durable=True)
+def give_back(transport: int | None, addresses: Sequence[str], *, at: datetime) -> None:
+    """Take back what the limits counted for these at a claim, then: they were not attempted."""
+    counts = Counter(address.rpartition("@")[2].lower() for address in addresses)
+    by_group: Counter[str] = Counter()
+    for domain, group in groups_of(counts).items():
+        by_group[group] += counts[domain]
+    for limit in _locked_limits(transport, by_group):
+        windows.give_back(limit, limit, by_group[limit.group], at=at)
+        limit.save(update_fields=windows.FIELDS)
+
+
 def release(group: str, *, now: datetime) -> int:
     """Have those looked at again that a limit of the group kept back; return how many.
 
@@ -153,6 +166,13 @@ def release(group: str, *, now: datetime) -> int:
         domains = [domain for domain, found in groups.items() if found == group]
         cursor.execute(_RELEASE, {"now": now, "domains": domains})
         return int(cursor.rowcount)
+
+
+def shorten(*, now: datetime) -> None:
+    """Have all line up anew behind the limits: some that waited there were given up."""
+    waiting = DomainLimit.objects.filter(spread_until__gt=now)
+    for group in waiting.values_list("group", flat=True).distinct():
+        release(group, now=now)
 
 
 def groups_of(domains: Iterable[str]) -> dict[str, str]:

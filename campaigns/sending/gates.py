@@ -9,14 +9,26 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.db import connection, transaction
 from django.db.models import Sum
 
 from campaigns.models import Gate, Page, PageState, Slot, Transport
 from campaigns.sending import breaker, domain_gates, windows
-from campaigns.sending.outcomes import Accepted, Deferred, Outcome, Rejected, Scope
+from campaigns.sending.outcomes import (
+    Accepted,
+    Cause,
+    Deferred,
+    InDoubt,
+    Outcome,
+    Rejected,
+    Scope,
+)
 
+# Messages in doubt, none accepted since, after which a next hop is left alone: one that hangs up at
+# the end of each message would else leave nobody of whom anything is known.
+DOUBTS = 3
 SOON = timedelta(seconds=1)  # until somebody else's connections may be free
 
 # The ways out of runs, with what is needed to say at once that one is not limited and open. An
@@ -141,7 +153,7 @@ def report(
         guarded=admission.way.guards_domains,
     )  # fmt: skip
     outcomes = [outcome for _, outcome in answers]
-    stopped = stopped or _stop(outcomes)
+    stopped = stopped or _stop(outcomes) or _doubt(outcomes, 1 if admission.is_probe else DOUBTS)
     if not (stopped or admission.is_metered or admission.is_probe):
         return None
     return _tell(admission, outcomes, stopped, now=now)
@@ -167,17 +179,27 @@ def ways_of(run_ids: Sequence[int]) -> list[Way]:
         return [Way(*row) for row in cursor.fetchall()]
 
 
-def wake(*, now: datetime) -> None:
-    """Have every waiting page looked at again: a limit was changed, or a gate is open."""
-    Page.objects.filter(state=PageState.WAITING, resume_at__gt=now).update(resume_at=now)
+@transaction.atomic
+def wake(*, now: datetime, run_id: int | None = None) -> None:
+    """Have waiting pages looked at again: a limit was changed, or a gate is open."""
+    waiting = Page.objects.filter(state=PageState.WAITING, resume_at__gt=now)
+    if run_id is not None:
+        waiting = waiting.filter(run=run_id)
+    # Whoever opens several pages holds them one after the other: waiting for them, both would.
+    free = waiting.select_for_update(skip_locked=True)
+    Page.objects.filter(pk__in=free.values("pk")).update(resume_at=now)
 
 
 def reopen(transport: Transport, *, now: datetime) -> None:
     """Forget why the gates of a transport were shut: somebody has seen to it."""
+    shut = Gate.objects.filter(transport=transport, shut_until__gt=now)
+    groups = list(shut.exclude(group="").values_list("group", flat=True))
     Gate.objects.filter(transport=transport).update(
-        shut_until=None, allowance=None, trips=0, cause="", answer=""
+        shut_until=None, allowance=None, trips=0, cause="", answer="", spread_until=None
     )
     wake(now=now)
+    for group in groups:
+        domain_gates.release(group, now=now)
 
 
 def _in_turn(ways: list[Way], rng: random.Random) -> list[Way]:
@@ -308,6 +330,16 @@ def _stop(outcomes: Iterable[Outcome]) -> Deferred | None:
         if isinstance(one, Deferred) and one.scope is Scope.TRANSPORT:
             return one
     return None
+
+
+def _doubt(outcomes: Sequence[Outcome], most: int) -> Deferred | None:
+    """Return what to say where so many are in doubt since one was accepted."""
+    recent = takewhile(lambda one: not isinstance(one, Accepted), reversed(outcomes))
+    doubts = [one for one in recent if isinstance(one, InDoubt)]
+    if len(doubts) < most:
+        return None
+    said = f"in doubt: {doubts[0].diagnostic}"
+    return Deferred(scope=Scope.TRANSPORT, cause=Cause.OTHER, diagnostic=said)
 
 
 def _is_good(outcomes: Iterable[Outcome]) -> bool:

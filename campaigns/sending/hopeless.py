@@ -22,15 +22,17 @@ class Failures:
     def __init__(self) -> None:
         self.reason: str | None = None
         self._same = 0
+        self._doubts = 0  # since one was accepted
         self._hopeful = False
 
     def note(self, outcome: Outcome) -> bool:
         """Take note of an outcome; return whether it makes no sense to go on."""
         if isinstance(outcome, Accepted | InDoubt):
             self._hopeful = True
+            self._doubts = self._doubts + 1 if isinstance(outcome, InDoubt) else 0
         elif isinstance(outcome, Rejected) and outcome.speaks_of != SpeaksOf.RECIPIENT:
             self._count(outcome.diagnostic)
-        return self._same >= ENOUGH and not self._hopeful
+        return self._doubts >= ENOUGH or (self._same >= ENOUGH and not self._hopeful)
 
     def _count(self, diagnostic: str) -> None:
         is_same = self.reason is not None and kind(self.reason) == kind(diagnostic)

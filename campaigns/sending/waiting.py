@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from campaigns.models import DomainLimit, Gate, PageState, Run, RunStatus, Transport
-from campaigns.sending import breaker, gates, lanes
-from tracking.models import RunCounters
+from campaigns.sending import breaker, domain_gates, gates, lanes
+from tracking.models import Delivery, RunCounters
+
+_LOOKED_AT = 1_000  # of those that wait, to know which domains keep them
 
 
 def why(run: Run, *, now: datetime) -> str:
@@ -42,13 +44,21 @@ def _of_domains(run: Run, *, now: datetime) -> str:
     own = Q(transport__in=[way for way in ways if way])
     if None in ways:
         own |= Q(transport__isnull=True)
-    shut = Gate.objects.filter(own, shut_until__gt=now).exclude(group="").order_by("shut_until")
-    if gate := shut.first():
+    groups = _groups_of_waiting(run, now=now)
+    shut = Gate.objects.filter(own, group__in=groups, shut_until__gt=now)
+    if gate := shut.order_by("shut_until").first():
         return _sentence(breaker.in_words(gate, gate.group), gate.shut_until, now)
-    limits = DomainLimit.objects.filter(own | Q(transport__isnull=True), spread_until__gt=now)
+    own |= Q(transport__isnull=True)
+    limits = DomainLimit.objects.filter(own, group__in=groups, spread_until__gt=now)
     if limit := limits.order_by("-spread_until").first():
         return _sentence(f"{limit.group} may be sent only so many messages", None, now)
     return ""
+
+
+def _groups_of_waiting(run: Run, *, now: datetime) -> set[str]:
+    waiting = Delivery.objects.of_run(run.pk).waiting(now=now)
+    domains = set(waiting.values_list("domain", flat=True)[:_LOOKED_AT])
+    return set(domain_gates.groups_of(domains).values())
 
 
 def _sentence(reason: str, resume_at: datetime | None, now: datetime) -> str:

@@ -250,11 +250,20 @@ def test_the_status_of_a_draft_is_all_zeros(campaign: Campaign) -> None:
 
     assert status == {
         "id": campaign.pk, "status": "draft", "run": None, "run_status": None,
-        "waiting": None,
+        "waiting": None, "held_reason": None,
         "counts": {"queued": 0, "sending": 0, "sent": 0, "retry": 0, "failed": 0,
                    "unconfirmed": 0, "skipped": 0, "cancelled": 0},
         "started_at": None, "finished_at": None, "rate": 0.0,
     }  # fmt: skip
+
+
+def test_the_status_says_why_a_run_is_held(campaign: Campaign) -> None:
+    Run.objects.filter(pk=make_run(campaign).pk).hold("the field town is missing")
+
+    status = json.loads(run("campaign_status", str(campaign.pk), "--json"))
+
+    assert (status["run_status"], status["held_reason"]) == ("held", "the field town is missing")
+    assert "held: the field town is missing" in run("campaign_status", str(campaign.pk))
 
 
 def test_the_status_counts_and_rates_the_newest_run(campaign: Campaign) -> None:

@@ -1,13 +1,14 @@
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import redis
 from django.utils import timezone
 
 from campaigns import tasks
-from campaigns.models import Campaign, Run
+from campaigns.models import Campaign, Gate, Run, Transport
 from campaigns.sending import fire
-from campaigns.services import schedule
+from campaigns.services import schedule, set_routes
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking.models import Delivery
 
@@ -90,5 +91,31 @@ def test_a_run_that_outlived_its_time_to_live_comes_to_its_end(broker: redis.Red
     }
 
 
-def test_a_chunk_that_breaks_off_does_not_raise(broker: redis.Redis) -> None:
+def test_a_run_does_not_wait_for_a_gate_by_which_its_sender_goes_no_more(
+    broker: redis.Redis,
+) -> None:
+    readers = make_list()
+    make_recipients(1, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]))
+    old, new = (Transport.objects.create(name=name, encrypted_url="x") for name in ("Old", "New"))
+    set_routes(run.campaign.sender, weights={old: 1})
+    far = timezone.now() + timedelta(hours=2)
+    Gate.objects.create(transport=old, shut_until=far, allowance=1, cause="rate_limited")
+    tasks.advance(run.pk)
+    waiting = run.pages.get()
+
+    set_routes(run.campaign.sender, weights={new: 1})
+    tasks.heal(run.pk)
+
+    assert (waiting.state, waiting.resume_at) == ("waiting", far)
+    assert run.pages.get().state == "open"
+
+
+def test_a_chunk_that_breaks_off_does_not_raise_and_takes_a_moment(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(sleep=slept.append))
+
     assert tasks.deliver_chunk(4711, [1]) == {}
+    assert slept == [tasks.AFTER_A_FAULT]

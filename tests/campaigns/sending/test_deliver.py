@@ -3,16 +3,17 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
+from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from campaigns.models import Route, Run, Transport
+from campaigns.models import DomainLimit, Gate, Route, Run, Slot, Transport
 from campaigns.sending import deliver as module
 from campaigns.sending.deliver import deliver
 from campaigns.sending.source import Source
 from campaigns.sending.transports import open_transport
-from campaigns.services import set_transport_url
+from campaigns.services import set_limits, set_routes, set_transport_url
 from recipients.models import Recipient, SuppressionReason
 from recipients.services import suppress
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
@@ -53,6 +54,12 @@ def states() -> list[str]:
 
 def at(now: datetime = NOW) -> Callable[[], datetime]:
     return lambda: now
+
+
+def named(name: str, url: str) -> Transport:
+    transport = Transport(name=name)
+    set_transport_url(transport, url=url, now=NOW)
+    return transport
 
 
 def parsed(data: bytes) -> EmailMessage:
@@ -186,6 +193,48 @@ def test_a_transport_that_is_not_there_stops_the_chunk_and_counts_for_nobody(
     assert len([line for line in smtp.commands if line.line.startswith("EHLO")]) <= 1
 
 
+def test_what_was_admitted_and_cannot_be_claimed_does_not_count(
+    run: Run, smtp: ScriptedSMTP, settings: Settings, tmp_path: Path
+) -> None:
+    transport = named("Relay", smtp.url)
+    set_limits(transport, now=NOW, per_day=4, connections=4)
+    set_routes(run.campaign.sender, weights={transport: 1})
+    settings.STATE_DIR = tmp_path
+    (tmp_path / "journal").touch()  # no directory can be made there
+
+    with pytest.raises(FileExistsError):
+        deliver(run.pk, ids(), clock=at())
+
+    assert (Gate.objects.get().day_used, Slot.objects.count()) == (0, 0)
+    assert states() == ["queued"] * 4
+
+
+def test_what_a_domain_may_be_sent_is_not_used_up_by_a_transport_that_is_not_there(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    DomainLimit.objects.create(group="example.org", per_hour=4)
+    smtp.script(closing("connect"))
+
+    deliver(run.pk, ids(), clock=at())
+
+    assert set(states()) == {"retry"}
+    assert DomainLimit.objects.get().hour_used <= 1  # who met with the refusal
+
+
+def test_another_transport_takes_over_within_its_own_limits_of_domains(
+    run: Run, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    first, second = named("First", "smtp://127.0.0.1:1"), named("Second", smtp.url)
+    set_routes(run.campaign.sender, weights={first: 30_000, second: 1})
+    DomainLimit.objects.create(group="example.org", transport=second, per_hour=1)
+
+    for seconds in (0, 1, 2):
+        deliver(run.pk, ids(), clock=at(NOW + timedelta(seconds=seconds)))
+
+    assert len(smtp.messages) == 1
+    assert sorted(states()) == ["retry", "retry", "retry", "sent"]
+
+
 def test_credentials_that_cannot_be_read_hold_the_run_and_say_why(
     run: Run, smtp: ScriptedSMTP, settings: Settings
 ) -> None:
@@ -214,6 +263,22 @@ def test_a_worker_that_slept_through_its_lease_sends_nothing_more(
     assert counts == {"accepted": 1, "untouched": 3}
     assert [message.recipient for message in smtp.messages] == ["r0001@example.org"]
     assert states() == ["sent", "retry", "retry", "retry"]
+
+
+def test_a_clock_that_goes_back_an_hour_in_the_midst_repeats_nothing(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    before = NOW - timedelta(hours=1)
+
+    def clock() -> datetime:
+        return before if smtp.messages else NOW
+
+    deliver(run.pk, ids(), clock=clock)
+    again = deliver(run.pk, ids(), clock=at(before))
+
+    assert again == {}
+    assert states() == ["sent"] * 4
+    assert len(smtp.messages) == 4
 
 
 def test_who_leaves_while_a_chunk_is_sent_gets_nothing_more(run: Run, smtp: ScriptedSMTP) -> None:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from campaigns.models import DomainGroup, DomainLimit, Gate, Run, Sender, Transport
-from campaigns.sending import gates, retries, waiting
+from campaigns.sending import gates, retries, time_to_live, waiting
 from campaigns.sending.claim import Claim, claim
 from campaigns.sending.domains import group_of
 from campaigns.sending.gates import Admission
 from campaigns.sending.outcomes import Accepted, Cause, Deferred, Outcome, Scope
-from campaigns.services import domain_limit_changed
+from campaigns.services import cancel, domain_limit_changed, set_transport_url
 from tests.factories import make_campaign, make_list, make_recipient, make_run
 from tracking.models import Delivery
 from tracking.verify import disagreements
@@ -51,7 +52,7 @@ def attempt(
     run: Run, *, seconds: float = 0, ids: list[int] | None = None
 ) -> tuple[Admission, Claim]:
     if ids is None:
-        ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+        ids = list(run.delivery_set.order_by("pk").values_list("pk", flat=True))
     now, lease = NOW + timedelta(seconds=seconds), uuid.uuid4()
     admission = gates.admit(run.pk, len(ids), lease=lease, now=now, lease_for=MINUTE)
     claimed = claim(run.pk, ids, now=now, lease_for=MINUTE, lease=lease, admission=admission)
@@ -62,8 +63,9 @@ def addresses(claimed: Claim) -> list[str]:
     return [one.address for one in claimed.deliveries]
 
 
-def waits() -> dict[str, float]:
+def waits(run: Run | None = None) -> dict[str, float]:
     rows = Delivery.objects.filter(state="retry").order_by("pk")
+    rows = rows.of_run(run.pk) if run else rows
     return {
         address: (at - NOW).total_seconds()
         for address, at in rows.values_list("address", "next_attempt_at")
@@ -226,6 +228,31 @@ def test_a_changed_limit_leaves_those_alone_that_were_deferred_or_wait_for_anoth
     assert waits() == {**dict.fromkeys(GOOGLE[2:5], 0), GOOGLE[5]: before[GOOGLE[5]]}
 
 
+@pytest.mark.parametrize("end", ["cancelled", "too old"])
+def test_nobody_waits_behind_those_that_were_given_up(
+    run: Run, end: str, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    DomainLimit.objects.create(group="google", per_day=1)
+    attempt(run)
+    other = make_run(make_campaign("Other", lists=list(run.campaign.lists.all())), now=NOW)
+    attempt(other, seconds=1)
+    far = waits(other)
+    later = NOW + timedelta(hours=73)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        if end == "cancelled":
+            cancel(run.campaign, now=later)
+        else:
+            time_to_live.expire_old(run.pk, now=later)
+
+    attempt(other, seconds=73 * 3_600)
+    near = waits(other)
+    days = 24 * 3_600
+    assert min(far.values()) > 5 * days
+    assert min(near.values()) == 4 * days - 9 * 3_600  # the next midnight
+    assert disagreements([other.pk], kept_since=None) == []
+
+
 # --- the breaker ------------------------------------------------------------------------------
 
 
@@ -261,6 +288,19 @@ def test_the_gate_to_a_group_opens_slowly(run: Run) -> None:
     assert Gate.objects.get().allowance == 8
 
 
+def test_a_new_url_of_its_transport_opens_the_gate_for_those_who_wait(run: Run) -> None:
+    transport = Transport(name="Main")
+    set_transport_url(transport, url="smtp://main.example", now=NOW)
+    Sender.objects.get().routes.create(transport=transport)
+    shut(run)
+    attempt(run, seconds=1)
+
+    set_transport_url(transport, url="smtp://other.example", now=NOW + timedelta(seconds=2))
+
+    assert set(waits().values()) == {2}
+    assert addresses(attempt(run, seconds=2)[1]) == GOOGLE
+
+
 def test_a_group_that_limits_us_again_is_left_alone_for_twice_as_long(run: Run) -> None:
     shut(run)
     admission, claimed = attempt(run, seconds=601)
@@ -289,6 +329,22 @@ def test_the_run_says_that_it_waits_for_a_domain(run: Run) -> None:
     assert sentence == (
         "Waiting: google limits how much we may send (450 4.7.28); next try 09:10:00 UTC."
     )
+
+
+def test_a_run_with_nobody_there_does_not_say_that_it_waits_for_a_domain(run: Run) -> None:
+    elsewhere = make_list("Elsewhere")
+    make_recipient("only@example.org", lists=[elsewhere])
+    other = make_run(make_campaign("Other", lists=[elsewhere]), now=NOW)
+    shut(run)
+    DomainLimit.objects.create(group="google", per_hour=1, spread_until=NOW + MINUTE)
+    DomainLimit.objects.create(group="example.org", per_second=1)
+    attempt(run, seconds=2, ids=[run.delivery_set.get(address=OTHERS[0]).pk])
+
+    attempt(other, seconds=2)
+
+    assert set(waits(other)) == {"only@example.org"}
+    sentence = "Waiting: example.org may be sent only so many messages."
+    assert waiting.why(other, now=NOW + timedelta(seconds=2)) == sentence
 
 
 def test_retries_that_were_not_admitted_are_found_again_at_once(run: Run) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TAKEN = ("ada@example.org", Accepted())
+DOUBT = InDoubt(diagnostic="cut off")
 
 
 @pytest.fixture
@@ -65,6 +66,11 @@ def report(
 ) -> datetime | None:
     now = NOW + timedelta(seconds=seconds)
     return gates.report(admission, [TAKEN] * taken, stopped=stopped, now=now)
+
+
+def told(admission: Admission, answers: list[Outcome], *, seconds: float) -> None:
+    found = [("ada@example.org", outcome) for outcome in answers]
+    gates.report(admission, found, now=NOW + timedelta(seconds=seconds))
 
 
 def refused(cause: Cause = Cause.CONNECTION, code: int | None = None, text: str = "") -> Deferred:
@@ -234,16 +240,40 @@ def test_what_was_admitted_before_the_gate_was_shut_neither_opens_it_nor_prolong
     assert Gate.objects.get().trips == 1
 
 
-@pytest.mark.parametrize("outcome", [None, InDoubt()])
-def test_a_probe_that_says_nothing_is_followed_by_another_one(
-    run: Run, outcome: Outcome | None
-) -> None:
+def test_a_probe_that_says_nothing_is_followed_by_another_one(run: Run) -> None:
     report(admit(run), stopped=refused(), seconds=1)
 
-    answers = [("ada@example.org", outcome)] if outcome else []
-    gates.report(admit(run, seconds=31), answers, now=NOW + timedelta(seconds=32))
+    report(admit(run, seconds=31), seconds=32)
 
     assert admit(run, seconds=32).granted == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "granted"),
+    [
+        ([Accepted(), DOUBT, DOUBT], 100),
+        ([DOUBT, DOUBT, Accepted(), DOUBT], 100),
+        ([Accepted(), DOUBT, DOUBT, DOUBT], 0),
+    ],
+)
+def test_a_next_hop_that_leaves_one_after_the_other_in_doubt_is_left_alone(
+    run: Run, answers: list[Outcome], granted: int
+) -> None:
+    told(admit(run), answers, seconds=1)
+
+    later = admit(run, seconds=2)
+
+    assert later.granted == granted
+    words = "leaves it open whether it took the last messages (in doubt: cut off)"
+    assert (words in later.reason) == (not granted)
+
+
+def test_a_probe_in_doubt_is_not_followed_by_another_one_at_once(run: Run) -> None:
+    report(admit(run), stopped=refused(), seconds=1)
+
+    told(admit(run, seconds=31), [DOUBT], seconds=32)
+
+    assert [admit(run, seconds=after).granted for after in (91, 92)] == [0, 1]
 
 
 def test_a_probe_whose_worker_died_is_followed_by_another_one(run: Run) -> None:
@@ -356,6 +386,10 @@ def test_there_is_one_gate_of_a_kind_and_one_slot_of_a_lease(run: Run) -> None:
         (
             refused(Cause.AUTHENTICATION, None, "certificate verify failed"),
             "has a certificate that is not trusted (certificate verify failed)",
+        ),
+        (
+            refused(Cause.AUTHENTICATION, None, "enter the credentials again"),
+            "cannot be used (enter the credentials again)",
         ),
         (refused(Cause.AUTHENTICATION, 450, "4.7.25 PTR"), "does not accept us (450 4.7.25 PTR)"),
         (

@@ -58,6 +58,13 @@ def test_a_chunk_in_which_one_message_went_out_is_not_stopped(hope: Outcome) -> 
     assert not any(noted([hope, *[UNRENDERED] * 20]))
 
 
+def test_the_tenth_message_in_doubt_since_one_was_accepted_stops_a_chunk() -> None:
+    doubts: list[Outcome] = [InDoubt()] * 9
+
+    assert not any(noted([*doubts, Accepted(reply_code=250), *doubts]))
+    assert noted([Accepted(reply_code=250), *doubts, InDoubt()])[9:] == [False, True]
+
+
 def test_failures_of_different_kinds_or_of_recipients_do_not_stop_a_chunk() -> None:
     assert not any(noted([UNRENDERED, blocked(1)] * 10))
     assert not any(noted([NO_SUCH_USER] * 20))
