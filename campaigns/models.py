@@ -502,9 +502,10 @@ class Run(models.Model):
         since = max(filter(None, (self.started_at, self.released_at)), default=at)
         return at - since > self.campaign.time_to_live
 
-    def hold(self) -> None:
-        self.status = RunStatus.HELD
-        self.held_reason = f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
+    @property
+    def lateness(self) -> str:
+        """Say why it is held if it is too late."""
+        return f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
 
 
 class Instance(models.Model):

@@ -7,16 +7,13 @@ from typing import Any
 from campaigns import secrets
 from campaigns.models import Campaign, Run
 from campaigns.sending.claim import Claimed
-from campaigns.sending.mailing import Mailing, NotComposed
+from campaigns.sending.mailing import Mailing, NoMailing, NotComposed
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
-from campaigns.sending.signing import NoKey
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.addresses import BadAddress, parse_address
-from recipients.headers import BadHeader
 from recipients.models import Recipient
-from templates_app.rendering import RenderError
 from templates_app.services import freeze
 
 # No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
@@ -48,7 +45,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         claimed = Claimed(NOBODY, to, _sample_fields(campaign), attempts=1)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)
-    except (BadAddress, BadHeader, BadTransportURL, NoKey, NotComposed, RenderError) as error:
+    except (BadAddress, BadTransportURL, NoMailing, NotComposed) as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:
         raise Refused(f"the transport's URL: {error}") from None

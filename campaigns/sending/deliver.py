@@ -10,23 +10,19 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from campaigns.models import Run
+from campaigns.models import Run, RunStatus
 from campaigns.secrets import Undecipherable
 from campaigns.sending import domain_gates, gates, instance, retries
 from campaigns.sending.chunk import Chunk, Clock
 from campaigns.sending.claim import Claim, claim
 from campaigns.sending.gates import Admission
-from campaigns.sending.hopeless import hold, hold_if_hopeless
+from campaigns.sending.hopeless import hold_if_hopeless
 from campaigns.sending.journal import Journal
-from campaigns.sending.mailing import Mailing
+from campaigns.sending.mailing import Mailing, NoMailing
 from campaigns.sending.outcomes import Cause, Deferred, Outcome, Scope
 from campaigns.sending.record import Result, policy_of_installation, record
-from campaigns.sending.signing import NoKey
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_at
-from recipients.addresses import BadAddress
-from recipients.headers import BadHeader
-from templates_app.rendering import RenderError
 
 CONNECTIONS = 4  # that one worker asks for where a transport's connections are limited
 UNLIMITED = 1_000  # where they are not: as many as its URL allows
@@ -43,8 +39,8 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     run = Run.objects.select_related("campaign__sender").get(pk=run_id)
     try:
         mailing = Mailing(run)
-    except (BadAddress, BadHeader, NoKey, RenderError) as error:
-        hold(run_id, str(error))
+    except NoMailing as error:
+        Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(str(error))
         return {"held": len(ids)}
     admission = _admit(run_id, len(ids), uuid.uuid4(), clock)
     if not admission.granted:

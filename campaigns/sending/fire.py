@@ -44,13 +44,17 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     if not is_new:
         return None
     RunCounters.objects.create(run=run)
-    if run.is_too_late(now=now):
-        run.hold()
-        run.save()
-    elif instance.is_from_before(occurrence):
-        Run.objects.filter(pk=run.pk).hold(instance.DUE_BEFORE)
+    if reason := _doubt(run, now=now):
+        Run.objects.filter(pk=run.pk).hold(reason)
         return None
     return run.pk if run.status == RunStatus.PREPARING else None
+
+
+def _doubt(run: Run, *, now: datetime) -> str:
+    """Return why a person has to say go, or nothing."""
+    if run.is_too_late(now=now):
+        return run.lateness
+    return instance.DUE_BEFORE if instance.is_from_before(run.occurrence) else ""
 
 
 def _following(campaign: Campaign, *, after: datetime) -> datetime | None:

@@ -59,9 +59,5 @@ def hold_if_hopeless(run_id: int, reason: str) -> bool:
     count = sum(kind(diagnostic) == kind(reason) for diagnostic in diagnostics)
     if count < ENOUGH:
         return False
-    return hold(run_id, f"nothing was sent, and {count} messages failed alike: {reason}")
-
-
-def hold(run_id: int, reason: str) -> bool:
-    """Have a run that is being sent wait for a person, and say why; return whether it does now."""
-    return bool(Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(reason))
+    alike = f"nothing was sent, and {count} messages failed alike: {reason}"
+    return bool(Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(alike))

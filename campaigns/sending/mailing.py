@@ -10,13 +10,17 @@ from campaigns.sending import dkim
 from campaigns.sending.claim import Claimed
 from campaigns.sending.compose import Skeleton, envelope_sender, message_id
 from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.signing import keys_of
-from recipients.addresses import Mailbox, parse_address
+from campaigns.sending.signing import NoKey, keys_of
+from recipients.addresses import BadAddress, Mailbox, parse_address
 from recipients.headers import BadHeader
 from recipients.models import MailingList
 from templates_app.models import TemplateVersion
 from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
 from tracking import links
+
+
+class NoMailing(Exception):
+    """The run cannot be sent to anybody; the text says why."""
 
 
 class NotComposed(Exception):
@@ -33,18 +37,23 @@ def compiled(version_id: int) -> Compiled:
 class Mailing:
     """The sender, the content and the fixed headers of a run.
 
-    :raises NoKey: its messages are to be signed, and cannot be.
+    :raises NoMailing:
     """
 
     def __init__(self, run: Run, *, subject_prefix: str = "") -> None:
         sender = run.campaign.sender
         # Several lists, one List-ID: the oldest list's.
-        mailing_list = run.campaign.lists.order_by("pk")[0]
-        self._content = compiled(run.version_id)
+        mailing_list = run.campaign.lists.order_by("pk").first()
+        if mailing_list is None:
+            raise NoMailing("the campaign has no list any more; choose one")
+        try:
+            self._content = compiled(run.version_id)
+            self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
+            self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
+        except (BadAddress, BadHeader, NoKey, RenderError) as error:
+            raise NoMailing(str(error)) from None
         self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
-        self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
-        self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
         self._common = {
             "campaign_name": run.campaign.name,
             "list_name": mailing_list.name,

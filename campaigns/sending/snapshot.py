@@ -58,8 +58,8 @@ def take_slice(run_id: int, *, now: datetime, size: int | None = None) -> Slice:
     """
     run = Run.objects.select_for_update(of=("self",), no_key=True).with_counters().get(pk=run_id)
     if run.status == RunStatus.PREPARING and run.is_too_late(now=now):
-        run.hold()
-        run.save(update_fields=["status", "held_reason"])
+        Run.objects.filter(pk=run_id).hold(run.lateness)
+        return Slice(rows=0, finished=True)
     if run.prepared_at or run.status == RunStatus.HELD:
         return Slice(rows=0, finished=True)
     size = size or (SLICE if run.audience else FIRST_SLICE)

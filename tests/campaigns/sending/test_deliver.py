@@ -89,6 +89,22 @@ def test_each_recipient_gets_a_message_of_its_own(run: Run, smtp: ScriptedSMTP) 
     assert not smtp.violations
 
 
+def test_a_run_whose_lists_were_taken_away_is_held_and_says_so(
+    run: Run, smtp: ScriptedSMTP
+) -> None:
+    run.campaign.lists.clear()
+
+    counts = deliver(run.pk, ids(), clock=at())
+
+    run.refresh_from_db()
+    assert counts == {"held": 4}
+    assert (run.status, run.held_reason) == (
+        "held",
+        "the campaign has no list any more; choose one",
+    )
+    assert smtp.messages == []
+
+
 def test_a_message_leads_back_to_its_delivery_by_three_tokens(
     run: Run, smtp: ScriptedSMTP, settings: Settings
 ) -> None:

@@ -7,7 +7,7 @@ from campaigns.models import Campaign, Run, RunStatus
 from campaigns.sending import pages, snapshot
 from campaigns.sending.claim import claim
 from campaigns.sending.deliver import deliver
-from campaigns.sending.hopeless import Failures, hold, hold_if_hopeless, kind
+from campaigns.sending.hopeless import Failures, hold_if_hopeless, kind
 from campaigns.sending.outcomes import (
     Accepted,
     Cause,
@@ -152,16 +152,17 @@ def test_refused_recipients_do_not_hold_a_run(run: Run) -> None:
 
 @pytest.mark.parametrize("status", [RunStatus.PAUSED, RunStatus.CANCELLED])
 def test_a_run_that_is_not_being_sent_is_not_held(run: Run, status: RunStatus) -> None:
+    attempt(run, *[UNRENDERED] * 10)
     Run.objects.update(status=status)
 
-    assert not hold(run.pk, "whatever")
+    assert not hold_if_hopeless(run.pk, UNRENDERED.diagnostic)
 
     run.refresh_from_db()
     assert (run.status, run.held_reason) == (status, "")
 
 
 def test_a_long_reason_is_cut(run: Run) -> None:
-    assert hold(run.pk, "x" * 500)
+    assert Run.objects.filter(pk=run.pk).hold("x" * 500)
 
     run.refresh_from_db()
     assert run.held_reason == "x" * 200
