@@ -8,10 +8,12 @@ from celery import Celery
 from celery.signals import beat_init, celeryd_init, task_prerun, worker_process_init
 from django.db import close_old_connections
 
+from config import broker
 from config.env import refuse_problems
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+broker.install()
 app = Celery("godwit")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
