@@ -59,6 +59,10 @@ stress: install ## compare 1, 2 and 4 workers with sending 10,000 messages (N=�
 chaos: install ## kill and restart everything at random while 20,000 (N=…) are mailed (SEED=…)
 	@$(MANAGE) chaos $(if $(N),--recipients $(N)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: soak
+soak: install ## run the fault tests that take minutes each, which `make test` leaves out
+	@$(BIN)/python -m pytest tests/soak -m soak -rA --durations=0
+
 .PHONY: services
 services: install ## start PostgreSQL and Redis alone (do=status, do=down)
 	@$(MANAGE) services $(or $(do),up)

@@ -1,11 +1,15 @@
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from django.conf import settings
 
+from config.embedded import Home
+from config.embedded.services import Services
 from tests import live
 from tests.smtp_server import ScriptedSMTP
 
@@ -23,6 +27,16 @@ def broker() -> Iterator[redis.Redis]:
         client.flushall()
         yield client
         client.flushall()
+
+
+@pytest.fixture
+def redis_process() -> psutil.Process:
+    """The Redis of the tests, to which anything may happen."""
+    services = Services(Home(settings.STATE_DIR), os.environ)
+    [pid] = [one.pid for one in services.status() if one.server == "redis"]
+    if pid is None:
+        pytest.skip("the Redis that REDIS_URL names is nobody's to stop")
+    return psutil.Process(pid)
 
 
 @pytest.fixture

@@ -41,11 +41,15 @@ class Live:
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def worker(self, *, queues: str = "") -> subprocess.Popen[bytes]:
-        """Start a worker, of all queues unless some are named."""
+    def worker(self, *, queues: str = "", include: str = "") -> subprocess.Popen[bytes]:
+        """Start a worker, of all queues unless some are named.
+
+        :param include: a module that it loads beside the product's
+        """
         name = f"w{len(self.processes)}@test"
         options = ["worker", "-n", name, "-c", "1", "-l", "INFO", *QUIET]
-        return self._start([*options, *(["-Q", queues] if queues else [])])
+        options += ["-Q", queues] if queues else []
+        return self._start([*options, *(["-I", include] if include else [])])
 
     def beat(self) -> subprocess.Popen[bytes]:
         return self._start(["beat", "-l", "INFO", "--pidfile="])

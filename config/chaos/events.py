@@ -16,9 +16,11 @@ from django.conf import settings
 from config.chaos.crew import Crew
 from config.chaos.sink import Sink
 from config.embedded.services import Services
+from config.processes import LOOPBACK
 
 SENDERS = "campaigns"  # the worker that mails, and its queue
 LEASE_SECONDS = 8
+NOBODY = 1  # a port that nobody listens on
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,28 @@ def empty_redis(scene: Scene) -> None:
     scene.redis.flushall()
 
 
+def freeze_redis(scene: Scene) -> None:
+    """Stop it: connections stay, and nobody answers, now and then longer than they wait for."""
+    server = scene.server("redis")
+    server.send_signal(signal.SIGSTOP)
+    time.sleep(scene.chance.choice([2, 18]))
+    server.send_signal(signal.SIGCONT)
+
+
+def fill_redis(scene: Scene) -> None:
+    """Have it refuse each message for some seconds, as at the limit of its memory."""
+    scene.redis.config_set("maxmemory", 1)
+    time.sleep(3)
+    scene.redis.config_set("maxmemory", 0)
+
+
+def demote_redis(scene: Scene) -> None:
+    """Have it refuse to write for some seconds, as the loser of a failover does."""
+    scene.redis.replicaof(LOOPBACK, NOBODY)
+    time.sleep(scene.chance.choice([1, 4]))
+    scene.redis.replicaof("NO", "ONE")
+
+
 def double_all_messages(scene: Scene) -> None:
     if waiting := scene.redis.lrange(SENDERS, 0, -1):
         scene.redis.rpush(SENDERS, *waiting)
@@ -94,10 +118,14 @@ def lose_half_of_the_messages(scene: Scene) -> None:
 
 
 def stop_postgresql(scene: Scene) -> None:
-    """As if the power had failed: no checkpoint, recovery at the start."""
+    """As if the power had failed: no checkpoint, recovery at the start, now and then a while later.
+
+    What is being handed over meanwhile is noted in the journals.
+    """
     server = scene.server("postgresql")
     server.send_signal(signal.SIGQUIT)
     server.wait(30)
+    time.sleep(scene.chance.choice([0, 6]))
     scene.services.up()
 
 
@@ -141,6 +169,9 @@ EVENTS: tuple[Event, ...] = (
     freeze_a_child,
     kill_redis,
     empty_redis,
+    freeze_redis,
+    fill_redis,
+    demote_redis,
     double_all_messages,
     lose_half_of_the_messages,
     stop_postgresql,

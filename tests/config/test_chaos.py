@@ -29,11 +29,11 @@ def chaos(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_nobody_is_lost_and_nobody_mailed_twice_whatever_dies() -> None:
-    done = chaos("--recipients", "1500", "--minutes", "0.25", "--seed", "7")
+    done = chaos("--recipients", "1500", "--minutes", "0.25", "--seed", "12")
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert lines[0] == "seed 7"
+    assert lines[0] == "seed 12"
     assert "twice          0" in lines
     assert "never          0" in lines
     assert lines[-1] == "everything adds up"

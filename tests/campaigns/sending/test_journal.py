@@ -11,7 +11,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.models import Run
+from campaigns.models import Run, Slot, Transport
 from campaigns.sending import journal, reconcile
 from campaigns.sending.claim import claim
 from campaigns.sending.journal import Journal, Notes
@@ -29,7 +29,7 @@ from campaigns.sending.outcomes import (
 from campaigns.sending.record import Result
 from campaigns.sending.retry_policy import RetryPolicy
 from tests.factories import make_campaign, make_list, make_recipients, make_run
-from tracking.models import Delivery
+from tracking.models import Delivery, Lease
 from tracking.verify import disagreements
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -200,6 +200,18 @@ def test_a_dead_workers_journal_tells_what_was_sent_what_is_in_doubt_and_what_wa
     assert (untouched.attempts, untouched.next_attempt_at) == (0, NOW)
     assert journal.journals(tmp_path) == []
     assert disagreements([run.pk], kept_since=None) == []
+
+
+def test_a_dead_workers_connections_are_free_for_others(run: Run, tmp_path: Path) -> None:
+    claim_and_die(run, tmp_path)
+    transport = Transport.objects.create(name="Main", encrypted_url="x", connections=1)
+    one = {"transport": transport, "connections": 1, "until": NOW + LEASE}
+    Slot.objects.create(lease=Lease.objects.get().pk, **one)
+    anothers = Slot.objects.create(lease=uuid.uuid4(), **one)
+
+    reconcile.settle(tmp_path, policy=POLICY, now=NOW)
+
+    assert Slot.objects.get() == anothers
 
 
 def test_a_living_workers_claim_is_not_in_doubt_though_its_lease_is_over(
