@@ -76,7 +76,7 @@ class Chunk:
         """Return the next message with its delivery's id; None where there is no other one."""
         while self._room and not self._is_hopeless:
             now = self._clock()
-            if now >= self._act_until:
+            if self._is_over(now, until=self._act_until):
                 self._waiting.clear()
                 self._ready.clear()
                 break
@@ -94,7 +94,7 @@ class Chunk:
 
     def begin(self, key: int) -> bool:
         """Note that the content of this message is about to be written, unless it is too late."""
-        if self._clock() >= self._valid_until:
+        if self._is_over(self._clock(), until=self._valid_until):
             return False
         ready = self._begun[key] = self._pulled.pop(key)
         self._journal.begin(key, ready.message_id)
@@ -110,6 +110,10 @@ class Chunk:
     def _conclude(self, delivery: Claimed, message_id: str, outcome: Outcome) -> None:
         self._journal.answer(Result(delivery.id, delivery.attempts, message_id, outcome))
         self._is_hopeless = self.failures.note(outcome)
+
+    def _is_over(self, now: datetime, *, until: datetime) -> bool:
+        """Whether the time is over, or nobody can tell: the clock was set back."""
+        return now >= until or now < self._looked_at - LOOK_AGAIN
 
     def _look_again(self, now: datetime) -> None:
         ready = [one.delivery.id for one in self._ready]
