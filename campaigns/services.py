@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from cronsim import CronSimError
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -32,6 +32,7 @@ from recipients.models import Field, MailingList, Recipient
 from recipients.validators import in_one_line
 from templates_app.models import EmailTemplate
 from templates_app.services import freeze, problems
+from tracking.models import RunCounters
 
 _JUST_NOW = timedelta(minutes=1)
 _FAR = timedelta(days=36_525)
@@ -210,14 +211,23 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     return runs
 
 
-@transaction.atomic
 def cancel(campaign: Campaign, *, now: datetime) -> int:
     """Cancel the campaign and its runs; return how many deliveries will not be attempted.
 
-    What a worker holds at this moment still goes out, some seconds' worth at most.
+    What a worker holds at this moment still goes out, a second's worth at most. Of a large run not
+    all deliveries are `cancelled` when this returns: the sweep goes on.
 
     :raises Refused: where it has ended already.
     """
+    runs = _mark_cancelled(campaign, now=now)
+    done = sum(reconcile.cancel_open(run, now=now) for run in runs)
+    left = RunCounters.objects.filter(run__in=runs).aggregate(count=Sum(F("queued") + F("retry")))
+    return done + (left["count"] or 0)
+
+
+@transaction.atomic(durable=True)
+def _mark_cancelled(campaign: Campaign, *, now: datetime) -> list[int]:
+    """Note it where every claim looks, and return the runs; from here on nothing is claimed."""
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     runs = campaign.runs.active().select_for_update(no_key=True).ids()
     if locked.status not in _ALIVE and not runs:
@@ -228,7 +238,7 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
     Run.objects.filter(pk__in=runs).update(status=RunStatus.CANCELLED, finished_at=now)
     if Run.objects.filter(pk__in=runs, counters__retry__gt=0).exists():
         transaction.on_commit(partial(domain_gates.shorten, now=now), robust=True)
-    return sum(reconcile.cancel_open(run, now=now) for run in runs)
+    return runs
 
 
 def _validate(row: Model) -> None:

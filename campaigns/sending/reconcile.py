@@ -30,11 +30,15 @@ _EXPIRED_CHANGES = "diagnostic = 'the worker was lost while it sent'"
 _OPEN = """
     SELECT delivery.id, delivery.state AS from_state, 'cancelled' AS to_state
       FROM tracking_delivery delivery
-     WHERE delivery.run_id = %(run)s AND delivery.state IN ('queued', 'retry')
+     WHERE delivery.run_id = %(run)s AND delivery.id > %(after)s
+       AND delivery.state IN ('queued', 'retry')
      ORDER BY delivery.id
+     LIMIT %(size)s
        FOR UPDATE OF delivery
 """
 _CANCELLED_CHANGES = "next_attempt_at = NULL"
+_SLICE = 10_000  # deliveries in one transaction
+AT_ONCE = 20_000  # deliveries that are cancelled while somebody waits for it: half a second
 
 
 def settle(directory: Path, *, policy: RetryPolicy, now: datetime) -> int:
@@ -81,13 +85,23 @@ def expire(run_id: int, *, directory: Path, now: datetime) -> int:
     return count
 
 
-def cancel_open(run_id: int, *, now: datetime) -> int:
-    """Cancel all that is queued or waits for another attempt; return how many."""
-    return len(ledger.move(run_id, pick=_OPEN, changes=_CANCELLED_CHANGES, params={}, now=now))
+def cancel_open(run_id: int, *, now: datetime, most: int = AT_ONCE) -> int:
+    """Cancel what is queued or waits for another attempt, slice by slice; return how many.
+
+    Of a large run some `most` of them: the sweep goes on. Nobody claims them meanwhile.
+    """
+    params, done = {"after": 0, "size": _SLICE}, 0
+    while done < most:
+        moved = ledger.move(run_id, pick=_OPEN, changes=_CANCELLED_CHANGES, params=params, now=now)
+        if not moved:
+            break
+        done += len(moved)
+        params["after"] = max(row.id for row in moved)
+    return done
 
 
 def cancel_left_over(run_id: int, *, now: datetime) -> int:
-    """Cancel what became open again after the run was cancelled; return how many."""
+    """Cancel what is still open, or again, of a run that was cancelled; return how many."""
     if not Run.objects.having(RunStatus.CANCELLED).filter(pk=run_id).exists():
         return 0
-    return cancel_open(run_id, now=now)
+    return cancel_open(run_id, now=now, most=10 * AT_ONCE)

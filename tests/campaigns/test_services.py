@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -6,7 +7,7 @@ from pytest_django.fixtures import Settings
 from campaigns import services
 from campaigns.models import Campaign, CampaignStatus, Page, Run, RunStatus, Sender, Transport
 from campaigns.secrets import Undecipherable
-from campaigns.sending import pages
+from campaigns.sending import pages, reconcile
 from campaigns.sending.claim import claim
 from campaigns.sending.fire import fire
 from campaigns.sending.way_out import transport_of
@@ -211,6 +212,23 @@ def test_what_makes_no_sense_for_a_draft_is_refused(
 ) -> None:
     with pytest.raises(Refused, match=reason):
         getattr(services, verb)(campaign, **({"now": NOW} if verb == "resume" else {}))
+
+
+def test_of_a_large_run_the_sweep_cancels_what_a_person_does_not_wait_for(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(campaign, now=NOW)
+    monkeypatch.setattr(reconcile, "_SLICE", 1)
+    monkeypatch.setattr(reconcile, "cancel_open", partial(reconcile.cancel_open, most=2))
+
+    count = services.cancel(campaign, now=NOW)
+    left = list(Delivery.objects.open().values_list("pk", flat=True))
+    claimed = claim(run.pk, left, now=NOW, lease_for=timedelta(minutes=1)).deliveries
+    swept = reconcile.cancel_left_over(run.pk, now=NOW)
+
+    assert (count, len(left), claimed, swept) == (3, 1, [], 1)
+    assert str(RunCounters.objects.get()) == "3 cancelled"
+    assert disagreements([run.pk], kept_since=None) == []
 
 
 def test_cancelling_twice_is_refused(campaign: Campaign) -> None:
