@@ -13,19 +13,24 @@ class NoReply(Exception):
 
 
 class Replies:
-    """What one connection has read; `unread` is what came behind the last whole line."""
+    """What one connection has read."""
 
     def __init__(self) -> None:
-        self.unread = b""
+        self._rest = b""  # behind the last line that was read
         self._texts: list[bytes] = []  # of a reply whose last line has not come
         self._code = b""
 
     def feed(self, data: bytes) -> None:
-        self.unread += data
+        self._rest += data
+
+    @property
+    def unread(self) -> bytes:
+        """What came behind the last reply that was returned."""
+        return b"\n".join([*self._texts, self._rest])
 
     @property
     def has_line(self) -> bool:
-        return b"\n" in self.unread
+        return b"\n" in self._rest
 
     def next(self) -> tuple[int, bytes] | None:
         """Return the next whole reply, its lines joined by a line feed; None: more must come.
@@ -35,7 +40,7 @@ class Replies:
         :raises NoReply: also for what has no end
         """
         while self.has_line:
-            line, _, self.unread = self.unread.partition(b"\n")
+            line, _, self._rest = self._rest.partition(b"\n")
             if line[:4] in _PLAIN and not self._texts and len(line) < _MAX_LINE:
                 return _PLAIN[line[:4]], line[4:].strip()
             found = _LINE.fullmatch(line.rstrip(b"\r"))
@@ -48,8 +53,8 @@ class Replies:
                 text = b"\n".join(self._texts)
                 self._texts = []
                 return int(found[1]), text
-        if len(self.unread) > _MAX_LINE:
-            raise _no_reply(self.unread)
+        if len(self._rest) > _MAX_LINE:
+            raise _no_reply(self._rest)
         return None
 
 
