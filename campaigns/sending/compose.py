@@ -24,6 +24,8 @@ _REMEMBERED = 2_000_000  # characters
 _OVERHEAD = 100  # of a piece that is remembered
 _PLAIN = re.compile(r"[ -\-/-<>-~][ -<>-~]*")  # written as it is, and no dot at the beginning
 _LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
+# With the blank at its end, which is encoded, `b2a_qp` makes such a line of 77.
+_TOO_LONG = re.compile(rb"^(.{74})(=[02][09]\r)$", re.MULTILINE)
 _LINE_ENDS = ("\n", "\r")
 _ASCII = bytes(range(128))
 _BASE64_FROM = 6  # one byte of so many is not ASCII: base64 is then shorter than quoted-printable
@@ -226,7 +228,8 @@ class _Bodies:
         if len(piece) < _LINE and _PLAIN.fullmatch(piece):
             octets = piece.encode() + b"=\r\n"
         else:
-            octets = _LEADING_DOTS.sub(_encoded_dots, _quoted_printable(piece))
+            encoded = _TOO_LONG.sub(rb"\1=\r\n\2", _quoted_printable(piece))
+            octets = _LEADING_DOTS.sub(_encoded_dots, encoded)
         self._room -= len(piece) + _OVERHEAD
         if self._room < 0:  # by what was one recipient's own, as a rule
             self._known.clear()

@@ -241,7 +241,17 @@ def test_a_body_arrives_whole_however_it_is_cut(pieces: list[str]) -> None:
     assert_fit_for_the_wire(message)
 
 
-@pytest.mark.parametrize("piece", [".", "..", f"{'x' * 73}{'.' * 80}", f"{'=' * 24}.{'x' * 80}"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        ".",
+        "..",
+        f"{'x' * 73}{'.' * 80}",
+        f"{'=' * 24}.{'x' * 80}",
+        f"{'x' * 74} ",
+        f"{'x' * 149}\t",
+    ],
+)
 def test_no_line_of_a_piece_is_too_long_for_its_soft_line_break(piece: str) -> None:
     message = make_message(html="", text=f"{piece}\n{piece}")
 
