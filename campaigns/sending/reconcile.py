@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 
@@ -69,20 +70,27 @@ def _settle(left: journal.Abandoned, *, policy: RetryPolicy, now: datetime) -> b
     return bool(record(left.run_id, results, lease=left.lease, policy=policy, now=now))
 
 
-@transaction.atomic(durable=True)
 def expire(run_id: int, *, directory: Path, now: datetime) -> int:
     """Mark the deliveries of a run whose lease is over as unconfirmed; return how many."""
     told = [journal.lease_of(path) for path in journal.journals(directory)]
     over = Lease.objects.filter(run_id=run_id, until__lt=now).exclude(pk__in=told)
-    count = 0
-    for lease in over.select_for_update(skip_locked=True):
-        params = {"ids": lease.deliveries, "lease": lease.pk}
-        moved = ledger.move(run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now)
-        count += len(moved)
-        held = Delivery.objects.filter(pk__in=lease.deliveries, lease=lease.pk).sending()
-        if not held.exists():  # else somebody else had a row at this moment: the next sweep has it
-            lease.delete()
-    return count
+    return sum(_expire(lease, now=now) for lease in over.values_list("pk", flat=True))
+
+
+@transaction.atomic(durable=True)
+def _expire(pk: UUID, *, now: datetime) -> int:
+    # One by one: with the counters in hand it waits for no lease, nor has others wait for two.
+    lease = Lease.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+    if lease is None:
+        return 0
+    params = {"ids": lease.deliveries, "lease": pk}
+    moved = ledger.move(
+        lease.run_id, pick=_EXPIRED, changes=_EXPIRED_CHANGES, params=params, now=now
+    )
+    held = Delivery.objects.filter(pk__in=lease.deliveries, lease=pk).sending()
+    if not held.exists():  # else somebody else had a row at this moment: the next sweep has it
+        lease.delete()
+    return len(moved)
 
 
 def cancel_open(run_id: int, *, now: datetime, most: int = AT_ONCE) -> int:

@@ -14,6 +14,9 @@ from campaigns.models import Page, Run
 from campaigns.sending import gates, reconcile, retries, snapshot
 from campaigns.sending.claim import claim
 from campaigns.sending.deliver import deliver
+from campaigns.sending.outcomes import Accepted
+from campaigns.sending.record import Result, record
+from campaigns.sending.retry_policy import RetryPolicy
 from campaigns.services import cancel
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import wait_until
@@ -24,6 +27,7 @@ from tracking.verify import disagreements
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+POLICY = RetryPolicy(schedule=[timedelta(minutes=10)], transport_wait=timedelta(seconds=30))
 
 
 def in_a_connection_of_its_own(act: Callable[[], object]) -> None:
@@ -150,3 +154,34 @@ def test_nobody_waits_for_rows_that_are_only_to_be_looked_at_again(
     woken = Page.objects.filter(resume_at=NOW).count()
     found = Delivery.objects.filter(dispatched_at=None).count()
     assert (woken, found) == ((2, 1) if held is Delivery else (1, 2))
+
+
+def test_leases_that_ran_out_and_an_answer_that_comes_late_do_not_block_each_other() -> None:
+    readers = make_list()
+    make_recipients(6, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]), now=NOW)
+    ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    for claimed in (ids[:3], ids[3:]):
+        late = claim(run.pk, claimed, now=NOW, lease_for=timedelta(minutes=5))
+    over = NOW + timedelta(minutes=6)
+    results = [
+        Result(one.id, one.attempts, "", Accepted(reply_code=250)) for one in late.deliveries
+    ]
+    acts: list[Callable[[], object]] = [
+        lambda: record(run.pk, results, lease=late.lease, policy=POLICY, now=over),
+        lambda: reconcile.expire(run.pk, directory=Path("/nonexistent"), now=over),
+    ]
+    done: list[Future[None]] = []
+
+    with ThreadPoolExecutor(2) as threads:
+        with transaction.atomic():
+            RunCounters.objects.select_for_update().get(run=run)
+            for act in acts:
+                done.append(threads.submit(in_a_connection_of_its_own, act))
+                wait_until(lambda: waiting_for_locks() == len(done), "it waits", timeout=10)
+        for future in done:
+            future.result()
+
+    states = list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["unconfirmed"] * 3 + ["sent"] * 3
+    assert not Lease.objects.exists()
