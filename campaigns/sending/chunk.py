@@ -33,6 +33,13 @@ class _Ready(NamedTuple):
     message_id: str
 
 
+class _Refused(NamedTuple):
+    """A delivery without a message; told in its turn, for one before it may give hope."""
+
+    delivery: Claimed
+    outcome: Rejected
+
+
 class Chunk:
     """The claimed deliveries of a run, composed some ahead (a `transports.Source`).
 
@@ -50,10 +57,10 @@ class Chunk:
         self._journal = journal
         self._clock = clock
         self._waiting = deque(claimed.deliveries)
-        self._ready: deque[_Ready] = deque()
+        self._ready: deque[_Ready | _Refused] = deque()
         self._pulled: dict[int, _Ready] = {}  # not begun yet
         self._begun: dict[int, _Ready] = {}
-        self._allowed = {delivery.id for delivery in claimed.deliveries}
+        self._allowed = {one.id for one in claimed.deliveries if one.fields is not None}
         self._looked_at = clock()
         self._room = len(self._waiting)
         self.answers: list[tuple[str, Outcome]] = []
@@ -86,18 +93,27 @@ class Chunk:
                 break
             ready = self._ready.popleft()
             key = ready.delivery.id
-            if key in self._allowed:
-                self._room -= 1
-                self._pulled[key] = ready
-                return key, ready.message
+            if key not in self._allowed:
+                continue
+            if isinstance(ready, _Refused):
+                self._conclude(ready.delivery, "", ready.outcome)
+                continue
+            self._room -= 1
+            self._pulled[key] = ready
+            return key, ready.message
         return None
 
     def begin(self, key: int) -> bool:
-        """Note that the content of this message is about to be written, unless it is too late."""
-        if self._is_over(self._clock(), until=self._valid_until):
+        """Note that the content of this message is about to be written, unless it may not be."""
+        now = self._clock()
+        if self._is_over(now, until=self._valid_until):
             return False
-        ready = self._begun[key] = self._pulled.pop(key)
-        self._journal.begin(key, ready.message_id)
+        if now - self._looked_at >= LOOK_AGAIN:
+            self._look_again(now)
+        if key not in self._allowed:
+            return False
+        self._journal.begin(key, self._pulled[key].message_id)
+        self._begun[key] = self._pulled.pop(key)
         return True
 
     def answer(self, key: int, outcome: Outcome) -> None:
@@ -116,13 +132,14 @@ class Chunk:
         return now >= until or now < self._looked_at - LOOK_AGAIN
 
     def _look_again(self, now: datetime) -> None:
-        ready = [one.delivery.id for one in self._ready]
+        # Also those that were pulled: where the transport ends, they come back.
+        composed = [*self._pulled, *(one.delivery.id for one in self._ready)]
         waiting = [delivery.id for delivery in self._waiting]
-        self._allowed, self._looked_at = still_allowed(self.run_id, ready + waiting), now
+        self._allowed, self._looked_at = still_allowed(self.run_id, composed + waiting), now
 
     def _compose_ahead(self, now: datetime) -> bool:
         """Compose the next messages; return whether there is one."""
-        while self._waiting and len(self._ready) < AHEAD and not self._is_hopeless:
+        while self._waiting and len(self._ready) < AHEAD:
             delivery = self._waiting.popleft()
             if delivery.id in self._allowed:
                 self._compose(delivery, now=now)
@@ -133,7 +150,7 @@ class Chunk:
         try:
             message, message_id = self._mailing.message(delivery, now=now)
         except NotComposed as error:
-            self._conclude(delivery, "", Rejected(diagnostic=str(error)))
+            self._ready.append(_Refused(delivery, Rejected(diagnostic=str(error))))
         else:
             self._ready.append(_Ready(delivery, message, message_id))
         finally:

@@ -74,9 +74,9 @@ WITH leased AS (
     INSERT INTO tracking_lease (id, run_id, until, deliveries)
     VALUES (%(lease)s, %(run)s, %(until)s, %(ids)s)
 )
-SELECT delivery.id, delivery.address, recipient.fields::text, delivery.attempts
+SELECT delivery.id, delivery.address, coalesce(recipient.fields::text, 'null'), delivery.attempts
   FROM tracking_delivery delivery
-  JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
+  LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
  WHERE delivery.id = ANY(%(ids)s)
  ORDER BY delivery.id
 """
@@ -87,7 +87,7 @@ class Claimed(NamedTuple):
 
     id: int
     address: str
-    fields: dict[str, Any]
+    fields: dict[str, Any] | None  # None: the recipient was deleted while this was claimed
     attempts: int  # this one included
 
 

@@ -88,7 +88,7 @@ class Mailing:
 
     def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
         context: dict[str, Any] = {
-            **delivery.fields,
+            **(delivery.fields or {}),
             **self._common,
             "email": delivery.address,
             "unsubscribe_url": unsubscribe_url,

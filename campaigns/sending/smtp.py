@@ -159,7 +159,10 @@ class _Call:
         return None
 
     def begin(self, job: Job) -> bool:
-        self._is_over = not self._source.begin(job.key)
+        try:
+            self._is_over = not self._source.begin(job.key)
+        except Exception as error:  # noqa: BLE001 - `send_many` raises it in the end
+            self.failure, self._is_over = error, True
         return not self._is_over
 
     def answer(self, job: Job, outcome: Outcome) -> None:

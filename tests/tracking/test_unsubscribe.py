@@ -227,6 +227,16 @@ def test_a_recipient_who_was_deleted_is_answered_as_well(
     assert [answer.status_code for answer in answers] == [200, 200]
 
 
+def test_a_recipient_of_whom_the_id_alone_is_left_is_answered_as_well(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    Delivery.objects.update(recipient=10**9)  # as one deleted while the snapshot was written
+
+    answers = [mail_program.get(path(delivery)), press(mail_program, delivery, "all")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
 def test_the_page_is_not_kept_or_found_by_search_engines(
     delivery: Delivery, mail_program: Client
 ) -> None:

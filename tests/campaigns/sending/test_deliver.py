@@ -4,13 +4,16 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from campaigns.models import DomainLimit, Gate, Route, Run, Slot, Transport
 from campaigns.sending import deliver as module
 from campaigns.sending.deliver import deliver
+from campaigns.sending.outcomes import Cause, Deferred, Scope
 from campaigns.sending.source import Source
 from campaigns.sending.transports import open_transport
 from campaigns.services import set_limits, set_routes, set_transport_url
@@ -18,6 +21,7 @@ from recipients.models import Recipient, SuppressionReason
 from recipients.services import suppress
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
 from tests.smtp_server import ScriptedSMTP, closing, defer, refuse
+from tracking import ledger
 from tracking.links import key_ring
 from tracking.models import Delivery
 from tracking.tokens import Kind, read
@@ -251,6 +255,56 @@ def test_another_transport_takes_over_within_its_own_limits_of_domains(
     assert sorted(states()) == ["retry", "retry", "retry", "sent"]
 
 
+def test_what_waited_for_a_transport_that_ended_goes_out_by_the_next_one(
+    run: Run, smtp: ScriptedSMTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending:
+        """A transport that ends with messages in its hands, the first one for a second."""
+
+        now = NOW
+
+        def send_many(self, source: Source, *, connections: int) -> Deferred:
+            source.next()
+            self.now += timedelta(seconds=1)
+            source.next()
+            return Deferred(scope=Scope.TRANSPORT, cause=Cause.CONNECTION)
+
+        def close(self) -> None:
+            pass
+
+    first, second = named("First", "smtp://127.0.0.1:1"), named("Second", smtp.url)
+    set_routes(run.campaign.sender, weights={first: 30_000, second: 1})
+    ending = Ending()
+    transports = iter([ending, open_transport(smtp.url)])
+    monkeypatch.setattr(module, "transport_at", lambda _url: next(transports))
+
+    deliver(run.pk, ids(), clock=lambda: ending.now)
+
+    assert states() == ["sent"] * 4
+
+
+def test_who_is_deleted_between_the_claim_and_its_reading_is_skipped_at_the_next_one(
+    run: Run, smtp: ScriptedSMTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = ledger.move
+
+    def moved_and_deleted(run_id: int, **kwargs: Any) -> list[ledger.Moved]:
+        moved = move(run_id, **kwargs)
+        # By a transaction that began before the snapshot: the delivery keeps the id.
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM recipients_subscription WHERE recipient_id = %s", [gone])
+            cursor.execute("DELETE FROM recipients_recipient WHERE id = %s", [gone])
+        return moved
+
+    gone = Delivery.objects.earliest("pk").recipient_id
+    monkeypatch.setattr(ledger, "move", moved_and_deleted)
+    deliver(run.pk, ids(), clock=at())
+    deliver(run.pk, ids(), clock=at())
+
+    assert states() == ["skipped", "sent", "sent", "sent"]
+    assert len(smtp.messages) == 3
+
+
 def test_credentials_that_cannot_be_read_hold_the_run_and_say_why(
     run: Run, smtp: ScriptedSMTP, settings: Settings
 ) -> None:
@@ -329,9 +383,9 @@ def test_a_pause_in_the_midst_of_a_chunk_holds_the_rest(run: Run, smtp: Scripted
 
     deliver(run.pk, ids(), clock=clock)
 
-    # The envelope of the second one had been written by then.
-    assert len(smtp.messages) == 2
-    assert states() == ["sent", "sent", "retry", "retry"]
+    # The envelope of the second one had been written by then, and its content was not.
+    assert len(smtp.messages) == 1
+    assert states() == ["sent", "retry", "retry", "retry"]
 
 
 def test_what_was_done_is_recorded_when_a_chunk_breaks_off(

@@ -227,3 +227,17 @@ def test_a_chunk_stops_when_nobodys_message_can_be_rendered_and_the_run_waits(
     assert set(open_deliveries) <= {("queued", 0), ("retry", 0)}
     assert len(open_deliveries) == 14
     assert smtp.messages == []
+
+
+def test_recipients_without_a_field_do_not_keep_their_neighbours_from_their_messages(
+    run: Run, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
+    ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    Recipient.objects.filter(delivery__in=ids[1::2]).update(fields={})
+
+    counts = deliver(run.pk, ids, clock=lambda: NOW)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.SENDING
+    assert counts == {"accepted": 12, "rejected": 12}
