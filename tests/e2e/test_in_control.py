@@ -19,6 +19,7 @@ from tracking.models import Delivery
 from tracking.verify import disagreements
 
 PAUSES = 20
+ENOUGH = 2_500  # more than both workers send within a second, which a pause may take
 
 
 def states(campaign: Campaign) -> Counter[str]:
@@ -88,7 +89,8 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
             wait_until(lambda: not states(campaign)["sending"], "what was claimed is recorded")
             arrived = len(smtp.messages)
             assert states(campaign)["sent"] == arrived
-
+            if states(campaign)["queued"] + states(campaign)["retry"] < ENOUGH:
+                break
             for run_id in resume(campaign, now=timezone.now()):
                 go_on(run_id)
             smtp.wait_for(arrived + rng.randint(1, 100))
