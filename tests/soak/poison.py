@@ -1,7 +1,7 @@
-"""Loaded by a worker (`-I`): to compose one recipient's message ends the process at once.
+"""Loaded by a worker (`-I`): to compose the message of POISONED_ADDRESS ends the process at once.
 
-It stands for what no code of ours can stop: a fault in a library of C, or a kernel that has no
-memory left.
+Never imported by a test: it would end that. It stands for what no code of ours can stop: a fault in
+a library of C, or a kernel that has no memory left.
 """
 
 import os
@@ -12,7 +12,7 @@ from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
 from campaigns.sending.outgoing import Outgoing
 
-ADDRESS = "r0020@example.org"
+ADDRESS = os.environ["POISONED_ADDRESS"]
 
 _compose = Mailing.message
 

@@ -27,7 +27,6 @@ from tests.e2e.steps import Installation, send_now, wait_for_end
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
 from tests.live import wait_until
 from tests.smtp_server import Act, ScriptedSMTP, defer, hold
-from tests.soak import poison
 from tracking.models import Delivery, RunCounters
 from tracking.verify import disagreements
 
@@ -35,6 +34,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.django_db(transaction=True)]
 
 MIB = 1024 * 1024
 LONG = 900.0  # seconds
+POISONED = "r0020@example.org"
 
 
 def once_deferred() -> Callable[[str, str], Act | None]:
@@ -203,18 +203,18 @@ def test_a_recipient_whose_message_kills_its_worker_fails_alone(
     installation: Installation, smtp: ScriptedSMTP
 ) -> None:
     waits = {"RETRY_SCHEDULE": "1,1,1", "REDISPATCH_SECONDS": "1", "SWEEP_SECONDS": "1"}
-    with installation(**waits) as live:
+    with installation(POISONED_ADDRESS=POISONED, **waits) as live:
         campaign, addresses = send_now(60)
         for _ in range(2):
-            live.worker(queues="campaigns", include=poison.__name__)
+            live.worker(queues="campaigns", include="tests.soak.poison")
         live.worker(queues="control,maintenance")
         live.beat()
         run = wait_for_end(campaign)
 
     sent = Counter(message.recipient for message in smtp.messages)
-    assert sent == Counter(addresses) - Counter([poison.ADDRESS])
+    assert sent == Counter(addresses) - Counter([POISONED])
     failed = Delivery.objects.exclude(state="sent").get()
-    assert (failed.address, failed.state, failed.attempts) == (poison.ADDRESS, "failed", 3)
+    assert (failed.address, failed.state, failed.attempts) == (POISONED, "failed", 3)
     assert failed.diagnostic == "the worker was lost while it composed the message, 3 times"
     assert disagreements([run.pk], kept_since=None) == []
 
