@@ -61,7 +61,7 @@ class Chunk:
         self._pulled: dict[int, _Ready] = {}  # not begun yet
         self._begun: dict[int, _Ready] = {}
         self._allowed = {one.id for one in claimed.deliveries if one.fields is not None}
-        self._looked_at = clock()
+        self._note_look(clock())
         self._room = len(self._waiting)
         self.answers: list[tuple[str, Outcome]] = []
         self.failures = Failures()
@@ -87,7 +87,7 @@ class Chunk:
                 self._waiting.clear()
                 self._ready.clear()
                 break
-            if now - self._looked_at >= LOOK_AGAIN:
+            if now >= self._look_at:
                 self._look_again(now)
             if not (self._ready or self._compose_ahead(now)):
                 break
@@ -108,7 +108,7 @@ class Chunk:
         now = self._clock()
         if self._is_over(now, until=self._valid_until):
             return False
-        if now - self._looked_at >= LOOK_AGAIN:
+        if now >= self._look_at:
             self._look_again(now)
         if key not in self._allowed:
             return False
@@ -129,13 +129,17 @@ class Chunk:
 
     def _is_over(self, now: datetime, *, until: datetime) -> bool:
         """Whether the time is over, or nobody can tell: the clock was set back."""
-        return now >= until or now < self._looked_at - LOOK_AGAIN
+        return now >= until or now < self._not_before
 
     def _look_again(self, now: datetime) -> None:
         # Also those that were pulled: where the transport ends, they come back.
         composed = [*self._pulled, *(one.delivery.id for one in self._ready)]
         waiting = [delivery.id for delivery in self._waiting]
-        self._allowed, self._looked_at = still_allowed(self.run_id, composed + waiting), now
+        self._allowed = still_allowed(self.run_id, composed + waiting)
+        self._note_look(now)
+
+    def _note_look(self, now: datetime) -> None:
+        self._look_at, self._not_before = now + LOOK_AGAIN, now - LOOK_AGAIN
 
     def _compose_ahead(self, now: datetime) -> bool:
         """Compose the next messages; return whether there is one."""

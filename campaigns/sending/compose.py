@@ -26,6 +26,7 @@ _PLAIN = re.compile(r"[ -\-/-<>-~][ -<>-~]*")  # written as it is, and no dot at
 _LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
 # With the blank at its end, which is encoded, `b2a_qp` makes such a line of 77.
 _TOO_LONG = re.compile(rb"^(.{74})(=[02][09]\r)$", re.MULTILINE)
+_BLANKS = (b" ", b"\t")
 _LINE_ENDS = ("\n", "\r")
 _ASCII = bytes(range(128))
 _BASE64_FROM = 6  # one byte of so many is not ASCII: base64 is then shorter than quoted-printable
@@ -228,8 +229,9 @@ class _Bodies:
         if len(piece) < _LINE and _PLAIN.fullmatch(piece):
             octets = piece.encode() + b"=\r\n"
         else:
-            encoded = _TOO_LONG.sub(rb"\1=\r\n\2", _quoted_printable(piece))
-            octets = _LEADING_DOTS.sub(_encoded_dots, encoded)
+            octets = _quoted_printable(piece)
+            if octets.startswith(b".") or b"\n." in octets:
+                octets = _LEADING_DOTS.sub(_encoded_dots, octets)
         self._room -= len(piece) + _OVERHEAD
         if self._room < 0:  # by what was one recipient's own, as a rule
             self._known.clear()
@@ -245,7 +247,7 @@ def _encoded_dots(dots: re.Match[bytes]) -> bytes:
 
 def _quoted_printable(piece: str) -> bytes:
     *lines, rest = _crlf(piece.encode(errors="replace")).split(b"\r\n")
-    encoded = [b2a_qp(line + b"\r\n", istext=True) for line in lines]
+    encoded = [_quoted_line(line) for line in lines]
     if rest:
         # With the sign in the place of the soft line break there is room for that; and the space
         # before it is none at the end of a line.
@@ -253,6 +255,11 @@ def _quoted_printable(piece: str) -> bytes:
         if not encoded[-1].endswith(b"=\r\n"):
             encoded.append(b"=\r\n")
     return b"".join(encoded)
+
+
+def _quoted_line(line: bytes) -> bytes:
+    encoded = b2a_qp(line + b"\r\n", istext=True)
+    return _TOO_LONG.sub(rb"\1=\r\n\2", encoded) if line.endswith(_BLANKS) else encoded
 
 
 def _crlf(octets: bytes) -> bytes:

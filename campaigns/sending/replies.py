@@ -26,7 +26,7 @@ class Replies:
     @property
     def unread(self) -> bytes:
         """What came behind the last reply that was returned."""
-        return b"\n".join([*self._texts, self._rest])
+        return b"\n".join([*self._texts, self._rest]) if self._texts else self._rest
 
     @property
     def has_line(self) -> bool:
@@ -41,8 +41,9 @@ class Replies:
         """
         while self.has_line:
             line, _, self._rest = self._rest.partition(b"\n")
-            if line[:4] in _PLAIN and not self._texts and len(line) < _MAX_LINE:
-                return _PLAIN[line[:4]], line[4:].strip()
+            code = _PLAIN.get(line[:4])
+            if code and not self._texts and len(line) < _MAX_LINE:
+                return code, line[4:].strip()
             found = _LINE.fullmatch(line.rstrip(b"\r"))
             is_other = self._texts and found and found[1] != self._code
             if not found or is_other or len(line) > _MAX_LINE or len(self._texts) == _MAX_LINES:
