@@ -7,7 +7,7 @@ message costs one round trip. Without it, commands go one by one.
 import ssl
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Protocol
 
 from campaigns.sending.outcomes import Outcome, Phase, Rejected, SpeaksOf, classify
@@ -37,7 +37,7 @@ class Job:
     outcome: Outcome | None = None
 
 
-class _Owed(Enum):
+class _Owed(IntEnum):
     """A reply that is waited for; END is that to an empty message, after a refused envelope."""
 
     MAIL = auto()

@@ -12,7 +12,8 @@ from campaigns.sending import gates
 from tracking.models import Delivery
 
 IN_FLIGHT = 3  # open pages of a run: what Redis holds does not grow with the audience
-FIRST_TASKS = 50  # of the first page: a small run goes one by one, a large one begins at once
+SMALL_RUN = 50  # tasks of a run that is one page: the smallest goes one by one
+BEGINNING = 20  # of the first page of a larger one: all workers have work at once
 TASKS_PER_PAGE = 10
 LARGEST_CHUNK = 1_000  # ids in one task; above this nothing is gained
 FEW_TASKS = 4  # where a limit lets only some messages of a page pass
@@ -144,11 +145,17 @@ def _dispatched(
     page: Page, *, now: datetime, most: int | None = None, tasks: int | None = None
 ) -> OpenPage:
     ids = _queued_ids(page)
-    tasks = tasks or (FIRST_TASKS if page.number == 1 else TASKS_PER_PAGE)
+    tasks = tasks or _tasks_of(page)
     Page.objects.filter(pk=page.pk).update(
         state=PageState.OPEN, left=len(ids), moved_at=now, resume_at=None
     )
     return OpenPage(page.pk, page.run_id, chunked(ids[:most], tasks=tasks))
+
+
+def _tasks_of(page: Page) -> int:
+    if page.number > 1:
+        return TASKS_PER_PAGE
+    return SMALL_RUN if page.run.prepared_at else BEGINNING
 
 
 def _finished_pages() -> QuerySet[Page]:

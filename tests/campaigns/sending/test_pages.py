@@ -44,7 +44,7 @@ def send_all(page: pages.OpenPage) -> None:
 def test_chunks_hold_every_id_once_and_in_order(count: int) -> None:
     ids = list(range(count))
 
-    chunks = pages.chunked(ids, tasks=pages.FIRST_TASKS)
+    chunks = pages.chunked(ids, tasks=pages.SMALL_RUN)
 
     assert [one for chunk in chunks for one in chunk] == ids
     assert all(1 <= len(chunk) <= pages.LARGEST_CHUNK for chunk in chunks)
@@ -54,7 +54,19 @@ def test_chunks_hold_every_id_once_and_in_order(count: int) -> None:
 def test_a_small_page_is_sent_one_by_one_and_a_large_one_by_the_hundred(
     count: int, size: int
 ) -> None:
-    assert len(pages.chunked(range(count), tasks=pages.FIRST_TASKS)[0]) == size
+    assert len(pages.chunked(range(count), tasks=pages.SMALL_RUN)[0]) == size
+
+
+@pytest.mark.django_db
+def test_the_first_page_of_a_larger_run_goes_in_fewer_tasks() -> None:
+    readers = make_list()
+    make_recipients(100, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]), now=NOW, snapshot_taken=False)
+    snapshot.take_slice(run.pk, now=NOW, size=60)
+
+    [first] = pages.open_next(run.pk, now=NOW)
+
+    assert list(map(len, first.chunks)) == [3] * pages.BEGINNING
 
 
 def test_a_bounded_number_of_pages_is_open(run: Run) -> None:
