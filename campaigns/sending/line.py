@@ -327,9 +327,8 @@ class Line:
                 raise Lost(None, "The next hop closed the connection.")
             self._replies.feed(data)
             sock = self.sock
-            is_more_decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending()
-            if len(data) < _RECEIVE and not is_more_decrypted:
-                return
+            if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+                return  # what the kernel has beyond that, the next look at it tells of
 
 
 def _out_of_turn(text: str) -> Lost:
