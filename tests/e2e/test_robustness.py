@@ -124,7 +124,7 @@ def test_pause_resume_and_cancel_act_at_the_next_claim(
 def test_nothing_fails_while_the_server_is_not_there(
     installation: Installation, smtp: ScriptedSMTP
 ) -> None:
-    smtp.script(closing("connect", "421 4.3.2 Not now"), times=3)
+    smtp.script(closing("connect", "421 4.3.2 Not now"), times=2)
     with installation(TRANSPORT_WAIT_SECONDS="1", SWEEP_SECONDS="1", RETRY_SCHEDULE="60") as live:
         campaign, addresses = send_now(20)
         live.worker()
