@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import idna
 from email_validator import EmailNotValidError, validate_email
@@ -32,8 +34,7 @@ class BadAddress(ValueError):
     """Not an address that can be mailed; the text says what is wrong and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An address in the form in which it is sent."""
 
     addr_spec: str
@@ -62,9 +63,28 @@ def parse_address(text: str) -> Address:
     :raises BadAddress: with one reason for a person.
     """
     text = text.strip(_EDGES)
-    if found := _PLAIN.fullmatch(text):
-        return _address(found[1], found[2].lower())
-    return _parse_unusual(text)
+    if not (found := _PLAIN.fullmatch(text)):
+        return _parse_unusual(text)
+    # All ASCII: as many bytes as characters. An import comes by here for each of its rows.
+    local, domain = found.groups()
+    if len(local) > _LOCAL_OCTETS or len(text) > _ADDRESS_OCTETS:
+        return _address(local, domain)
+    domain = domain.lower()
+    addr_spec = f"{local}@{domain}"
+    return Address(addr_spec, addr_spec.lower(), domain, False)
+
+
+def spellings(keys: Iterable[str]) -> list[str]:
+    """Return the keys of addresses, and those with the domain as people write it (U-labels)."""
+    return sorted({spelling for key in keys for spelling in (key, _with_u_labels(key))})
+
+
+def _with_u_labels(key: str) -> str:
+    local, _, domain = key.rpartition("@")
+    try:
+        return f"{local}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return key
 
 
 def parse_mailbox(text: str) -> Mailbox:

@@ -7,11 +7,34 @@ import psutil
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from config.embedded import Home
 from config.embedded.services import Services
 from tests import live
 from tests.smtp_server import ScriptedSMTP
+
+APPEND_ONLY = ("recipients_consentwording", "recipients_consentblock", "recipients_consentevent")
+
+
+# Whole installations, which take free ports and both cores: one after the other.
+ALONE = ("config", "docker", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all tests that start installations, where several run the suite."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in ALONE:
+            item.add_marker(pytest.mark.xdist_group("installations"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let tests empty the consent ledger; a test of its own puts the trigger back."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER consent_no_truncate")
 
 
 @pytest.fixture

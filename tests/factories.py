@@ -10,7 +10,16 @@ from campaigns.models import Campaign, Priority, Run, Sender
 from campaigns.sending import fire, snapshot
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.addresses import parse_address
-from recipients.models import Field, MailingList, Recipient, Subscription, SubscriptionState
+from recipients.consent import wording_digest
+from recipients.models import (
+    Field,
+    MailingList,
+    Recipient,
+    Segment,
+    SignupForm,
+    Subscription,
+    SubscriptionState,
+)
 from templates_app.models import EmailTemplate
 from templates_app.services import create_template
 
@@ -58,6 +67,35 @@ def make_recipients(count: int, *, mailing_list: MailingList, prefix: str = "r")
     return recipients
 
 
+def make_segment(name: str = "Hanoi", *, match: str = "all", **fields: str) -> Segment:
+    """Make a segment of those whose text fields have these values; else of everybody."""
+    for field in fields:
+        Field.objects.get_or_create(name=field)
+    rules: list[dict[str, Any]] = [
+        {"about": f"field:{field}", "operator": "is", "value": value}
+        for field, value in fields.items()
+    ]
+    everybody = {"about": "address", "operator": "contains", "value": "@"}
+    return Segment.objects.create(name=name, rules={"match": match, "rules": rules or [everybody]})
+
+
+def make_form(
+    slug: str = "birds", *, mailing_list: MailingList | None = None, wording: str = "News, please."
+) -> SignupForm:
+    return SignupForm.objects.create(
+        slug=slug,
+        mailing_list=mailing_list or make_list("Birds"),
+        title="Birds by mail",
+        wording=wording,
+    )
+
+
+def typed_into(form: SignupForm, address: str) -> dict[str, str]:
+    """Return what a browser sends where somebody fills in a form and agrees."""
+    digest = wording_digest(form.wording, language=form.language)
+    return {"address": address, "agreed": "on", "wording": digest.hex()}
+
+
 def make_template(name: str = "Newsletter", *, html: str = HTML, text: str = "") -> EmailTemplate:
     return create_template(name, subject="News", html=html, text=text, known=())
 
@@ -70,15 +108,22 @@ def make_campaign(
     name: str = "Spring",
     *,
     lists: Sequence[MailingList] = (),
+    segments: Sequence[Segment] = (),
+    excluded_lists: Sequence[MailingList] = (),
+    excluded_segments: Sequence[Segment] = (),
     template: EmailTemplate | None = None,
     sender: Sender | None = None,
     priority: Priority = Priority.CAMPAIGN,
 ) -> Campaign:
+    """Make a draft to the lists and segments; to the list Readers where there are none."""
     return create_campaign(
         name,
         sender=sender or make_sender(),
         template=template or make_template(f"Template of {name}"),
-        lists=lists or [make_list()],
+        lists=lists or ([] if segments else [make_list()]),
+        segments=segments,
+        excluded_lists=excluded_lists,
+        excluded_segments=excluded_segments,
         priority=priority,
     )
 

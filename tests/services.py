@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or _only_hands_out(session.config):
         return
     # Ended by a time limit, a session clears up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -45,6 +45,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _services(Path(os.environ["GODWIT_STATE_DIR"])).up()
     except EmbeddedError as error:
         pytest.exit(str(error), returncode=1)
+
+
+def _only_hands_out(config: pytest.Config) -> bool:
+    """Whether others run the tests of this session (pytest-xdist), each with servers of its own."""
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 def _destroy(directory: Path) -> None:

@@ -1,0 +1,79 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from recipients.models.lists import MailingList
+from recipients.models.segments import Segment
+
+
+class ExportStatus(models.TextChoices):
+    WAITING = "waiting"
+    WRITING = "writing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ExportFormat(models.TextChoices):
+    CSV = "csv", "CSV"
+    XLSX = "xlsx", "XLSX, for spreadsheets"
+    JSONL = "jsonl", "JSON lines, values as they are stored"
+
+
+def kept_under(export: "Export", _name: str) -> str:
+    """Return where a file is kept: no part of the name comes from a user, or can be guessed."""
+    return f"exports/{uuid.uuid4().hex}.{export.format}"
+
+
+class Export(models.Model):
+    """Who took which recipients out, and when: the row stays, its file only for some days."""
+
+    # Both empty: everybody. `what` says it for good; lists and segments may go.
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True, blank=True)
+    segment = models.ForeignKey(Segment, on_delete=models.SET_NULL, null=True, blank=True)
+    what = models.CharField("recipients", max_length=300, editable=False)
+    format = models.CharField(max_length=5, choices=ExportFormat, default=ExportFormat.CSV)
+    status = models.CharField(
+        max_length=7, choices=ExportStatus, default=ExportStatus.WAITING, editable=False
+    )
+    problem = models.CharField(max_length=500, blank=True, editable=False)
+    rows = models.BigIntegerField(null=True, editable=False)
+    # Empty where it was written to a file by the command, and where it has expired.
+    file = models.FileField(upload_to=kept_under, blank=True, editable=False)
+    # None: whoever is logged in to the machine.
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
+    )
+    created_at = models.DateTimeField(editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=ExportStatus.values), name="export_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(format__in=ExportFormat.values), name="export_format_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(mailing_list__isnull=True) | Q(segment__isnull=True),
+                name="export_one_audience",
+            ),
+            models.CheckConstraint(
+                condition=Q(file="") | Q(expires_at__isnull=False), name="export_file_expires"
+            ),
+        ]
+        indexes = [
+            # exporting.waiting, at each sweep
+            models.Index(
+                fields=["id"],
+                name="export_open",
+                condition=Q(status__in=["waiting", "writing"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what}, {self.created_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,135 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from recipients.models.lists import MailingList
+from recipients.models.people import Tag
+
+
+class ImportStatus(models.TextChoices):
+    MAPPING = (
+        "mapping",
+        "waiting for its columns to be named",
+    )  # or shown
+    CHECKING = "checking", "being checked"  # the file is read into a staging table
+    CHECKED = "checked", "checked"  # what would happen is known; a person says go
+    IMPORTING = "importing", "being imported"
+    STOPPED = "stopped", "stopped"  # by a person, in its midst; it may go on
+    DONE = "done", "done"
+    FAILED = "failed", "failed"  # the file as a whole cannot be read
+    UNDONE = "undone", "undone"
+
+
+class MergePolicy(models.TextChoices):
+    """What becomes of the fields of a recipient whom an import finds; blanks change nothing."""
+
+    FILL = "fill", "Fill what is blank, keep what is there"
+    OVERWRITE = "overwrite", "Overwrite what is there"
+    LEAVE = "leave", "Leave known recipients as they are"
+
+
+def stored_under(_import: "Import", name: str) -> str:
+    """Return where a file is kept: no part of the name comes from a user."""
+    suffix = "".join(c for c in name.rpartition(".")[2].lower() if c.isalnum())[:4]
+    return f"imports/{uuid.uuid4().hex}.{suffix or 'csv'}"
+
+
+class Import(models.Model):
+    """A file of recipients, on its way into the base."""
+
+    file = models.FileField(upload_to=stored_under, blank=True, editable=False)
+    file_name = models.CharField(max_length=255)  # as its owner calls it
+    sha256 = models.CharField(max_length=64, editable=False)
+    size = models.BigIntegerField(editable=False)  # bytes
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True)
+    tags = models.ManyToManyField(Tag, blank=True)
+    policy = models.CharField(max_length=9, choices=MergePolicy, default=MergePolicy.OVERWRITE)
+    declaration = models.CharField(
+        "where the consent comes from",
+        max_length=200,
+        blank=True,
+        help_text="Kept with each consent: paper forms of the fair in Hanoi, March 2026.",
+    )
+    # How the file is read (recipients.importing.layout.Layout), found or chosen.
+    layout = models.JSONField(default=dict, editable=False)
+    status = models.CharField(
+        max_length=9, choices=ImportStatus, default=ImportStatus.MAPPING, editable=False
+    )
+    problem = models.CharField(max_length=500, blank=True, editable=False)
+    # Of the file's rows: how many were read; of their addresses: how many there are, and how many
+    # of those are merged.
+    rows = models.BigIntegerField(default=0, editable=False)
+    addresses = models.BigIntegerField(null=True, editable=False)
+    merged = models.BigIntegerField(default=0, editable=False)
+    new = models.BigIntegerField(default=0, editable=False)
+    changed = models.BigIntegerField(default=0, editable=False)
+    unchanged = models.BigIntegerField(default=0, editable=False)
+    duplicates = models.BigIntegerField(default=0, editable=False)
+    invalid = models.BigIntegerField(default=0, editable=False)
+    suppressed = models.BigIntegerField(default=0, editable=False)
+    # What the check found, for a person: role and disposable addresses, typing errors.
+    findings = models.JSONField(default=dict, editable=False)
+    # Since when nothing moved: a step whose message, or worker, was lost is sent again.
+    moved_at = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=ImportStatus.values), name="import_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(policy__in=MergePolicy.values), name="import_policy_known"
+            ),
+        ]
+        indexes = [
+            # the sweep: imports whose worker may have died
+            models.Index(
+                fields=["id"],
+                name="import_active",
+                condition=Q(status__in=["checking", "importing"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ImportSlice(models.Model):
+    """Some of an import's addresses, merged in one transaction."""
+
+    importing = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="slices", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    is_merged = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["importing", "number"], name="import_slice_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"slice {self.number} of {self.importing}"
+
+
+class ImportChange(models.Model):
+    """What an import changed of a recipient: fields, language and time zone of before."""
+
+    importing = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="changes")
+    recipient = models.ForeignKey("recipients.Recipient", on_delete=models.CASCADE, db_index=False)
+    before = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "importing"], name="import_change_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient}, before {self.importing}"

@@ -1,0 +1,123 @@
+from typing import Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from recipients.models.lists import MailingList, SubscriptionState
+from recipients.models.suppression import Suppression
+
+
+class TrackingConsent(models.TextChoices):
+    UNKNOWN = "unknown", "not asked"
+    GRANTED = "granted"
+    DENIED = "denied"
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    def subscribed_to(self, mailing_list: MailingList) -> Self:
+        """Those whose subscription to the list is confirmed."""
+        return self.filter(
+            subscription__mailing_list=mailing_list,
+            subscription__state=SubscriptionState.CONFIRMED,
+        )
+
+    def not_suppressed(self) -> Self:
+        """Those whose address, and whose domain, nobody has asked us to leave alone."""
+        return self.exclude(
+            Exists(Suppression.objects.filter(key__in=[OuterRef("key"), OuterRef("domain")]))
+        )
+
+
+class Recipient(models.Model):
+    # As written by its owner, with the domain as A-label: what RCPT TO says.
+    address = models.CharField(max_length=254)
+    # The address for comparing: lower case, domain as A-label.
+    key = models.CharField(max_length=254, editable=False)
+    domain = models.CharField(max_length=253, editable=False)
+    needs_smtputf8 = models.BooleanField(default=False, editable=False)
+    # By the names of `Field`, in the form that `FieldKind` says.
+    fields = models.JSONField(default=dict, blank=True)
+    language = models.CharField(max_length=35, blank=True)  # BCP 47
+    time_zone = models.CharField(max_length=64, blank=True)
+    tracking_consent = models.CharField(
+        max_length=7,
+        choices=TrackingConsent,
+        default=TrackingConsent.UNKNOWN,
+        db_default=TrackingConsent.UNKNOWN,
+    )
+    paused_until = models.DateField(
+        null=True, blank=True, help_text="Wants no message before that day."
+    )
+    # The import that made it; not indexed, because only its undoing asks.
+    imported_by = models.ForeignKey(
+        "recipients.Import",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = RecipientQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="recipient_key_unique"),
+            models.CheckConstraint(
+                condition=Q(key__contains="@") & ~Q(domain=""), name="recipient_key_is_address"
+            ),
+            models.CheckConstraint(
+                condition=Q(tracking_consent__in=TrackingConsent.values),
+                name="recipient_tracking_consent_known",
+            ),
+        ]
+        permissions = [
+            ("export_recipient", "Can take recipients out as a file"),
+            ("erase_recipient", "Can erase all that is known of a recipient"),
+            ("merge_recipient", "Can merge recipients who are the same person"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Tag(models.Model):
+    """A word that staff put on recipients; nobody subscribes to it, and no recipient sees it."""
+
+    name = models.CharField(max_length=100)
+    recipients = models.ManyToManyField(Recipient, through="Tagging", related_name="tags")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]  # there are few
+        constraints = [models.UniqueConstraint(fields=["name"], name="tag_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tagging(models.Model):
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, db_index=False)
+    recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE)
+    # The import that made it; not indexed, because only its undoing asks.
+    imported_by = models.ForeignKey(
+        "recipients.Import",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        constraints = [
+            # Its index also serves segments: all who have a tag.
+            models.UniqueConstraint(fields=["tag", "recipient"], name="tagging_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag}: {self.recipient}"

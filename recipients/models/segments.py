@@ -1,0 +1,26 @@
+import uuid
+
+from django.db import models
+
+
+class Segment(models.Model):
+    """A saved question about recipients; who answers to it is found anew each time it is used."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    # A tree of rules, in the form that recipients.segments reads.
+    rules = models.JSONField()
+    # The stable part of List-ID (RFC 2919 2) where a campaign has no list.
+    identifier = models.UUIDField(default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]  # there are few
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="segment_name_unique"),
+            models.UniqueConstraint(fields=["identifier"], name="segment_identifier_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

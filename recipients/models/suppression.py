@@ -1,0 +1,85 @@
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+
+class SuppressionReason(models.TextChoices):
+    BOUNCE = "bounce", "hard bounce"
+    COMPLAINT = "complaint"
+    UNSUBSCRIBED = "unsubscribed", "asked for no mail at all"
+    MANUAL = "manual", "added by staff"
+    ERASED = "erased", "asked to be forgotten"
+
+
+# A person who asked for it may come back, by a fresh double opt-in; no other reason is theirs.
+LIFTED_BY_PERSON = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.ERASED)
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def of_person(self, *, key: str, digest: bytes) -> Self:
+        """What is said of one address, known or erased; not of its domain."""
+        return self.filter(Q(key=key) | Q(digest=digest))
+
+    def liftable(self) -> Self:
+        """What the person whose address it is may lift."""
+        return self.filter(reason__in=LIFTED_BY_PERSON)
+
+    def lasting(self, *, key: str, domain: str, digest: bytes) -> Self:
+        """What stands whatever the person says: complaints, bounces, staff, the domain."""
+        of_person = Q(key=key) | Q(digest=digest)
+        lasting = of_person & ~Q(reason__in=LIFTED_BY_PERSON)
+        return self.filter(lasting | Q(key=domain))
+
+
+class Suppression(models.Model):
+    """An address, or a domain, that is not to be mailed, whoever asks; it need not be known."""
+
+    # An address as `Recipient.key` has it, or a domain as `Recipient.domain` has it: the one has an
+    # @, the other has none. None: of somebody who was erased; then `digest` stands for the address.
+    key = models.CharField("address or domain", max_length=254, null=True)  # noqa: DJ001
+    # recipients.digests.digest of the key.
+    digest = models.BinaryField(max_length=32, null=True, editable=False)
+    reason = models.CharField(max_length=12, choices=SuppressionReason)
+    source = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="suppression_key_unique"),
+            models.UniqueConstraint(fields=["digest"], name="suppression_digest_unique"),
+            models.CheckConstraint(
+                condition=Q(key__isnull=True) ^ Q(digest__isnull=True),
+                name="suppression_key_or_digest",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__in=SuppressionReason.values), name="suppression_reason_known"
+            ),
+        ]
+        permissions = [("lift_complaint", "Can lift a suppression that follows a complaint")]
+
+    def __str__(self) -> str:
+        return f"{self.key or 'somebody who was erased'} ({self.reason})"
+
+
+class LiftedSuppression(models.Model):
+    """A suppression that was lifted by staff: what it said, who lifted it, and why."""
+
+    key = models.CharField("address or domain", max_length=254)
+    reason = models.CharField(max_length=12, choices=SuppressionReason)
+    source = models.CharField(max_length=200, blank=True)
+    suppressed_at = models.DateTimeField()
+    lifted_at = models.DateTimeField()
+    lifted_by = models.CharField(max_length=150)
+    why = models.CharField(max_length=500)
+
+    class Meta:
+        indexes = [
+            # what is known of a person
+            models.Index(fields=["key"], name="lifted_suppression_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}, lifted by {self.lifted_by}"

@@ -1,0 +1,114 @@
+"""Values of custom fields: from what people write to what is stored, by the field's kind."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import TypeAlias, TypeGuard
+
+from recipients.models.fields import FieldKind
+
+Value: TypeAlias = "str | int | float | bool"
+
+LONGEST_TEXT = 10_000  # characters
+
+_TOO_LARGE = 10**15
+
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_YES = frozenset({"1", "true", "yes", "y", "on", "x"})
+_NO = frozenset({"0", "false", "no", "n", "off"})
+
+
+class BadValue(ValueError):
+    """Not a value of this field; the text says what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a field takes, without its row."""
+
+    kind: FieldKind
+    choices: Collection[str] = field(default_factory=tuple)
+
+    def read(self, text: str) -> Value:
+        """Return the value that is stored for a text that is not blank.
+
+        :raises BadValue: it is none of this kind.
+        """
+        text = text.strip()
+        if self.kind == FieldKind.CHOICE:
+            return self._choice(text)
+        return _READERS[self.kind](text)
+
+    def _choice(self, text: str) -> str:
+        for choice in self.choices:
+            if choice.casefold() == text.casefold():
+                return choice
+        raise BadValue(f"{_short(text)} is none of {', '.join(self.choices)}")
+
+    def check(self, value: object) -> Value:
+        """Return a value as JSON has it, if it is one of this kind.
+
+        :raises BadValue: it is none.
+        """
+        if isinstance(value, str):
+            return self.read(value)
+        if self.kind == FieldKind.BOOLEAN and isinstance(value, bool):
+            return value
+        if self.kind == FieldKind.NUMBER and _is_number(value):
+            return value
+        raise BadValue(f"{_short(str(value))} is no value of kind {self.kind.label.lower()}")
+
+
+def in_digits(number: float) -> str:
+    """Return a number as `Kind.read` takes it: 0.00001, and never 1e-05."""
+    return f"{Decimal(repr(number)):f}"
+
+
+def _text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise BadValue(f"it is longer than {LONGEST_TEXT:,} characters")
+    return text
+
+
+def _number(text: str) -> int | float:
+    if not _NUMBER.fullmatch(text):
+        raise BadValue(f"{_short(text)} is no number like 12 or -3.5")
+    return float(text) if "." in text else int(text)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a reader of JSON gets what was meant; NaN is smaller than nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < _TOO_LARGE
+
+
+def _date(text: str) -> str:
+    try:
+        if _ISO_DATE.fullmatch(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise BadValue(f"{_short(text)} is no date like 2026-12-04")
+
+
+def _boolean(text: str) -> bool:
+    word = text.casefold()
+    if word not in _YES | _NO:
+        raise BadValue(f"{_short(text)} is neither yes nor no")
+    return word in _YES
+
+
+_READERS: Mapping[FieldKind, Callable[[str], Value]] = {
+    FieldKind.TEXT: _text,
+    FieldKind.NUMBER: _number,
+    FieldKind.DATE: _date,
+    FieldKind.BOOLEAN: _boolean,
+}
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 50 else f"{text[:50]}…")
