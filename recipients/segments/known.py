@@ -1,0 +1,43 @@
+"""What rules can speak of at this moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from recipients.models import Field, FieldKind, MailingList, Segment, Tag
+from recipients.values import Kind
+
+
+def kinds_of_fields() -> dict[str, Kind]:
+    """Return what each custom field takes, by its name."""
+    fields = Field.objects.order_by("name").values_list("name", "kind", "choices")
+    return {name: Kind(FieldKind(kind), tuple(choices)) for name, kind, choices in fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The fields, lists, tags and segments that there are; of each there are few."""
+
+    fields: Mapping[str, Kind]
+    lists: Mapping[int, str]
+    tags: Mapping[int, str]
+    segments: Mapping[int, str]
+    rules: Mapping[int, Any]
+    """Of the segments."""
+
+    @classmethod
+    def load(cls) -> Self:
+        segments = list(Segment.objects.order_by("name").values_list("pk", "name", "rules"))
+        lists = MailingList.objects.order_by("name").values_list("pk", "name")
+        tags = Tag.objects.order_by("name").values_list("pk", "name")
+        return cls(
+            fields=kinds_of_fields(),
+            lists=dict(lists),
+            tags=dict(tags),
+            segments={pk: name for pk, name, _ in segments},
+            rules={pk: rules for pk, _, rules in segments},
+        )
+
+    def names(self, what: str) -> Mapping[int, str]:
+        """Return the lists, tags or segments by their ids."""
+        return {"list": self.lists, "tag": self.tags, "segment": self.segments}[what]

@@ -1,0 +1,77 @@
+"""What staff do with segments: save them, delete them; and who speaks of what."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from recipients.models import Segment
+from recipients.segments.compiling import compile_rules, understand
+from recipients.segments.grammar import BadRules, parse
+from recipients.segments.known import Known
+
+
+class InUse(Exception):
+    """It cannot be deleted; the text says what uses it."""
+
+
+@transaction.atomic
+def save_segment(segment: Segment, *, rules: object, now: datetime) -> None:
+    """Save a segment with these rules, its values in the form in which they are asked.
+
+    :raises BadRules: they cannot be asked, or lead back to the segment
+    """
+    # All of them, and there are few: two that are saved at once cannot lead to each other.
+    list(Segment.objects.select_for_update().order_by("pk").values_list("pk"))
+    known = Known.load()
+    compile_rules(rules, now=now, known=known, within=[segment.pk] if segment.pk else [])
+    segment.rules = understand(rules, known).as_json()
+    segment.full_clean()
+    segment.save()
+
+
+@transaction.atomic
+def delete_segment(segment: Segment) -> None:
+    """Delete a segment.
+
+    :raises InUse: a campaign or another segment speaks of it
+    """
+    Segment.objects.select_for_update().get(pk=segment.pk)
+    if users := list(users_of(segment)):
+        raise InUse(f"{segment} is used by {', '.join(users)}; take it out there first")
+    segment.delete()
+
+
+def users_of(segment: Segment) -> Iterator[str]:
+    """Return what speaks of a segment, in words: campaigns, and other segments."""
+    by_id: dict[int, Any] = {}
+    for campaigns in (segment.campaigns, segment.excluding_campaigns):
+        by_id |= {campaign.pk: campaign for campaign in campaigns.all()}
+    yield from (f"the campaign {campaign}" for campaign in by_id.values())
+    yield from segments_about("segment", segment.pk)
+
+
+def segments_about(about: str, value: Any = None) -> Iterator[str]:
+    """Return the segments with a rule about a field, or about a list, tag or segment, in words."""
+    for segment in Segment.objects.order_by("name"):
+        if any(rule.about == about and value in (None, rule.value) for rule in _rules_of(segment)):
+            yield f"the segment {segment}"
+
+
+def segments_choosing(about: str, choices: Collection[str]) -> Iterator[str]:
+    """Return the segments with a rule about a field that names one of these choices, in words."""
+    for segment in Segment.objects.order_by("name"):
+        values = [rule.value for rule in _rules_of(segment) if rule.about == about]
+        named = {
+            each for value in values for each in (value if isinstance(value, list) else [value])
+        }
+        if not named.isdisjoint(choices):
+            yield f"the segment {segment}"
+
+
+def _rules_of(segment: Segment) -> list[Any]:
+    try:
+        return list(parse(segment.rules).leaves())
+    except BadRules:  # written by hand: it can be neither asked nor read
+        return []

@@ -1,0 +1,32 @@
+"""Rules in words."""
+
+from recipients.segments.catalogue import operator_of
+from recipients.segments.compiling import understand
+from recipients.segments.grammar import Group, Match, Rule
+from recipients.segments.known import Known
+
+_JOIN = {Match.ALL: ", and ", Match.ANY: ", or ", Match.NONE: ", or "}
+
+
+def describe(rules: object, *, known: Known | None = None) -> str:
+    """Say rules in one sentence without its full stop: Language is vi, and not on the list News.
+
+    :raises BadRules: they cannot be asked
+    """
+    known = known or Known.load()
+    words = _group(understand(rules, known), known, is_outermost=True)
+    return words[:1].upper() + words[1:]
+
+
+def _group(group: Group, known: Known, *, is_outermost: bool = False) -> str:
+    words = _JOIN[group.match].join(_node(node, known) for node in group.rules)
+    if group.match == Match.NONE:
+        return f"not ({words})"
+    return words if is_outermost or len(group.rules) == 1 else f"({words})"
+
+
+def _node(node: Group | Rule, known: Known) -> str:
+    if isinstance(node, Group):
+        return _group(node, known)
+    subject, operator = operator_of(node, known)
+    return operator.say(subject.label, operator.takes.words(node.value, known))
