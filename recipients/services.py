@@ -1,41 +1,24 @@
-"""What people do with recipients: import them, subscribe and unsubscribe them, leave them alone."""
+"""What people do with recipients: subscribe and unsubscribe them, leave them alone."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
-from recipients.csv_reader import BadLine, RecipientReader, Row
+from recipients import consent, locks
+from recipients.consent import Consent, Origin
 from recipients.models import (
-    Field,
+    ConsentAction,
     MailingList,
     Recipient,
+    Signup,
     Subscription,
     SubscriptionState,
-    Suppression,
     SuppressionReason,
 )
+from recipients.suppression import suppress
 from recipients.validators import in_one_line
-
-BATCH = 2_000  # rows in one transaction
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What became of the lines of a file; `suppressed` ones are among the others as well."""
-
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    duplicates: int = 0
-    invalid: int = 0
-    suppressed: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
 
 
 class Refused(Exception):
@@ -59,110 +42,77 @@ def get_list(name: str) -> MailingList:
     return mailing_list
 
 
-def import_recipients(
-    reader: RecipientReader, *, mailing_list: MailingList, on_bad_line: Callable[[BadLine], None]
-) -> ImportReport:
-    """Import rows batch by batch and subscribe each recipient to the list.
-
-    A file may be imported again: blanks overwrite nothing, and who has left the list, or is
-    suppressed, stays so. The first line of an address counts, later ones are duplicates.
-    """
-    report = ImportReport()
-    Field.objects.bulk_create([Field(name=name) for name in reader.fields], ignore_conflicts=True)
-    seen: set[str] = set()
-    lines = iter(reader)
-    while batch := list(islice(lines, BATCH)):
-        rows = list(_sort_out(batch, seen=seen, report=report, on_bad_line=on_bad_line))
-        _import_batch(rows, mailing_list=mailing_list, report=report)
-    return report
-
-
-def _sort_out(
-    lines: Iterable[Row | BadLine],
+@transaction.atomic
+def unsubscribe(
+    recipient: Recipient,
     *,
-    seen: set[str],
-    report: ImportReport,
-    on_bad_line: Callable[[BadLine], None],
-) -> Iterator[Row]:
-    for line in lines:
-        if isinstance(line, BadLine):
-            report.invalid += 1
-            on_bad_line(line)
-        elif line.address.key in seen:
-            report.duplicates += 1
-        else:
-            seen.add(line.address.key)
-            yield line
+    lists: Iterable[MailingList],
+    source: str,
+    now: datetime,
+    origin: Origin | None = None,
+) -> int:
+    """Unsubscribe a recipient from these lists; return from how many it had not been yet.
+
+    :param source: for the consent ledger: by what the recipient said so.
+    """
+    lists = list(lists)
+    _lock(recipient)
+    subscriptions = Subscription.objects.filter(recipient=recipient, mailing_list__in=lists)
+    still_on = subscriptions.exclude(state=SubscriptionState.UNSUBSCRIBED)
+    left = {each.pk: each.mailing_list_id for each in still_on.order_by("pk")}
+    Subscription.objects.filter(pk__in=left).update(
+        state=SubscriptionState.UNSUBSCRIBED, changed_at=now
+    )
+    Signup.objects.filter(recipient=recipient, mailing_list__in=lists).delete()
+    consent.record(
+        [
+            Consent(
+                recipient.key,
+                ConsentAction.WITHDRAWN,
+                source,
+                recipient_id=recipient.pk,
+                mailing_list_id=mailing_list_id,
+                origin=origin,
+            )
+            for mailing_list_id in left.values()
+        ],
+        now=now,
+    )
+    return len(left)
 
 
 @transaction.atomic
-def _import_batch(rows: list[Row], *, mailing_list: MailingList, report: ImportReport) -> None:
-    keys = [row.address.key for row in rows]
-    known = {
-        recipient.key: recipient
-        for recipient in Recipient.objects.filter(key__in=keys).order_by("pk").select_for_update()
-    }
-    new = [_recipient(row) for row in rows if row.address.key not in known]
-    changed = [
-        recipient
-        for row in rows
-        if (recipient := known.get(row.address.key)) and _merge(recipient, row)
-    ]
-    Recipient.objects.bulk_create(new, ignore_conflicts=True)
-    Recipient.objects.bulk_update(changed, ["fields", "updated_at"])
-    _subscribe(keys, mailing_list)
-    report.new += len(new)
-    report.changed += len(changed)
-    report.unchanged += len(known) - len(changed)
-    report.suppressed += Suppression.objects.filter(key__in=keys).count()
+def leave_everything(
+    recipient: Recipient,
+    *,
+    reason: SuppressionReason = SuppressionReason.UNSUBSCRIBED,
+    source: str,
+    now: datetime,
+    origin: Origin | None = None,
+) -> None:
+    """Let a recipient never be mailed again, by whatever list. May be repeated.
+
+    It leaves its lists as well: who comes back by one of them comes back by this one alone.
+    """
+    locks.write_addresses()
+    recipient = hold(recipient)
+    suppress(recipient.key, reason=reason, source=source, now=now, origin=origin)
+    lists = MailingList.objects.filter(subscription__recipient=recipient)
+    unsubscribe(recipient, lists=lists, source=source, now=now, origin=origin)
 
 
-def _recipient(row: Row) -> Recipient:
-    return Recipient(
-        address=row.address.addr_spec,
-        key=row.address.key,
-        domain=row.address.domain,
-        needs_smtputf8=row.address.needs_smtputf8,
-        fields=row.fields,
-    )
+def hold(recipient: Recipient) -> Recipient:
+    """Lock a recipient and its subscriptions to the end of the caller's transaction.
+
+    The consent ledger is locked after all else (consent.seal): what writes to it more than once
+    holds its rows before.
+    """
+    _lock(recipient)
+    return Recipient.objects.get(pk=recipient.pk)
 
 
-def _merge(recipient: Recipient, row: Row) -> bool:
-    """Take over what the row does not leave blank; return whether that changed anything."""
-    filled = {name: value for name, value in row.fields.items() if value}
-    merged = {**row.fields, **recipient.fields, **filled}
-    if merged == recipient.fields:
-        return False
-    recipient.fields = merged
-    recipient.updated_at = timezone.now()
-    return True
-
-
-def _subscribe(keys: list[str], mailing_list: MailingList) -> None:
-    """Subscribe those who have no subscription to the list yet; an unsubscribed one has."""
-    recipients = Recipient.objects.filter(key__in=keys).values_list("pk", flat=True)
-    Subscription.objects.bulk_create(
-        (
-            Subscription(
-                recipient_id=pk, mailing_list=mailing_list, state=SubscriptionState.CONFIRMED
-            )
-            for pk in recipients
-        ),
-        ignore_conflicts=True,
-    )
-
-
-def unsubscribe(recipient: Recipient, *, lists: Iterable[MailingList]) -> int:
-    """Unsubscribe a recipient from these lists; return from how many it had not been yet."""
-    subscriptions = Subscription.objects.filter(recipient=recipient, mailing_list__in=list(lists))
-    return subscriptions.exclude(state=SubscriptionState.UNSUBSCRIBED).update(
-        state=SubscriptionState.UNSUBSCRIBED, changed_at=timezone.now()
-    )
-
-
-def suppress(key: str, *, reason: SuppressionReason, source: str) -> bool:
-    """Let nobody mail this address any more; return whether that is new."""
-    _, created = Suppression.objects.get_or_create(
-        key=key, defaults={"reason": reason, "source": source[:200]}
-    )
-    return created
+def _lock(recipient: Recipient) -> None:
+    # The person before what is theirs: whoever changes any of it waits here for the others.
+    list(Recipient.objects.select_for_update().filter(pk=recipient.pk).values_list("pk"))
+    subscriptions = Subscription.objects.filter(recipient=recipient).order_by("pk")
+    list(subscriptions.select_for_update().values_list("pk"))
