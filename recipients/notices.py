@@ -1,0 +1,34 @@
+"""Messages of ours to one person: who is to get one. What sends them is above us, and is woken."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+
+from recipients.models import Notice, NoticeKind, Recipient, SignupForm
+
+# Called when one may have been written, after the commit; `campaigns.apps` puts its task here.
+wakers: list[Callable[[], None]] = []
+
+
+def write(
+    kind: NoticeKind, *, recipient: Recipient, form: SignupForm | None = None, now: datetime
+) -> None:
+    """Have a message sent to a recipient, unless one of this kind is on its way already."""
+    notice = Notice(
+        kind=kind,
+        recipient=recipient,
+        key=recipient.key,
+        form=form,
+        created_at=now,
+        next_attempt_at=now,
+        attempts=0,
+        diagnostic="",
+    )
+    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+
+
+def wake() -> None:
+    """Wake who sends, once this is committed; where that fails, Beat's sweep finds the message."""
+    for waker in wakers:
+        transaction.on_commit(waker, robust=True)
