@@ -1,7 +1,8 @@
+import json
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -9,13 +10,17 @@ from recipients.models import (
     Field,
     MailingList,
     Recipient,
+    Segment,
     Subscription,
     SubscriptionState,
     Suppression,
     SuppressionReason,
+    Tag,
+    Tagging,
 )
 from tests.console import superuser, text
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients
+from tests.recipients.segments.asked import every, rule
 
 pytestmark = pytest.mark.django_db
 
@@ -203,7 +208,7 @@ def test_a_suppression_that_is_there_is_an_error_of_the_form(console: Client) ->
 
     answer = console.post(f"{SUPPRESSIONS}add/", {"key": "ADA@example.org", "reason": "manual"})
 
-    assert "Suppression with this Address already exists." in text(answer)
+    assert "Suppression with this Address or domain already exists." in text(answer)
 
 
 def test_suppressions_are_found_by_address(console: Client) -> None:
@@ -217,14 +222,176 @@ def test_suppressions_are_found_by_address(console: Client) -> None:
 
 @pytest.mark.parametrize("name", ["First name", "email", "list_name", "1st", "_x", "Größe"])
 def test_a_field_has_a_name_that_templates_can_write(name: str, console: Client) -> None:
-    console.post(f"{FIELDS}add/", {"name": name})
+    console.post(f"{FIELDS}add/", {"name": name, "kind": "text"})
 
     assert not Field.objects.exists()
 
 
 def test_a_new_field_can_be_used_at_once(console: Client) -> None:
-    console.post(f"{FIELDS}add/", {"name": "city"})
+    console.post(f"{FIELDS}add/", {"name": "city", "kind": "text"})
 
     console.post(f"{RECIPIENTS}add/", typed(fields='{"city": "Huế"}'))
 
     assert Recipient.objects.get().fields == {"city": "Huế"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices", "reason"),
+    [
+        ("choice", "", "Write what can be chosen"),
+        ("choice", "Pro\n pro", "Two choices are the same"),
+        ("choice", "x" * 201, "at most 200 characters"),
+        ("number", "1", "has no choices"),
+        ("moon", "", "Select a valid choice"),
+    ],
+)
+def test_a_field_has_choices_if_it_is_one_of_several(
+    kind: str, choices: str, reason: str, console: Client
+) -> None:
+    values = {"name": "plan", "kind": kind, "choices": choices}
+
+    assert reason in text(console.post(f"{FIELDS}add/", values))
+    assert not Field.objects.exists()
+
+
+def test_the_kind_of_a_field_stays_and_its_choices_may_grow(console: Client) -> None:
+    console.post(f"{FIELDS}add/", {"name": "plan", "kind": "choice", "choices": "Free\nPro\n"})
+    plan, city = Field.objects.get(), Field.objects.create(name="city")
+    typed = {"name": "other", "kind": "text", "choices": "Free\nPro\nTeam"}
+
+    console.post(f"{FIELDS}{plan.pk}/change/", typed)
+
+    plan.refresh_from_db()
+    assert (plan.name, plan.kind, plan.choices) == ("plan", "choice", ["Free", "Pro", "Team"])
+    assert console.post(f"{FIELDS}{city.pk}/change/", typed).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("row", "constraint"),
+    [
+        (Field(name="x", kind="moon"), "field_kind_known"),
+        (Field(name="x", kind="choice"), "field_choice_has_choices"),
+        (Field(name="x", kind="text", choices=["a"]), "field_choice_has_choices"),
+        (Tag(name="VIP"), "tag_name_unique"),
+    ],
+)
+def test_the_tables_of_fields_and_tags_refuse_what_may_not_be(
+    row: Field | Tag, constraint: str
+) -> None:
+    tag, ada = Tag.objects.create(name="VIP"), make_recipient()
+    Tagging.objects.create(tag=tag, recipient=ada)
+
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        row.save(force_insert=True)
+    with pytest.raises(IntegrityError, match="tagging_unique"), transaction.atomic():
+        Tagging.objects.create(tag=tag, recipient=ada)
+    with (
+        pytest.raises(IntegrityError, match="recipient_tracking_consent_known"),
+        transaction.atomic(),
+    ):
+        Recipient.objects.update(tracking_consent="maybe")
+
+
+# --- values, tags and segments of recipients --------------------------------------------------
+
+
+@pytest.fixture
+def plan() -> Field:
+    Field.objects.create(name="age", kind="number")
+    Field.objects.create(name="born", kind="date")
+    Field.objects.create(name="vip", kind="boolean")
+    return Field.objects.create(name="plan", kind="choice", choices=["Free", "Pro"])
+
+
+def test_values_of_a_recipient_are_read_by_the_kinds_of_the_fields(
+    plan: Field, console: Client
+) -> None:
+    values = {"age": "18.5", "born": "2000-02-29", "vip": "yes", "plan": "pro"}
+
+    console.post(f"{RECIPIENTS}add/", typed(fields=json.dumps(values)))
+
+    assert Recipient.objects.get().fields == {
+        "age": 18.5, "born": "2000-02-29", "vip": True, "plan": "Pro",
+    }  # fmt: skip
+
+
+def test_a_value_that_is_none_of_the_fields_kind_is_an_error(plan: Field, console: Client) -> None:
+    answer = console.post(f"{RECIPIENTS}add/", typed(fields='{"plan": "Gold"}'))
+
+    assert "plan: 'Gold' is none of Free, Pro." in text(answer)
+    assert not Recipient.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("term", "is_found"),
+    [
+        ("plan:pro", True), ("plan: Pro ", True), ("age:18.50", True), ("born:2000-02-29", True),
+        ("vip:yes", True), ("vip:no", False), ("plan:gold", False), ("age:old", False),
+        ("plan:free", False), ("moon:full", False), ("plan:", False),
+    ],
+)  # fmt: skip
+def test_recipients_are_found_by_a_value(
+    term: str, is_found: bool, plan: Field, console: Client
+) -> None:
+    values = {"age": 18.5, "born": "2000-02-29", "vip": True, "plan": "Pro"}
+    ada = make_recipient(fields=values)
+
+    assert found(console, f"{RECIPIENTS}?q={term}") == [ada] * is_found
+
+
+def test_tags_are_put_on_recipients_and_taken_off(console: Client) -> None:
+    readers = make_list()
+    *both, _other = make_recipients(3, mailing_list=readers)
+    tag = Tag.objects.create(name="VIP")
+
+    def act(action: str, chosen: str) -> str:
+        ids = [str(each.pk) for each in both]
+        values = {"action": action, "_selected_action": ids, "tag": chosen}
+        return text(console.post(RECIPIENTS, values, follow=True))
+
+    assert "Choose a tag beside the action." in act("add_tag", "")
+    assert "who have the tag VIP: 2." in act("add_tag", str(tag.pk))
+    act("add_tag", str(tag.pk))
+    assert set(found(console, f"{RECIPIENTS}?tag={tag.pk}")) == set(both)
+    assert "who had the tag VIP: 2." in act("remove_tag", str(tag.pk))
+    assert found(console, f"{RECIPIENTS}?tag={tag.pk}") == []
+
+
+def test_what_a_segment_asks_about_is_not_deleted(plan: Field, console: Client) -> None:
+    readers, tag = make_list(), Tag.objects.create(name="VIP")
+    rules = every(
+        rule("list", "on", readers.pk), rule("tag", "has", tag.pk), rule("field:plan", "is", "Pro")
+    )
+    Segment.objects.create(name="All of them", rules=rules)
+    paths = [f"{LISTS}{readers.pk}", f"{FIELDS}{plan.pk}", f"/admin/recipients/tag/{tag.pk}"]
+
+    for path in paths:
+        assert console.post(f"{path}/delete/", {"post": "yes"}).status_code == 403
+    Segment.objects.all().delete()
+    for path in paths:
+        assert console.post(f"{path}/delete/", {"post": "yes"}).status_code == 302
+
+
+@pytest.mark.parametrize(("operator", "value"), [("is", "Pro"), ("one_of", ["Free", "Pro"])])
+def test_a_choice_that_a_segment_asks_about_is_kept(
+    operator: str, value: str | list[str], plan: Field, console: Client
+) -> None:
+    Segment.objects.create(name="Payers", rules=every(rule("field:plan", operator, value)))
+
+    refused = console.post(f"{FIELDS}{plan.pk}/change/", {"choices": "Free"})
+    console.post(f"{FIELDS}{plan.pk}/change/", {"choices": "Free\nPro\nGold"})
+
+    assert "Pro: used by the segment Payers; take it out there first." in text(refused)
+    plan.refresh_from_db()
+    assert plan.choices == ["Free", "Pro", "Gold"]
+
+
+def test_recipients_are_filtered_by_segment(console: Client) -> None:
+    ada, _ = make_recipient("ada@example.org"), make_recipient("bob@example.org")
+    segment = Segment.objects.create(name="A", rules=every(rule("address", "starts_with", "a")))
+    broken = Segment.objects.create(name="Broken", rules=every(rule("tag", "has", 1)))
+
+    assert found(console, f"{RECIPIENTS}?segment={segment.pk}") == [ada]
+    answer = console.get(f"{RECIPIENTS}?segment={broken.pk}")
+    assert "Broken: rule 1: Tag has: there is no such tag any more" in text(answer)
+    assert list(answer.context["cl"].result_list) == []

@@ -1,0 +1,3 @@
+"""The console's pages of recipients; each module registers its own."""
+
+from recipients.admin import exports, imports, recipients, segments, signup  # noqa: F401

@@ -1,0 +1,36 @@
+"""What the console's pages have in common."""
+
+# unfold has no type hints:
+# mypy: allow-subclassing-any
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+from recipients.addresses import BadAddress, parse_address
+
+
+class ManyRowsAdmin(ModelAdmin):
+    """A list that may have millions of rows: nothing is counted, and it is sorted by its key."""
+
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_disable_select_all = True
+    list_per_page = 50
+    sortable_by = ()
+
+
+def state_tag(state: str, word: str) -> SafeString:
+    """Show a state as a word; the style sheet adds shape and colour."""
+    return format_html('<span class="state" data-state="{}">{}</span>', state, word)
+
+
+def find_key(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
+    """Find a whole address by the unique index of its key, anything else by looking at each row."""
+    try:
+        return queryset.filter(key=parse_address(term).key)
+    except BadAddress:
+        return queryset.filter(key__contains=term.strip().lower())

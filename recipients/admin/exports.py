@@ -1,0 +1,97 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+"""Exports of recipients: asked for, fetched by who asked, and seen by who looks after them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.forms import ModelForm
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from recipients import exporting
+from recipients.forms.verbs import ExportForm
+from recipients.models import Export, ExportFormat
+
+
+@admin.register(Export)
+class ExportAdmin(ModelAdmin):
+    """Who took out whom, and when: never edited, never deleted."""
+
+    form = ExportForm
+    list_display = ("what", "status", "rows", "created_by", "created_at", "file_link")
+    list_filter = ("status",)
+    list_select_related = ("created_by",)
+    ordering = ("-pk",)
+    fields: Any = ("mailing_list", "segment", "format")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("recipients.export_recipient"))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request) or bool(super().has_view_permission(request, obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("mailing_list", "segment", "format")
+        kept = ("status", "problem", "rows", "created_by", "created_at", "finished_at")
+        return ("what", "format", *kept, "expires_at", "file_link")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.get_fields(request, obj) if obj else ()
+
+    def save_model(
+        self, request: HttpRequest, obj: Export, form: ModelForm[Any], change: bool
+    ) -> None:
+        asked = exporting.ask(
+            mailing_list=obj.mailing_list,
+            segment=obj.segment,
+            form=ExportFormat(obj.format),
+            by=request.user,
+            now=timezone.now(),
+        )
+        hint = "It is written in the background; its link stands here in a moment."
+        self.message_user(request, hint)
+        obj.pk, obj.what, obj.created_at = asked.pk, asked.what, asked.created_at
+
+    def get_urls(self) -> list[Any]:
+        fetch = self.admin_site.admin_view(self.fetch)
+        own = path("<int:pk>/file/", fetch, name="recipients_export_file")
+        return [own, *super().get_urls()]
+
+    def fetch(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Hand the file to the one who asked for it, as long as it is there."""
+        export = Export.objects.filter(pk=pk, created_by=request.user.pk).first()
+        if export is None or not self.has_add_permission(request):
+            raise Http404
+        if not exporting.can_be_fetched(export, now=timezone.now()):
+            return self._refused(request, export)
+        self.log_change(request, export, "Fetched")
+        name = f"recipients-{export.pk}.{export.format}"
+        return FileResponse(export.file.open("rb"), as_attachment=True, filename=name)
+
+    def _refused(self, request: HttpRequest, export: Export) -> HttpResponse:
+        self.message_user(
+            request, "There is no file any more, or not yet. Ask for a new export.", messages.ERROR
+        )
+        return HttpResponseRedirect(reverse("admin:recipients_export_change", args=[export.pk]))
+
+    @display(description="File")
+    def file_link(self, export: Export) -> SafeString | str:
+        if not exporting.can_be_fetched(export, now=timezone.now()):
+            return "None"
+        url = reverse("admin:recipients_export_file", args=[export.pk])
+        until = f"{export.expires_at:%Y-%m-%d %H:%M} UTC"
+        return format_html('<a href="{}">Fetch</a>, until {}', url, until)

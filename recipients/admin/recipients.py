@@ -1,0 +1,353 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
+from unfold.forms import ActionForm
+
+from recipients import tags
+from recipients.addresses import BadAddress, parse_address
+from recipients.admin.base import ManyRowsAdmin, find_key, state_tag
+from recipients.admin.consent import ConsentOfRecipient
+from recipients.admin.people import PersonVerbs
+from recipients.admin.suppression import SuppressionVerbs, added_by
+from recipients.consent import subject
+from recipients.forms.recipients import FieldForm, RecipientForm, SuppressionForm
+from recipients.models import (
+    Field,
+    FieldKind,
+    MailingList,
+    Recipient,
+    Segment,
+    Subscription,
+    Suppression,
+    SuppressionReason,
+    Tag,
+    Tagging,
+)
+from recipients.segments.asking import those
+from recipients.segments.catalogue import rules_for_value
+from recipients.segments.grammar import BadRules
+from recipients.segments.known import kinds_of_fields
+from recipients.segments.saving import segments_about
+from recipients.suppression import suppress
+from recipients.values import BadValue
+
+COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
+
+
+class OnListFilter(SimpleListFilter):
+    title = "list"
+    parameter_name = "list"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        lists = MailingList.objects.order_by("name").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in lists]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.value() or ""
+        mailing_list = MailingList.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
+        return queryset.subscribed_to(mailing_list) if mailing_list else queryset
+
+
+class SuppressedFilter(SimpleListFilter):
+    title = "suppression"
+    parameter_name = "suppressed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Suppressed"), ("no", "May be mailed")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "yes":
+            return queryset.filter(is_suppressed=True)
+        return queryset.not_suppressed() if self.value() == "no" else queryset
+
+
+class TagFilter(SimpleListFilter):
+    title = "tag"
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Tag.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.value() or ""
+        if not chosen.isdecimal():
+            return queryset
+        return queryset.filter(
+            Exists(Tagging.objects.filter(recipient=OuterRef("pk"), tag=int(chosen)))
+        )
+
+
+class SegmentFilter(SimpleListFilter):
+    title = "segment"
+    parameter_name = "segment"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Segment.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.value() or ""
+        segment = Segment.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
+        if segment is None:
+            return queryset
+        try:
+            return queryset.filter(pk__in=those(segment.rules, now=timezone.now()))
+        except BadRules as error:
+            messages.error(request, f"{segment}: {error}.")
+            return queryset.none()
+
+
+class TagActionForm(ActionForm):
+    tag = ModelChoiceField(Tag.objects.all(), required=False, label="Tag")
+
+
+class SubscriptionInline(TabularInline):
+    model = Subscription
+    fields = ("mailing_list", "state", "changed_at")
+    readonly_fields = ("changed_at",)
+    autocomplete_fields = ("mailing_list",)
+    extra = 0
+
+
+@admin.register(Recipient)
+class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
+    form = RecipientForm
+    list_display = ("address", "lists", "may_be_mailed", "language", "created_at")
+    list_filter = (OnListFilter, TagFilter, SegmentFilter, SuppressedFilter)
+    search_fields = ("key",)
+    search_help_text = "A whole address, or a value: city:Hanoi"
+    action_form = TagActionForm
+    actions = ("add_tag", "remove_tag")
+    readonly_fields = (
+        "may_be_mailed",
+        "tag_names",
+        "fields_in_words",
+        "consent",
+        "created_at",
+        "updated_at",
+    )
+    inlines = (SubscriptionInline,)
+    fieldsets = (
+        (None, {"fields": ("address", "may_be_mailed", "tag_names", "fields_in_words")}),
+        ("Language and time", {"fields": (("language", "time_zone"),)}),
+        ("Edit the fields", {"fields": ("fields",)}),
+        ("History", {"fields": (("created_at", "updated_at"), "consent")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
+        keys = [OuterRef("key"), OuterRef("domain")]
+        suppressed = Exists(Suppression.objects.filter(key__in=keys))
+        subscriptions = Subscription.objects.select_related("mailing_list").order_by("pk")
+        return Recipient.objects.annotate(is_suppressed=suppressed).prefetch_related(
+            Prefetch("subscription_set", queryset=subscriptions)
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        if (found := _with_value(queryset, search_term)) is not None:
+            return found, False
+        return (find_key(queryset, search_term) if search_term else queryset), False
+
+    @action(description="Add the tag", permissions=["change"])
+    def add_tag(self, request: HttpRequest, queryset: "QuerySet[Recipient]") -> None:
+        if tag := self._chosen_tag(request):
+            count = tags.add_tag(queryset, tag)
+            self.message_user(request, f"Recipients who have the tag {tag}: {count:,}.")
+
+    @action(description="Remove the tag", permissions=["change"])
+    def remove_tag(self, request: HttpRequest, queryset: "QuerySet[Recipient]") -> None:
+        if tag := self._chosen_tag(request):
+            count = tags.remove_tag(queryset, tag)
+            self.message_user(request, f"Recipients who had the tag {tag}: {count:,}.")
+
+    def _chosen_tag(self, request: HttpRequest) -> Tag | None:
+        chosen = request.POST.get("tag", "")
+        tag = Tag.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
+        if tag is None:
+            self.message_user(request, "Choose a tag beside the action.", messages.ERROR)
+        return tag
+
+    @display(description="Tags")
+    def tag_names(self, recipient: Recipient) -> str:
+        return ", ".join(tag.name for tag in recipient.tags.all()) or "None"
+
+    @display(description="Lists")
+    def lists(self, recipient: Recipient) -> str:
+        return ", ".join(
+            f"{each.mailing_list} ({each.get_state_display().lower()})"
+            for each in recipient.subscription_set.all()
+        )
+
+    @display(description="Mail")
+    def may_be_mailed(self, recipient: Recipient) -> SafeString:
+        # A new recipient does not come from the queryset that knows.
+        if getattr(recipient, "is_suppressed", False):
+            return state_tag("suppressed", "Suppressed")
+        return state_tag("mailable", "May be mailed")
+
+    @display(description="Fields")
+    def fields_in_words(self, recipient: Recipient) -> SafeString | str:
+        if not recipient.fields:
+            return "None"
+        return render_to_string("recipients/_fields.html", {"fields": recipient.fields})
+
+
+@admin.register(MailingList)
+class MailingListAdmin(ModelAdmin):
+    list_display = ("name", "description", "recipients", "created_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = ("name", "description", "is_public", "confirmed", "identifier", "created_at")
+    readonly_fields = ("confirmed", "identifier", "created_at")
+    actions = None  # deleting is for empty lists, one by one
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Keep lists that somebody is on or a campaign uses: both would silently go with them."""
+        allowed = super().has_delete_permission(request, obj)
+        if not allowed or not isinstance(obj, MailingList):
+            return bool(allowed)
+        uses = (obj.subscription_set, obj.campaigns, obj.excluding_campaigns)
+        is_used = any(use.exists() for use in uses)
+        return not (is_used or any(segments_about("list", obj.pk)))
+
+    @display(description="Recipients")
+    def recipients(self, mailing_list: MailingList) -> SafeString:
+        url = reverse("admin:recipients_recipient_changelist")
+        return format_html('<a href="{}?list={}">Show</a>', url, mailing_list.pk)
+
+    @display(description="Confirmed recipients")
+    def confirmed(self, mailing_list: MailingList) -> str:
+        if not mailing_list.pk:
+            return "None yet"
+        found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
+        return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
+
+
+def _entries_found(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
+    """Find by address or domain; who was erased, only by the whole address."""
+    found = find_key(queryset, term)
+    try:
+        digest = subject(parse_address(term).key)
+    except BadAddress:
+        return found
+    return found | queryset.filter(digest=digest)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(SuppressionVerbs, ManyRowsAdmin):
+    """Added and lifted, never edited: who was left alone, and why, stays as it was."""
+
+    form = SuppressionForm
+    list_display = ("whom", "reason", "source", "created_at")
+    list_filter = ("reason",)
+    search_fields = ("key",)
+    search_help_text = "A whole address is found at once"
+
+    readonly_fields = ("whom",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # it is lifted, with a reason
+
+    @display(description="Address or domain")
+    def whom(self, entry: Suppression) -> str:
+        return entry.key or "Somebody who was erased"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("whom", "reason", "source", "created_at") if obj else ("key", "reason")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        return (_entries_found(queryset, search_term) if search_term else queryset), False
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"reason": SuppressionReason.MANUAL, **super().get_changeform_initial_data(request)}
+
+    def save_model(
+        self, request: HttpRequest, obj: Suppression, form: ModelForm[Any], change: bool
+    ) -> None:
+        suppress(
+            str(obj.key),
+            reason=SuppressionReason(obj.reason),
+            source=added_by(request),
+            now=timezone.now(),
+        )
+        obj.pk = Suppression.objects.get(key=obj.key).pk
+
+
+@admin.register(Field)
+class FieldAdmin(ModelAdmin):
+    """Neither renamed nor made another kind: the values of recipients would stay behind."""
+
+    form = FieldForm
+    list_display = ("name", "kind", "in_templates", "created_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+    actions = None  # deleting is for what nothing speaks of, one by one
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "kind") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "kind", "choices")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = bool(super().has_change_permission(request, obj))
+        return allowed and (not isinstance(obj, Field) or obj.kind == FieldKind.CHOICE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Keep a field that a segment asks about."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and not (isinstance(obj, Field) and any(segments_about(f"field:{obj.name}")))
+
+    @display(description="In templates")
+    def in_templates(self, field: Field) -> str:
+        return f"{{{{ {field.name} }}}}"
+
+
+@admin.register(Tag)
+class TagAdmin(ModelAdmin):
+    list_display = ("name", "recipients_with_it", "created_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = ("name",)
+    actions = None  # deleting is for what nothing speaks of, one by one
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Keep a tag that a segment asks about."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and not (isinstance(obj, Tag) and any(segments_about("tag", obj.pk)))
+
+    @display(description="Recipients")
+    def recipients_with_it(self, tag: Tag) -> SafeString:
+        url = reverse("admin:recipients_recipient_changelist")
+        return format_html('<a href="{}?tag={}">Show</a>', url, tag.pk)
+
+
+def _with_value(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any] | None":
+    """Find `city:Hanoi` by the index of the field; None where it is no field and a value."""
+    name, _, value = term.strip().partition(":")
+    kind = kinds_of_fields().get(name) if value else None
+    if kind is None:
+        return None
+    try:
+        rules = rules_for_value(name, kind, value.strip())
+        return queryset.filter(pk__in=those(rules, now=timezone.now()))
+    except (BadValue, BadRules):
+        return queryset.none()

@@ -1,0 +1,72 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from recipients import captcha, signup
+from recipients.forms.subscribe import HONEYPOT, SubscribeForm
+from recipients.models import SignupForm
+
+
+@admin.register(SignupForm)
+class SignupFormAdmin(ModelAdmin):
+    list_display = ("title", "mailing_list", "page", "is_open")
+    list_filter = ("is_open", "mailing_list")
+    list_select_related = ("mailing_list",)
+    search_fields = ("title", "slug")
+    ordering = ("title",)
+    autocomplete_fields = ("mailing_list", "sender", "fields")
+    prepopulated_fields = {"slug": ("title",)}
+    readonly_fields = ("page", "snippet")
+    fieldsets = (
+        (None, {"fields": ("title", "slug", "is_open", "mailing_list", "sender")}),
+        ("What it says", {"fields": ("introduction", "wording", "language", "fields")}),
+        ("Welcome", {"fields": ("welcome_subject", "welcome_text")}),
+        ("Where it is", {"fields": ("page", "snippet")}),
+    )
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        signup.publish(form.instance)
+
+    @display(description="Page")
+    def page(self, form: SignupForm) -> SafeString | str:
+        if not form.pk:
+            return "Shown once it is saved"
+        return format_html('<a href="{0}">{0}</a>', _url(form))
+
+    @display(description="For other pages")
+    def snippet(self, form: SignupForm) -> SafeString | str:
+        """Show the form as HTML to copy; a page that has an earlier copy goes on to work."""
+        if not form.pk:
+            return "Shown once it is saved"
+        return format_html('<pre class="preview-text"><code>{}</code></pre>', embeddable(form))
+
+
+def embeddable(form: SignupForm) -> str:
+    """Return the form as plain HTML for any page: it needs no script, no cookie, no style."""
+    context = {
+        "form": form,
+        "typed": SubscribeForm(form),
+        "url": _url(form),
+        "honeypot": HONEYPOT,
+        "captcha": captcha.chosen(),
+    }
+    lines = render_to_string("recipients/_embed.html", context).splitlines()
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _url(form: SignupForm) -> str:
+    return settings.SITE_URL + reverse("recipients:subscribe", args=[form.slug])

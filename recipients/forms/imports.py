@@ -1,0 +1,159 @@
+"""What staff say about a file of recipients before it is imported."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.text import capfirst
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from recipients.importing.detect import Preview
+from recipients.importing.layout import (
+    ADDRESS,
+    ENCODINGS,
+    LANGUAGE,
+    LEAVE_OUT,
+    TIME_ZONE,
+    BadFile,
+    Layout,
+    field_name,
+)
+from recipients.models import Field, MailingList, MergePolicy, Tag
+from recipients.services import Refused, get_list
+
+_DELIMITERS = ((",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "vertical bar"))
+_ENCODINGS = tuple((name, name.upper()) for name in ENCODINGS)
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,.gz,.xlsx"}),
+        help_text="CSV, also compressed (.gz), or Excel (.xlsx). Nothing is imported yet.",
+    )
+
+    def clean_file(self) -> "UploadedFile[Any]":
+        file: UploadedFile[Any] = self.cleaned_data["file"]
+        if len(file.name or "") > 255:
+            raise ValidationError("The name of the file is too long: 255 characters at most.")
+        return file
+
+
+class LayoutForm(forms.Form):
+    """How a file is read, and into which list; a select for each of its columns."""
+
+    encoding = forms.ChoiceField(choices=_ENCODINGS, widget=UnfoldAdminSelectWidget)
+    delimiter = forms.ChoiceField(choices=_DELIMITERS, widget=UnfoldAdminSelectWidget)
+    has_header = forms.BooleanField(
+        label="The first row names the columns", required=False, widget=UnfoldBooleanWidget
+    )
+    mailing_list = forms.ModelChoiceField(
+        MailingList.objects.order_by("name"),
+        label="List",
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    new_list = forms.CharField(
+        label="Or a new list", max_length=200, required=False, widget=UnfoldAdminTextInputWidget
+    )
+    policy = forms.ChoiceField(
+        label="Recipients that are known",
+        choices=MergePolicy.choices,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Blank cells change nothing. Who has left a list or is suppressed stays so.",
+    )
+    tags = forms.ModelMultipleChoiceField(
+        Tag.objects.order_by("name"), required=False, widget=UnfoldAdminSelectMultipleWidget
+    )
+    declaration = forms.CharField(
+        label="Where their consent comes from",
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept with each consent: paper forms of the fair in Hanoi, March 2026.",
+    )
+
+    def __init__(self, *args: Any, preview: Preview, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._preview = preview
+        if preview.layout.is_xlsx:
+            del self.fields["encoding"], self.fields["delimiter"]
+        known = Field.objects.order_by("name").values_list("name", flat=True)
+        for at, heading in enumerate(self.headings):
+            self.fields[f"column_{at}"] = forms.ChoiceField(
+                label=heading,
+                required=False,
+                choices=_targets(heading, list(known)),
+                widget=UnfoldAdminSelectWidget,
+            )
+
+    @property
+    def headings(self) -> list[str]:
+        """What the columns are called in the file, or their numbers."""
+        first = self._preview.rows[0]
+        if self._preview.layout.has_header:
+            return [cell or f"Column {at}" for at, cell in enumerate(first, start=1)]
+        return [f"Column {at}" for at in range(1, len(first) + 1)]
+
+    @property
+    def columns(self) -> Iterator[forms.BoundField]:
+        return (self[f"column_{at}"] for at in range(len(self.headings)))
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                answers["layout"] = self.layout(answers).check()
+                answers["mailing_list"] = _list(answers)
+            except (BadFile, Refused) as error:
+                self.add_error(None, f"{capfirst(str(error))}.")
+        return answers
+
+    def layout(self, answers: dict[str, Any]) -> Layout:
+        columns = [answers.get(f"column_{at}") or "" for at in range(len(self.headings))]
+        return replace(reading(self._preview.layout, answers), columns=tuple(columns))
+
+
+def reading(layout: Layout, answers: Any) -> Layout:
+    """Return a layout with what was chosen of how to read a file; its columns are not named yet."""
+    return replace(
+        layout,
+        columns=(),
+        encoding=answers.get("encoding") or layout.encoding,
+        delimiter=answers.get("delimiter") or layout.delimiter,
+        has_header=bool(answers.get("has_header")),
+    )
+
+
+def initial_columns(columns: Sequence[str]) -> dict[str, str]:
+    return {f"column_{at}": name for at, name in enumerate(columns)}
+
+
+def _targets(heading: str, known: list[str]) -> list[tuple[str, Any]]:
+    """Return what a column may be, for a select."""
+    own = field_name(heading)
+    is_new = own and own.isidentifier() and own not in (*known, ADDRESS, LANGUAGE, TIME_ZONE)
+    return [
+        (LEAVE_OUT, "Leave out"),
+        (ADDRESS, "Address"),
+        (LANGUAGE, "Language"),
+        (TIME_ZONE, "Time zone"),
+        *([("New field", [(own, own)])] if is_new else []),
+        *([("Fields", [(name, name) for name in known])] if known else []),
+    ]
+
+
+def _list(answers: dict[str, Any]) -> MailingList:
+    new: str = answers["new_list"].strip()
+    chosen: MailingList | None = answers["mailing_list"]
+    if bool(new) == bool(chosen):
+        raise Refused("choose a list, or name a new one")
+    return chosen or get_list(new)

@@ -1,0 +1,182 @@
+"""What staff type about recipients, checked in the same way as what they import."""
+
+import json
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from recipients.addresses import Address, BadAddress, parse_address
+from recipients.importing.layout import RESERVED, STANDARD
+from recipients.models import Field, FieldKind, Recipient, Suppression, SuppressionReason
+from recipients.segments.known import kinds_of_fields
+from recipients.segments.saving import segments_choosing
+from recipients.segments.takes import LONGEST_VALUE
+from recipients.suppression import BadEntry, erased, parse_entry
+from recipients.values import BadValue, Kind
+
+
+def clean_address(text: str) -> Address:
+    """Read an address that was typed into a form.
+
+    :raises ValidationError: it is none.
+    """
+    try:
+        return parse_address(text)
+    except BadAddress as error:
+        raise ValidationError(f"This is not an address: {error}.") from None
+
+
+def clean_entry(text: str) -> str:
+    """Read an address or a domain that was typed into a form.
+
+    :raises ValidationError: it is neither.
+    """
+    try:
+        return parse_entry(text)
+    except BadEntry as error:
+        raise ValidationError(f"This is neither an address nor a domain: {error}.") from None
+
+
+class TypedJSONField(forms.JSONField):
+    """Shows what was typed as it was typed; to write it anew may fail."""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else InvalidJSONInput(data or "")
+
+
+class RecipientForm(forms.ModelForm[Recipient]):
+    class Meta:
+        model = Recipient
+        fields = ("address", "fields", "language", "time_zone")
+        field_classes = {"fields": TypedJSONField}
+
+    def clean_address(self) -> str:
+        parsed = clean_address(self.cleaned_data["address"])
+        if erased([parsed.key]):
+            raise ValidationError(
+                "This person asked to be forgotten; only they themselves may come back."
+            )
+        same = Recipient.objects.filter(key=parsed.key).exclude(pk=self.instance.pk)
+        if found := same.first():
+            raise ValidationError(f"There is a recipient with this address: {found.address}.")
+        self.instance.key = parsed.key
+        self.instance.domain = parsed.domain
+        self.instance.needs_smtputf8 = parsed.needs_smtputf8
+        return parsed.addr_spec
+
+    def clean_fields(self) -> dict[str, Any]:
+        values = self.cleaned_data["fields"] or {}
+        if not isinstance(values, dict):
+            raise ValidationError('Write an object of names and values: {"first_name": "Ada"}.')
+        if not _can_be_stored(values):
+            raise ValidationError(
+                "There is a NUL, half a character or a number without value in it."
+            )
+        known = kinds_of_fields()
+        if unknown := sorted(values.keys() - known.keys()):
+            raise ValidationError(
+                f"There is no field {', '.join(unknown)}: add it to the fields first."
+            )
+        return {name: _read_value(name, known[name], value) for name, value in values.items()}
+
+    def clean_time_zone(self) -> str:
+        name: str = self.cleaned_data["time_zone"]
+        if name and name not in available_timezones():
+            raise ValidationError(f"{name} is no time zone; write one like Europe/Berlin.")
+        return name
+
+
+def _read_value(name: str, kind: Kind, value: Any) -> Any:
+    if value in (None, ""):
+        return ""
+    try:
+        return kind.check(value)
+    except BadValue as error:
+        raise ValidationError(f"{name}: {error}.") from None
+
+
+def _can_be_stored(values: dict[str, Any]) -> bool:
+    """Whether PostgreSQL takes this JSON; Python's reader takes more than there is (RFC 8259)."""
+    try:
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except ValueError:
+        return False
+    return r"\u0000" not in text
+
+
+class FieldForm(forms.ModelForm[Field]):
+    choices = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Of a field that is one of several: one choice in each line.",
+    )
+
+    class Meta:
+        model = Field
+        fields = ("name", "kind", "choices")
+        help_texts = {
+            "name": "As templates write it: {{ first_name }} has the name first_name.",
+            "kind": "It cannot be changed later: the values that are there would not fit.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["choices"] = "\n".join(self.instance.choices)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not (name.isidentifier() and name == name.lower() and not name.startswith("_")):
+            raise ValidationError("Write lower-case letters, digits and _, a letter first.")
+        if name in RESERVED or name in STANDARD:
+            raise ValidationError(f"{name} is a name of Godwit's own; choose another one.")
+        return name
+
+    def clean_choices(self) -> list[str]:
+        lines = (line.strip() for line in self.cleaned_data["choices"].splitlines())
+        choices = [line for line in lines if line]
+        folded = [choice.casefold() for choice in choices]
+        if len(set(folded)) < len(folded):
+            raise ValidationError("Two choices are the same; write each once.")
+        if max(map(len, choices), default=0) > LONGEST_VALUE:
+            raise ValidationError(f"A choice has at most {LONGEST_VALUE} characters.")
+        self._keep_what_is_asked(choices)
+        return choices
+
+    def _keep_what_is_asked(self, choices: list[str]) -> None:
+        gone = sorted(set(self.instance.choices) - set(choices))
+        if users := list(segments_choosing(f"field:{self.instance.name}", gone)):
+            raise ValidationError(
+                f"{', '.join(gone)}: used by {', '.join(users)}; take it out there first."
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        kind = cleaned.get("kind", self.instance.kind)
+        if kind == FieldKind.CHOICE and cleaned.get("choices") == []:
+            raise ValidationError({"choices": "Write what can be chosen, one in each line."})
+        if kind != FieldKind.CHOICE and cleaned.get("choices"):
+            raise ValidationError({"choices": f"A field of kind {kind} has no choices."})
+        return cleaned
+
+
+class SuppressionForm(forms.ModelForm[Suppression]):
+    class Meta:
+        model = Suppression
+        fields = ("key", "reason")
+
+    def clean_key(self) -> str:
+        key = clean_entry(self.cleaned_data["key"])
+        if erased([key]):
+            raise ValidationError("This person was erased, and is suppressed for good.")
+        return key
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if reason == SuppressionReason.ERASED:
+            raise ValidationError("Erase the recipient instead: then nothing of it is kept.")
+        return reason

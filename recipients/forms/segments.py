@@ -1,0 +1,156 @@
+"""The controls of a segment's rules: a page that needs no script."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from django.forms import Widget as Control
+from django.utils.safestring import SafeString
+from unfold.widgets import (
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from recipients.segments.catalogue import operator_of, subjects
+from recipients.segments.draft import DraftGroup, DraftRule, place_of
+from recipients.segments.grammar import BadRules, Path, Rule
+from recipients.segments.known import Known
+from recipients.segments.subjects import Operator
+from recipients.segments.takes import Widget
+
+DEEPEST_SHOWN = 2  # groups in the outermost one, and groups in those; more is hard to read
+MATCHES = [("all", "All of"), ("any", "Any of"), ("none", "None of")]
+
+
+@dataclass(slots=True)
+class RuleRow:
+    place: str
+    label: str
+    controls: list[SafeString]
+    about: str
+    problem: str = ""
+    is_group: bool = field(default=False, init=False)
+
+
+@dataclass(slots=True)
+class GroupRow:
+    place: str
+    match: SafeString
+    new: SafeString
+    rows: Sequence["GroupRow | RuleRow"]
+    can_nest: bool
+    problem: str = ""
+    is_group: bool = field(default=True, init=False)
+
+
+def rows(
+    draft: DraftGroup, known: Known, *, problem: BadRules | None = None, focus: str = ""
+) -> GroupRow:
+    """Return what the page shows of a draft.
+
+    :param problem: stands at the rule or group that it speaks of
+    :param focus: the place whose first control is to be typed into
+    """
+    return _Page(known, problem, focus).group(draft, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    known: Known
+    problem: BadRules | None
+    focus: str
+
+    def group(self, draft: DraftGroup, path: Path) -> GroupRow:
+        place = place_of(path)
+        return GroupRow(
+            place=place,
+            match=_select(
+                f"{place}-match", MATCHES, draft.match, "How the rules are joined", self._at(place)
+            ),
+            new=_select(f"{place}-new", list(_to_add(self.known)), "", "What to add"),
+            rows=[self._row(node, (*path, number)) for number, node in enumerate(draft.inside)],
+            can_nest=len(path) < DEEPEST_SHOWN,
+            problem=self._problem_at(path),
+        )
+
+    def _row(self, draft: DraftGroup | DraftRule, path: Path) -> GroupRow | RuleRow:
+        if isinstance(draft, DraftGroup):
+            return self.group(draft, path)
+        place = place_of(path)
+        subject = subjects(self.known).get(draft.about)
+        label = subject.label if subject else draft.about
+        operators = subject.operators if subject else {}
+        choices = [(name, each.label) for name, each in operators.items()]
+        operator = _select(
+            f"{place}-operator", choices, draft.operator, f"{label}: operator", self._at(place)
+        )
+        values = _values(draft, f"{place}-value", label, self.known)
+        return RuleRow(place, label, [operator, *values], draft.about, self._problem_at(path))
+
+    def _at(self, place: str) -> dict[str, bool]:
+        return {"autofocus": True} if place == self.focus else {}
+
+    def _problem_at(self, path: Path) -> str:
+        return self.problem.reason if self.problem and self.problem.path == path else ""
+
+
+def _to_add(known: Known) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    for heading, found in groupby(subjects(known).items(), key=lambda item: item[1].heading):
+        yield heading, [(about, subject.label) for about, subject in found]
+
+
+def _values(draft: DraftRule, name: str, label: str, known: Known) -> Iterator[SafeString]:
+    try:
+        _, operator = operator_of(Rule(draft.about, draft.operator, None), known)
+    except BadRules:
+        return
+    for number, (control, value) in enumerate(_controls(operator, draft.values, known)):
+        end = f", {('from', 'to')[number]}" if operator.takes.widget in _TWO else ""
+        attrs = {"aria-label": f"{label}: value{end}", "id": f"id_{name}-{number}"}
+        yield SafeString(control.render(name, value, attrs))
+
+
+_TWO = frozenset({Widget.NUMBERS, Widget.DATES})
+_TYPES: Mapping[Widget, dict[str, str]] = {
+    Widget.NUMBER: {"inputmode": "decimal"},
+    Widget.NUMBERS: {"inputmode": "decimal"},
+    Widget.DATE: {"type": "date"},
+    Widget.DATES: {"type": "date"},
+    Widget.TEXT: {},
+}
+
+
+def _controls(
+    operator: Operator, values: list[str], known: Known
+) -> Iterator[tuple[Control, str | list[str]]]:
+    widget = operator.takes.widget
+    options = list(operator.takes.options(known).items())
+    first, second, *_ = [*values, "", ""]
+    match widget:
+        case Widget.NOTHING:
+            return
+        case Widget.CHOICE:
+            yield UnfoldAdminSelectWidget(choices=[("", "Choose"), *options]), first
+        case Widget.CHOICES:
+            yield UnfoldAdminSelectMultipleWidget(choices=options), values
+        case Widget.LINES:
+            yield UnfoldAdminTextareaWidget({"rows": 3}), "\n".join(values)
+        case _:
+            yield UnfoldAdminTextInputWidget(dict(_TYPES[widget])), first
+            if widget in _TWO:
+                yield UnfoldAdminTextInputWidget(dict(_TYPES[widget])), second
+
+
+def _select(
+    name: str,
+    choices: Sequence[tuple[str, object]],
+    chosen: str,
+    label: str,
+    attrs: Mapping[str, bool] | None = None,
+) -> SafeString:
+    control = UnfoldAdminSelectWidget(choices=choices)
+    return SafeString(
+        control.render(name, chosen, {"aria-label": label, "id": f"id_{name}", **(attrs or {})})
+    )

@@ -1,0 +1,213 @@
+"""The import pages of the console, from the upload to the result."""
+
+import io
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from recipients.importing import jobs
+from recipients.importing.layout import Layout
+from recipients.models import Import, ImportStatus, MailingList, Recipient, Tag
+from tests.factories import make_list
+
+pytestmark = pytest.mark.django_db
+
+IMPORTS = "/admin/recipients/import/"
+PEOPLE = "E-Mail;Vorname;Alter\nada@example.org;Zoë;41\nwrong;X;1\nADA@example.org;Z;2\n"
+
+
+@pytest.fixture
+def console(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def upload(console: Client, data: bytes = PEOPLE.encode("cp1252"), name: str = "p.csv") -> Any:
+    return console.post(f"{IMPORTS}add/", {"file": SimpleUploadedFile(name, data)})
+
+
+def page_of(importing: Import) -> str:
+    return f"{IMPORTS}{importing.pk}/change/"
+
+
+def chosen(**changes: Any) -> dict[str, Any]:
+    return {
+        "verb": "start",
+        "encoding": "cp1252",
+        "delimiter": ";",
+        "has_header": "on",
+        "column_0": "email",
+        "column_1": "vorname",
+        "column_2": "",
+        "new_list": "Readers",
+        "policy": "overwrite",
+        **changes,
+    }
+
+
+def work(importing: Import) -> None:
+    while jobs.step(importing.pk, clock=timezone.now, seconds=60):
+        pass
+
+
+def test_a_file_is_shown_as_it_is_read_and_its_columns_are_named(console: Client) -> None:
+    answer = upload(console)
+    importing = Import.objects.get()
+    page = console.get(page_of(importing)).content.decode()
+
+    assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
+    assert importing.status == ImportStatus.MAPPING
+    assert importing.created_by == User.objects.get()
+    assert all(text in page for text in ("E-Mail", "Vorname", "Zoë", "CP1252", "semicolon"))
+    assert '<option value="email" selected>' in page
+    assert '<option value="vorname" selected>' in page
+
+
+def test_another_encoding_shows_the_rows_again_and_saves_nothing(console: Client) -> None:
+    upload(console)
+    importing = Import.objects.get()
+
+    answer = console.post(page_of(importing), chosen(verb="preview", encoding="cp1251"))
+
+    assert "Zoл" in answer.content.decode()
+    importing.refresh_from_db()
+    assert importing.status == ImportStatus.MAPPING
+    assert importing.layout["encoding"] == "cp1252"
+
+
+def test_the_way_from_an_upload_to_recipients(console: Client, broker: redis.Redis) -> None:
+    vip = Tag.objects.create(name="VIP")
+    upload(console)
+    importing = Import.objects.get()
+
+    console.post(page_of(importing), chosen(tags=[vip.pk], declaration="the fair"))
+    checking = console.get(page_of(importing)).content.decode()
+    work(importing)
+    checked = console.get(page_of(importing)).content.decode()
+    nobody = Recipient.objects.count()
+    console.post(page_of(importing), {"verb": "go"})
+    work(importing)
+    done = console.get(page_of(importing)).content.decode()
+
+    assert 'http-equiv="refresh"' in checking
+    assert "This would happen" in checked
+    assert 'http-equiv="refresh"' not in checked
+    assert nobody == 0
+    assert "1 of 1 · 100" in done
+    ada = Recipient.objects.get()
+    assert ada.fields == {"vorname": "Zoë"}
+    assert Recipient.objects.subscribed_to(MailingList.objects.get(name="Readers")).get() == ada
+    assert vip.recipients.get() == ada
+
+
+def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(
+    console: Client, broker: redis.Redis
+) -> None:
+    upload(console)
+    importing = Import.objects.get()
+    console.post(page_of(importing), chosen())
+    work(importing)
+
+    answer: Any = console.get(f"{IMPORTS}{importing.pk}/rejected.csv")
+    text = b"".join(answer.streaming_content).decode()
+
+    assert answer["Content-Disposition"] == f'attachment; filename="rejected-{importing.pk}.csv"'
+    assert text.splitlines() == [
+        "rejected_line,rejected_because,email,vorname,",
+        "3,line 3: 'wrong': there is no @; write it as name@example.org,wrong,X,1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"column_0": ""}, "No column is the address"),
+        ({"column_1": "email"}, "There are two columns"),
+        ({"new_list": ""}, "Choose a list, or name a new one"),
+        ({"new_list": "A\x0bB"}, "list"),
+        ({"policy": "mix"}, "not one of the available choices"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_told_and_nothing_is_begun(
+    console: Client, changes: dict[str, str], said: str
+) -> None:
+    upload(console)
+    importing = Import.objects.get()
+
+    answer = console.post(page_of(importing), chosen(**changes))
+
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    importing.refresh_from_db()
+    assert importing.status == ImportStatus.MAPPING
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b" \n ", "It is empty."), (b"PK\x03\x04nonsense", "save it as CSV"), (b"", "file is empty")],
+)
+def test_a_file_that_is_none_is_refused_and_not_kept(
+    console: Client, data: bytes, said: str
+) -> None:
+    answer = upload(console, data)
+
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert not Import.objects.exists()
+
+
+def test_an_import_is_stopped_undone_and_discarded_by_its_page(
+    console: Client, broker: redis.Redis
+) -> None:
+    upload(console)
+    importing = Import.objects.get()
+    console.post(page_of(importing), chosen())
+    work(importing)
+    console.post(page_of(importing), {"verb": "go"})
+
+    console.post(page_of(importing), {"verb": "stop"})
+    stopped = Import.objects.get().status
+    console.post(page_of(importing), {"verb": "go"})
+    work(importing)
+    console.post(page_of(importing), {"verb": "undo"})
+    undone = Import.objects.get().status
+    refused = console.post(page_of(importing), {"verb": "discard"}, follow=True)
+    upload(console, b"email\na@example.org\n")
+    console.post(page_of(Import.objects.latest("pk")), {"verb": "discard"})
+
+    assert (stopped, undone) == (ImportStatus.STOPPED, ImportStatus.UNDONE)
+    assert not Recipient.objects.exists()
+    assert "Nothing was done: it is undone, and is kept." in refused.content.decode()
+    assert Import.objects.get() == importing
+
+
+def test_who_may_not_import_sees_neither_file_nor_rejected_rows(client: Client) -> None:
+    importing = jobs.begin(io.BytesIO(b"email\nwrong\n"), name="p.csv")
+    jobs.start(
+        importing,
+        layout=Layout.from_dict(importing.layout),
+        mailing_list=make_list(),
+        now=timezone.now(),
+    )
+    work(importing)
+    staff = User.objects.create_user("staff", is_staff=True)
+    client.force_login(staff)
+
+    without = [
+        client.get(path).status_code
+        for path in (IMPORTS, f"{IMPORTS}add/", page_of(importing), f"{IMPORTS}1/rejected.csv")
+    ]
+    staff.user_permissions.add(Permission.objects.get(codename="view_import"))
+    looking = [
+        client.get(page_of(importing)).status_code,
+        client.post(page_of(importing), {"verb": "go"}).status_code,
+        client.get(f"{IMPORTS}{importing.pk}/rejected.csv").status_code,
+    ]
+
+    assert set(without) <= {403, 404}
+    assert looking == [200, 403, 403]
