@@ -16,7 +16,7 @@ from django_celery_results.models import TaskResult
 from unfold.decorators import action, display
 
 from recipients.addresses import BadAddress, parse_address
-from recipients.admin import ManyRowsAdmin, state_tag
+from recipients.admin.base import ManyRowsAdmin, state_tag
 from templates_app.admin import ReadOnlyAdmin
 from tracking import unconfirmed
 from tracking.models import Delivery, DeliveryState, RunCounters, SkipReason

@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class TrackingConfig(AppConfig):
     name = "tracking"
     verbose_name = "Tracking"
+
+    def ready(self) -> None:
+        # Here, because they need models.
+        from recipients.importing import undoing
+        from tracking import imports, privacy  # noqa: F401 - the latter registers itself
+        from tracking.segment_rules import register_rules
+
+        undoing.obstacles.append(imports.sent_to_its_recipients)
+        register_rules()

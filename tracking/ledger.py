@@ -163,6 +163,30 @@ moved AS (
 SELECT id, from_state, to_state FROM moved
 """
 
+# What says whose a delivery was goes; what became of it stays. The key is one that no address has,
+# and different for each, so that a run's keys stay unique.
+_ANONYMIZE = """
+WITH anonymous AS (
+    UPDATE tracking_delivery
+       SET recipient_id = NULL, address = '', key = 'erased-' || id, domain = '', diagnostic = ''
+     WHERE id = ANY(%(ids)s::bigint[])
+    RETURNING task_id
+)
+UPDATE django_celery_results_taskresult AS result
+   SET result = (result.result::jsonb - 'diagnostic')::text, traceback = NULL
+  FROM anonymous WHERE result.task_id = anonymous.task_id::text
+"""
+
+# Where the run has a delivery of the other row already, the former one is nobody's any more.
+_HAND_OVER = """
+UPDATE tracking_delivery AS delivery
+   SET recipient_id = CASE WHEN EXISTS (SELECT FROM tracking_delivery own
+                                         WHERE own.run_id = delivery.run_id
+                                           AND own.recipient_id = %(to)s)
+                           THEN NULL ELSE %(to)s END
+ WHERE delivery.id = ANY(%(ids)s::bigint[])
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
@@ -207,3 +231,18 @@ def move(
         cursor.execute(sql, {**params, "run": run_id, "now": now})
         rows = cursor.fetchall()
     return [Moved(row_id, _STATES[source], _STATES[target]) for row_id, source, target in rows]
+
+
+def anonymize(ids: Iterable[int]) -> None:
+    """Erase whose these deliveries are, and what was answered about them; their states stay.
+
+    The caller holds the rows, and no counters of a run yet of which it does not hold all it wants.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ANONYMIZE, {"ids": bigints(ids)})
+
+
+def hand_over(ids: Iterable[int], *, to: int) -> None:
+    """Make deliveries those of another recipient, as far as it has none of the same run."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAND_OVER, {"ids": bigints(ids), "to": to})

@@ -24,6 +24,46 @@ def unsubscribe_url(delivery_id: int) -> str:
     return _unsubscribe_prefix() + sign(Kind.UNSUBSCRIBE, delivery_id, ring=key_ring())
 
 
+@cache
+def _preferences_prefix() -> str:
+    return settings.SITE_URL + reverse("tracking:preferences", args=["-"]).removesuffix("-")
+
+
+def preferences_url(delivery_id: int) -> str:
+    """Return the page where the delivery's recipient chooses lists, language, a pause."""
+    return _preferences_prefix() + sign(Kind.PREFERENCES, delivery_id, ring=key_ring())
+
+
+def notice_preferences_url(notice_id: int) -> str:
+    """Return the same page for who got a message of ours."""
+    return _preferences_prefix() + sign(Kind.NOTICE_PREFERENCES, notice_id, ring=key_ring())
+
+
+def confirm_url(notice_id: int) -> str:
+    """Return the page where who got this message confirms what was asked for in their name."""
+    token = sign(Kind.CONFIRM, notice_id, ring=key_ring())
+    return settings.SITE_URL + reverse("tracking:confirm", args=[token])
+
+
+def privacy_url(notice_id: int) -> str:
+    """Return the page that shows, and erases, what is known of who got this message."""
+    token = sign(Kind.PRIVACY, notice_id, ring=key_ring())
+    return settings.SITE_URL + reverse("tracking:privacy", args=[token])
+
+
+def notice_message_token(notice_id: int) -> str:
+    return sign(Kind.NOTICE_MESSAGE, notice_id, ring=key_ring())
+
+
+def notice_bounce_token(notice_id: int) -> str:
+    return sign(Kind.NOTICE_BOUNCE, notice_id, ring=key_ring())
+
+
+def reason_url(delivery_id: int) -> str:
+    """Return the page where the delivery's recipient says why they left."""
+    return f"{unsubscribe_url(delivery_id)}/reason"
+
+
 def message_token(delivery_id: int) -> str:
     return sign(Kind.MESSAGE, delivery_id, ring=key_ring())
 

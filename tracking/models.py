@@ -31,6 +31,8 @@ class SkipReason(models.TextChoices):
     UNCONFIRMED_OPT_IN = "unconfirmed_opt_in", "opt-in not confirmed"
     DUPLICATE = "duplicate", "address already in this run"
     NO_ADDRESS = "no_address", "recipient was deleted"
+    EXCLUDED = "excluded", "on an excluded list or segment"
+    PAUSED = "paused", "wants no message for a while"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -160,10 +162,44 @@ class Delivery(models.Model):
                 name="delivery_doubted",
                 condition=Q(doubted_at__isnull=False),
             ),
+            # tracking.privacy: those left out whose recipient is gone; the others are found by the
+            # unique index on run and key
+            models.Index(fields=["key"], name="delivery_skipped_key", condition=~Q(skip_reason="")),
         ]
 
     def __str__(self) -> str:
         return f"{self.address}: {self.state}"
+
+
+class DepartureReason(models.TextChoices):
+    TOO_MANY = "too_many", "Too many messages"
+    NOT_RELEVANT = "not_relevant", "They are not about what I expected"
+    NEVER_ASKED = "never_asked", "I never asked for them"
+    NO_LONGER = "no_longer", "I do not need them any more"
+    OTHER = "other", "Another reason"
+
+
+class Departure(models.Model):
+    """Why somebody left by the link in a message, if they said so."""
+
+    delivery = models.OneToOneField(
+        Delivery, on_delete=models.CASCADE, primary_key=True, related_name="departure"
+    )
+    reason = models.CharField(max_length=12, choices=DepartureReason, blank=True)
+    # A person's own words; they go where the person is erased.
+    comment = models.CharField(max_length=1_000, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reason__in=["", *DepartureReason.values]),
+                name="departure_reason_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery}, {self.reason or 'no reason'}"
 
 
 class Lease(models.Model):
@@ -211,3 +247,65 @@ class RunCounters(models.Model):
     @property
     def open(self) -> int:
         return self.queued + self.sending + self.retry
+
+
+class Engagement(models.Model):
+    """What a recipient did with the message of a run; `tracking.engagement` writes it."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.CASCADE, db_index=False)
+    recipient = models.ForeignKey("recipients.Recipient", on_delete=models.CASCADE)
+    # The first time that a person did, as far as that can be told from a scanner.
+    opened_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "recipient"], name="engagement_unique"),
+            models.CheckConstraint(
+                condition=Q(opened_at__isnull=False) | Q(clicked_at__isnull=False),
+                name="engagement_says_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient}, {self.run}"
+
+
+class Activity(models.Model):
+    """When a recipient was last mailed, last opened a message and last clicked; for segments.
+
+    The last time says all that they ask: who was mailed in one of the last five runs was mailed in
+    a run that is no older than the fifth.
+    """
+
+    recipient = models.OneToOneField(
+        "recipients.Recipient", on_delete=models.CASCADE, primary_key=True
+    )
+    mailed_at = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField(null=True)  # or clicked: who clicks has opened
+    clicked_at = models.DateTimeField(null=True)
+    # The newest run: its id, which grows with each.
+    mailed_run = models.BigIntegerField(null=True)
+    opened_run = models.BigIntegerField(null=True)
+    clicked_run = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name_plural = "activities"
+
+    def __str__(self) -> str:
+        return f"{self.recipient}, last mailed {self.mailed_at or 'never'}"
+
+
+class Fold(models.Model):
+    """How far the deliveries of a run are folded into Activity."""
+
+    run = models.OneToOneField(
+        "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="fold"
+    )
+    cursor = models.BigIntegerField(default=0)  # the last recipient's id of this pass
+    # RunCounters.moved_at when the pass began: what moved later needs another one.
+    moved_at = models.DateTimeField()
+    folded_at = models.DateTimeField(null=True)  # the end of the last whole pass
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.folded_at or 'under way'}"

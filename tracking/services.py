@@ -1,47 +1,75 @@
 """What recipients do with a message they got."""
 
-from django.db import transaction
+from datetime import datetime
 
 from recipients import services as recipients
+from recipients.consent import Origin
 from recipients.models import (
     MailingList,
     Subscription,
     SubscriptionState,
     Suppression,
-    SuppressionReason,
 )
-from tracking.models import Delivery
+from tracking.models import Delivery, Departure
 
 
 def lists_of(delivery: Delivery) -> list[MailingList]:
-    """Return the lists of the delivery's campaign that its recipient has not left."""
-    still_on = Subscription.objects.filter(recipient=delivery.recipient_id).exclude(
-        state=SubscriptionState.UNSUBSCRIBED
-    )
-    lists = MailingList.objects.filter(
-        campaigns__runs=delivery.run_id, pk__in=still_on.values("mailing_list")
-    )
+    """Return the lists that the message came by and that its recipient has not left.
+
+    Who stands on none of the campaign's lists got it because of a segment, or by a list that a
+    recurring campaign has no more: then it is every list.
+    """
+    subscriptions = Subscription.objects.filter(recipient=delivery.recipient_id)
+    if not is_on_no_list(delivery):
+        subscriptions = subscriptions.filter(mailing_list__campaigns__runs=delivery.run_id)
+    still_on = subscriptions.exclude(state=SubscriptionState.UNSUBSCRIBED)
+    lists = MailingList.objects.filter(pk__in=still_on.values("mailing_list"))
     return list(lists.order_by("name"))
 
 
+def is_on_no_list(delivery: Delivery) -> bool:
+    """Whether the recipient has neither confirmed nor left a list of the delivery's campaign."""
+    spoken = Subscription.objects.exclude(state=SubscriptionState.PENDING)
+    on_lists = spoken.filter(mailing_list__campaigns__runs=delivery.run_id)
+    return not on_lists.filter(recipient=delivery.recipient_id).exists()
+
+
 def is_suppressed(delivery: Delivery) -> bool:
-    """Whether the address of this delivery is not mailed at all any more."""
-    return Suppression.objects.filter(key=delivery.key).exists()
+    """Whether the address of this delivery, or its domain, is not mailed at all any more."""
+    return Suppression.objects.filter(key__in=[delivery.key, delivery.domain]).exists()
 
 
-@transaction.atomic
-def unsubscribe(delivery: Delivery) -> None:
+def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
     if delivery.recipient:
-        recipients.unsubscribe(delivery.recipient, lists=lists_of(delivery))
+        recipients.unsubscribe(
+            delivery.recipient,
+            lists=lists_of(delivery),
+            source=_link_of(delivery),
+            now=now,
+            origin=origin,
+        )
 
 
-@transaction.atomic
-def unsubscribe_from_all(delivery: Delivery) -> None:
+def unsubscribe_from_all(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Let the recipient's address never be mailed again. May be repeated."""
     if delivery.recipient:
-        recipients.suppress(
-            delivery.recipient.key,
-            reason=SuppressionReason.UNSUBSCRIBED,
-            source=f"delivery {delivery.pk}",
+        recipients.leave_everything(
+            delivery.recipient, source=_link_of(delivery), now=now, origin=origin
         )
+
+
+def has_left(delivery: Delivery) -> bool:
+    """Whether the recipient of this delivery gets none of its lists any more."""
+    return is_suppressed(delivery) or not lists_of(delivery)
+
+
+def keep_reason(delivery: Delivery, *, reason: str, comment: str) -> None:
+    """Keep why the recipient left; said once more, the newer words count."""
+    Departure.objects.update_or_create(
+        delivery=delivery, defaults={"reason": reason, "comment": comment}
+    )
+
+
+def _link_of(delivery: Delivery) -> str:
+    return f"delivery {delivery.pk}"

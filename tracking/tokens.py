@@ -1,9 +1,9 @@
-"""Signed names for deliveries: in Message-IDs, unsubscribe links and envelope senders.
+"""Signed names for messages: in Message-IDs, in their links and in envelope senders.
 
 A token is 40 hexadecimal digits, because mail servers fold the case of local parts: version, kind,
-delivery id (8 bytes), and 80 bits of keyed BLAKE2b (RFC 7693 2.9). It holds no address and never
-expires. A message has several, so their time counts: this form takes a third of the time that
-HMAC-SHA256 in base32 would.
+the id of a delivery or of a notice (8 bytes), and 80 bits of keyed BLAKE2b (RFC 7693 2.9). It holds
+no address and never expires. A message has several, so their time counts: this form takes a third
+of the time that HMAC-SHA256 in base32 would.
 """
 
 import re
@@ -25,6 +25,13 @@ class Kind(IntEnum):
     MESSAGE = 1
     UNSUBSCRIBE = 2
     BOUNCE = 3
+    PREFERENCES = 4
+    # These hold the id of a recipients.Notice, a message of ours that is no delivery.
+    NOTICE_MESSAGE = 11
+    NOTICE_BOUNCE = 12
+    CONFIRM = 13
+    NOTICE_PREFERENCES = 14
+    PRIVACY = 15
 
 
 class BadToken(ValueError):
@@ -52,14 +59,14 @@ class KeyRing:
         return _finish(self._macs[0], body)
 
 
-def sign(kind: Kind, delivery_id: int, *, ring: KeyRing) -> str:
-    """Return the token of a delivery for one purpose."""
-    body = _BODY.pack(_VERSION, kind, delivery_id)
+def sign(kind: Kind, message_id: int, *, ring: KeyRing) -> str:
+    """Return the token of a delivery, or of a notice, for one purpose."""
+    body = _BODY.pack(_VERSION, kind, message_id)
     return (body + ring.mac(body)).hex()
 
 
 def read(token: str, *, kind: Kind, ring: KeyRing) -> int:
-    """Return the delivery id, in whatever case the token comes back.
+    """Return the id that was signed, in whatever case the token comes back.
 
     :raises BadToken: forged, mistyped, or of another kind.
     """
@@ -68,10 +75,10 @@ def read(token: str, *, kind: Kind, ring: KeyRing) -> int:
     octets = bytes.fromhex(token)
     body, mac = octets[:-_MAC_BYTES], octets[-_MAC_BYTES:]
     known = any(compare_digest(mac, each) for each in ring.macs(body))
-    version, found, delivery_id = _BODY.unpack(body)
+    version, found, message_id = _BODY.unpack(body)
     if not known or version != _VERSION or found != kind:
         raise BadToken("not a token of ours for this purpose")
-    return int(delivery_id)
+    return int(message_id)
 
 
 def _keyed(key: bytes) -> blake2b:

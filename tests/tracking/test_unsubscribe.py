@@ -15,7 +15,7 @@ from recipients.models import (
     Suppression,
     SuppressionReason,
 )
-from tests.factories import make_campaign, make_list, make_recipient, make_run
+from tests.factories import make_campaign, make_list, make_recipient, make_run, make_segment
 from tracking import links
 from tracking.models import Delivery
 from tracking.tokens import Kind, sign
@@ -206,7 +206,7 @@ def test_the_button_for_everything_suppresses_the_address(
     assert suppression.source == f"delivery {delivery.pk}"
 
 
-def test_an_address_that_is_suppressed_already_keeps_its_reason(
+def test_the_wish_of_a_person_takes_the_place_of_what_staff_may_lift(
     delivery: Delivery, mail_program: Client
 ) -> None:
     Suppression.objects.create(key="ada@example.org", reason=SuppressionReason.BOUNCE)
@@ -214,7 +214,9 @@ def test_an_address_that_is_suppressed_already_keeps_its_reason(
     answer = press(mail_program, delivery, "all")
 
     assert answer.status_code == 200
-    assert Suppression.objects.get().reason == SuppressionReason.BOUNCE
+    entry = Suppression.objects.get()
+    assert entry.reason == SuppressionReason.UNSUBSCRIBED
+    assert entry.source == f"delivery {delivery.pk}; before: bounce ()"
 
 
 def test_a_recipient_who_was_deleted_is_answered_as_well(
@@ -258,3 +260,66 @@ def test_a_second_visit_says_what_is_so_already(delivery: Delivery, mail_program
     assert 'value="all"' in unsubscribed
     assert "gets no message from here any more" in suppressed
     assert "<button" not in suppressed
+
+
+@pytest.fixture
+def by_segment() -> Delivery:
+    """A message to Ada, who is on Other, because of a segment; Readers is on the campaign, too."""
+    make_recipient("ada@example.org", lists=[make_list("Other"), make_list("Third")])
+    make_run(make_campaign(lists=[make_list()], segments=[make_segment()]))
+    return Delivery.objects.get()
+
+
+def test_who_was_reached_by_a_segment_leaves_every_list_and_the_page_says_so(
+    by_segment: Delivery, mail_program: Client
+) -> None:
+    page = mail_program.get(path(by_segment)).content.decode()
+    answer = mail_program.post(path(by_segment), ONE_CLICK)
+
+    assert "among the readers of Other, Third. To unsubscribe is to leave all of them." in page
+    assert answer.content == b"Unsubscribed.\n"
+    assert set(states().values()) == {SubscriptionState.UNSUBSCRIBED}
+    assert "unsubscribed already" in mail_program.get(path(by_segment)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("on_readers", "left"),
+    [
+        (SubscriptionState.CONFIRMED, {"Readers"}),
+        (SubscriptionState.UNSUBSCRIBED, {"Readers"}),
+        (SubscriptionState.PENDING, {"Readers", "Other", "Third"}),
+    ],
+)
+def test_who_is_on_a_list_of_the_campaign_leaves_that_however_often(
+    on_readers: SubscriptionState, left: set[str], by_segment: Delivery, mail_program: Client
+) -> None:
+    Subscription.objects.create(
+        recipient=Recipient.objects.get(), mailing_list=make_list(), state=on_readers
+    )
+
+    for _ in range(2):
+        mail_program.post(path(by_segment), ONE_CLICK)
+
+    assert {name for name, state in states().items() if state == "unsubscribed"} == left
+
+
+def test_the_link_leaves_a_list_that_the_campaign_has_no_more(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    delivery.run.campaign.lists.set([make_list("Third")])
+
+    page = mail_program.get(path(delivery)).content.decode()
+    mail_program.post(path(delivery), ONE_CLICK)
+
+    assert "Unsubscribe from Other, Readers" in page
+    assert set(states().values()) == {SubscriptionState.UNSUBSCRIBED}
+
+
+def test_an_address_of_a_suppressed_domain_is_told_that_it_gets_nothing(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    Suppression.objects.create(key="example.org", reason=SuppressionReason.MANUAL)
+
+    page = mail_program.get(path(delivery)).content.decode()
+
+    assert "gets no message from here any more" in page

@@ -9,6 +9,7 @@ _ROOM = """
 ALTER TABLE tracking_delivery SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE django_celery_results_taskresult
   SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE tracking_activity SET (fillfactor = 70);
 """
 
 # Indexes of django-celery-results that no query uses: on what changes (status, date_done), and on

@@ -1,12 +1,14 @@
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from recipients.origin import origin_of
 from tracking import services, unconfirmed
-from tracking.links import key_ring
+from tracking.forms import DepartureForm
+from tracking.links import key_ring, preferences_url, reason_url
 from tracking.models import Delivery
 from tracking.tokens import BadToken, Kind, read
 
@@ -25,7 +27,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     try:
         delivery_id = read(token, kind=Kind.UNSUBSCRIBE, ring=key_ring())
     except BadToken:
-        return render(request, "tracking/unsubscribe_unknown.html", status=404)
+        return render(request, "tracking/link_unknown.html", status=404)
     delivery = get_object_or_404(Delivery.objects.select_related("recipient"), pk=delivery_id)
     # Whoever asks, a person or a program: the message is there.
     unconfirmed.confirm(delivery_id, evidence="its unsubscribe link was used", now=timezone.now())
@@ -40,20 +42,47 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _unsubscribe(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     scope = request.POST.get("scope")
     lists = services.lists_of(delivery)
-    if scope == "all":
-        services.unsubscribe_from_all(delivery)
-    else:
-        services.unsubscribe(delivery)
+    leave = services.unsubscribe_from_all if scope == "all" else services.unsubscribe
+    leave(delivery, origin=origin_of(request), now=timezone.now())
     if scope is None:
         return HttpResponse("Unsubscribed.\n", content_type="text/plain")
-    context = {"delivery": delivery, "lists": lists, "everything": scope == "all"}
+    context = {
+        "delivery": delivery,
+        "lists": lists,
+        "everything": scope == "all",
+        "why": DepartureForm(),
+        "reason_url": reason_url(delivery.pk),
+        "preferences_url": preferences_url(delivery.pk),
+    }
     return render(request, "tracking/unsubscribe_done.html", context)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reason(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask why a person has left (GET), and keep what they say (POST); it is never required."""
+    try:
+        delivery_id = read(token, kind=Kind.UNSUBSCRIBE, ring=key_ring())
+    except BadToken:
+        return render(request, "tracking/link_unknown.html", status=404)
+    delivery = get_object_or_404(Delivery.objects.select_related("recipient"), pk=delivery_id)
+    if not services.has_left(delivery):
+        return redirect("tracking:unsubscribe", token)
+    why = DepartureForm(request.POST if request.method == "POST" else None)
+    if not why.is_valid():
+        status = 422 if why.is_bound else 200
+        return render(request, "tracking/departure.html", {"why": why}, status=status)
+    services.keep_reason(delivery, **why.cleaned_data)
+    return render(request, "tracking/departure_done.html")
 
 
 def _page(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     context = {
         "delivery": delivery,
         "lists": services.lists_of(delivery),
+        "is_on_no_list": services.is_on_no_list(delivery),
         "is_suppressed": services.is_suppressed(delivery),
+        "preferences_url": preferences_url(delivery.pk),
     }
     return render(request, "tracking/unsubscribe.html", context)

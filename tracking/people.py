@@ -1,0 +1,77 @@
+"""Who a signed link was sent to."""
+
+from datetime import datetime
+
+from recipients.models import Notice, Recipient
+from recipients.privacy import LINK_HOLDS
+from tracking.links import key_ring
+from tracking.models import Delivery
+from tracking.tokens import BadToken, Kind, read
+
+
+class Unknown(Exception):
+    """The link leads to nobody: it is not ours, or its person was deleted or has another address.
+
+    Whoever reads an address's mailbox may speak for it, and for no address that came later.
+    """
+
+
+class Expired(Exception):
+    """The link led to somebody, and holds no longer."""
+
+
+def notice_of(token: str) -> Notice:
+    """Return the message whose link asks to confirm.
+
+    :raises Unknown:
+    """
+    try:
+        pk = read(token, kind=Kind.CONFIRM, ring=key_ring())
+    except BadToken:
+        raise Unknown from None
+    return _notice(pk)
+
+
+def asker_of(token: str, *, now: datetime) -> Recipient:
+    """Return who asked for a link to all that is known of them.
+
+    :raises Unknown:
+    :raises Expired: it was mailed too long ago.
+    """
+    try:
+        notice = _notice(read(token, kind=Kind.PRIVACY, ring=key_ring()))
+    except BadToken:
+        raise Unknown from None
+    if now - notice.created_at > LINK_HOLDS:
+        raise Expired
+    return notice.recipient
+
+
+def person_of(token: str) -> Recipient:
+    """Return whom a link to the preferences was sent to, in a campaign or in a message of ours.
+
+    :raises Unknown:
+    """
+    ring = key_ring()
+    try:
+        return _addressee(read(token, kind=Kind.PREFERENCES, ring=ring))
+    except BadToken:
+        pass
+    try:
+        return _notice(read(token, kind=Kind.NOTICE_PREFERENCES, ring=ring)).recipient
+    except BadToken:
+        raise Unknown from None
+
+
+def _addressee(delivery_id: int) -> Recipient:
+    delivery = Delivery.objects.select_related("recipient").filter(pk=delivery_id).first()
+    if delivery is None or delivery.recipient is None or delivery.recipient.key != delivery.key:
+        raise Unknown
+    return delivery.recipient
+
+
+def _notice(pk: int) -> Notice:
+    notice = Notice.objects.select_related("recipient", "form").filter(pk=pk).first()
+    if notice is None or notice.recipient.key != notice.key:
+        raise Unknown
+    return notice

@@ -1,0 +1,117 @@
+"""What the ledger keeps of a person: handed out, made anonymous, or made another row's."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from recipients.privacy import Holder, Person, register
+from tracking import engagement, ledger
+from tracking.models import Departure
+
+# By the indexes: on recipients, on the keys of each run, on the keys of those left out. Also what
+# was mailed to these addresses when they were another row's, or of a row that was deleted.
+_THEIRS = """
+SELECT id FROM tracking_delivery WHERE recipient_id = ANY(%(ids)s::bigint[])
+ UNION
+SELECT delivery.id
+  FROM campaigns_run run
+  JOIN tracking_delivery delivery ON delivery.run_id = run.id
+ WHERE delivery.key = ANY(%(keys)s::text[]) AND delivery.skip_reason = ''
+ UNION
+SELECT id FROM tracking_delivery WHERE key = ANY(%(keys)s::text[]) AND skip_reason <> ''
+"""
+
+_BY_RUN = f"""
+SELECT run_id, id FROM tracking_delivery WHERE id IN ({_THEIRS}) ORDER BY run_id, id
+"""
+
+# All that will be written of a run is held before its counters are: who claims and records takes
+# them in this order, too.
+_HOLD = """
+SELECT id FROM tracking_delivery WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+"""
+
+_OPEN = """
+    SELECT delivery.id, delivery.state AS from_state, 'skipped' AS to_state
+      FROM tracking_delivery delivery
+     WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.state IN ('queued', 'retry')
+     ORDER BY delivery.id
+       FOR UPDATE OF delivery
+"""
+_LEFT_OUT = """
+    skip_reason = %(reason)s, next_attempt_at = NULL, dispatched_at = NULL, lease = NULL
+"""
+# Of two rows that are one person, who gets the message by the other one.
+_TWICE = f"""
+    SELECT picked.* FROM ({_OPEN}) AS picked
+     WHERE EXISTS (SELECT FROM tracking_delivery own
+                    WHERE own.run_id = %(run)s AND own.recipient_id = %(to)s)
+"""
+
+_KNOWN = f"""
+SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.skip_reason,
+       delivery.attempts, delivery.created_at, delivery.attempted_at, delivery.finished_at,
+       delivery.message_id, delivery.reply_code, delivery.enhanced_status_code, delivery.diagnostic,
+       engagement.opened_at, engagement.clicked_at,
+       departure.reason AS reason_to_leave, departure.comment AS comment
+  FROM tracking_delivery delivery
+  LEFT JOIN tracking_engagement engagement ON engagement.run_id = delivery.run_id
+                                          AND engagement.recipient_id = delivery.recipient_id
+  LEFT JOIN tracking_departure departure ON departure.delivery_id = delivery.id
+  JOIN campaigns_run run ON run.id = delivery.run_id
+  JOIN campaigns_campaign campaign ON campaign.id = run.campaign_id
+ WHERE delivery.id IN ({_THEIRS})
+ ORDER BY delivery.id
+"""
+
+
+def known(person: Person) -> list[dict[str, Any]]:
+    """Return each message that was, or will be, or would have been sent to a person."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, {"ids": person.ids, "keys": person.keys})
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def forget(person: Person, now: datetime) -> None:
+    """Leave out what is still open, and keep of all their deliveries only what became of them.
+
+    What a worker holds at this moment keeps its state, and its end is recorded; the worker looks
+    once more before it sends.
+    """
+    for run_id, ids in _held(person.ids, person.keys):
+        _leave_out(run_id, ids, reason="no_address", now=now)
+        ledger.anonymize(ids)
+        Departure.objects.filter(delivery__in=ids).delete()
+
+
+def merge(keep: int, other: int, now: datetime) -> None:
+    """Make the other recipient's deliveries those of the first; nobody gets a message twice."""
+    for run_id, ids in _held([other], []):
+        params = {"ids": ledger.bigints(ids), "reason": "duplicate", "to": keep}
+        ledger.move(run_id, pick=_TWICE, changes=_LEFT_OUT, params=params, now=now)
+        ledger.hand_over(ids, to=keep)
+    engagement.hand_over(other, to=keep)
+
+
+def _held(ids: list[int], keys: list[str]) -> Iterator[tuple[int, list[int]]]:
+    """Return the deliveries of these recipients or addresses, run by run, each in our hands."""
+    by_run: dict[int, list[int]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_RUN, {"ids": ids, "keys": keys})
+        for run_id, pk in cursor.fetchall():
+            by_run[run_id].append(pk)
+        for run_id, of_run in by_run.items():
+            cursor.execute(_HOLD, {"ids": ledger.bigints(of_run)})
+            yield run_id, of_run
+
+
+def _leave_out(run_id: int, ids: list[int], *, reason: str, now: datetime) -> None:
+    params = {"ids": ledger.bigints(ids), "reason": reason}
+    ledger.move(run_id, pick=_OPEN, changes=_LEFT_OUT, params=params, now=now)
+
+
+register(Holder("messages", forget=forget, known=known, merge=merge))

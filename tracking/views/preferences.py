@@ -1,0 +1,60 @@
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from recipients import preferences as chosen
+from recipients import privacy, services
+from recipients.models import Recipient, SignupForm
+from recipients.origin import origin_of
+from tracking import people
+from tracking.forms import PreferencesForm
+
+
+@csrf_exempt  # the token is the permission, and there is no cookie
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what a person gets, and in which way (GET), or change it (POST)."""
+    try:
+        person = people.person_of(token)
+    except people.Unknown:
+        return render(request, "tracking/link_unknown.html", status=404)
+    if request.method != "POST":
+        return _page(request, person, PreferencesForm(person))
+    if "nothing" in request.POST:
+        services.leave_everything(
+            person, source=chosen.SOURCE, now=timezone.now(), origin=origin_of(request)
+        )
+        return _page(request, person, PreferencesForm(person))
+    if "known" in request.POST:
+        privacy.ask(person, timezone.now())
+        return _page(request, person, PreferencesForm(person), is_asked=True)
+    typed = PreferencesForm(person, request.POST)
+    if not typed.is_valid():
+        return _page(request, person, typed, status=422)
+    chosen.choose(person, typed.choice(), origin=origin_of(request), now=timezone.now())
+    person.refresh_from_db()
+    return _page(request, person, PreferencesForm(person), is_saved=True)
+
+
+def _page(
+    request: HttpRequest,
+    person: Recipient,
+    typed: PreferencesForm,
+    *,
+    status: int = 200,
+    is_saved: bool = False,
+    is_asked: bool = False,
+) -> HttpResponse:
+    context = {
+        "address": person.address,
+        "typed": typed,
+        "is_saved": is_saved,
+        "is_asked": is_asked,
+        "is_suppressed": chosen.is_suppressed(person),
+        "forms": SignupForm.objects.filter(is_open=True, mailing_list__is_public=True),
+    }
+    return render(request, "tracking/preferences.html", context, status=status)
