@@ -6,4 +6,7 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import checks  # noqa: F401 - registers them
+        from campaigns import checks, privacy, tasks  # noqa: F401 - two of them register themselves
+        from recipients import notices
+
+        notices.wakers.append(tasks.wake_notices)

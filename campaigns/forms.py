@@ -22,6 +22,38 @@ from recipients.headers import BadHeader, clean_header
 NOW, AT, CRON = "now", "at", "cron"
 
 
+class CampaignForm(forms.ModelForm[Campaign]):
+    def clean(self) -> dict[str, Any]:
+        """Refuse a campaign to nobody, and one that excludes what it includes."""
+        answers: dict[str, Any] = super().clean() or {}
+        if not ({"lists", "segments"} & self.errors.keys()) and not (
+            answers.get("lists") or answers.get("segments")
+        ):
+            self.add_error("lists", "Choose a list or a segment: it says who gets the campaign.")
+        for included in ("lists", "segments"):
+            excluded = answers.get(f"excluded_{included}") or ()
+            if both := [str(each) for each in answers.get(included) or () if each in excluded]:
+                self.add_error(
+                    f"excluded_{included}", f"Included as well: {', '.join(both)}. Choose one."
+                )
+        return answers
+
+
+class WhyForm(forms.Form):
+    """Asks for the address of somebody, who need not be known."""
+
+    address = forms.CharField(
+        label="Why (not) this person?",
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"autocomplete": "off", "placeholder": "name@example.org"}
+        ),
+    )
+
+    def clean_address(self) -> str:
+        return _addr_spec(self.cleaned_data["address"])
+
+
 class SenderForm(forms.ModelForm[Sender]):
     class Meta:
         model = Sender

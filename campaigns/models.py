@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from campaigns.queues import CAMPAIGNS, CONTROL, MAINTENANCE, TRANSACTIONAL, validate_queue
+from campaigns.queues import OUR_OWN, validate_queue
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, TemplateVersion
 
@@ -80,7 +80,7 @@ class Sender(models.Model):
                 fields=["display_name", "address"], name="sender_mailbox_unique"
             ),
             models.CheckConstraint(
-                condition=~Q(queue__in=[TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL]),
+                condition=~Q(queue__in=OUR_OWN),
                 name="sender_queue_not_our_own",
             ),
         ]
@@ -316,7 +316,16 @@ class Campaign(models.Model):
         editable=False,
         help_text="The content, frozen when the campaign was scheduled.",
     )
-    lists = models.ManyToManyField("recipients.MailingList", related_name="campaigns")
+    # The audience: who is on one of the lists or answers to one of the segments, but to none of
+    # the excluded ones (campaigns.audience).
+    lists = models.ManyToManyField("recipients.MailingList", blank=True, related_name="campaigns")
+    segments = models.ManyToManyField("recipients.Segment", blank=True, related_name="campaigns")
+    excluded_lists = models.ManyToManyField(
+        "recipients.MailingList", blank=True, related_name="excluding_campaigns"
+    )
+    excluded_segments = models.ManyToManyField(
+        "recipients.Segment", blank=True, related_name="excluding_campaigns"
+    )
     status = models.CharField(
         max_length=9, choices=CampaignStatus, default=CampaignStatus.DRAFT, editable=False
     )

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from campaigns import secrets
+from campaigns.audience import Audience
 from campaigns.models import (
     Campaign,
     CampaignStatus,
@@ -28,7 +29,8 @@ from campaigns.sending import domain_gates, gates, reconcile
 from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
-from recipients.models import Field, MailingList, Recipient
+from recipients.models import Field, MailingList, Segment
+from recipients.segments.grammar import BadRules
 from recipients.validators import in_one_line
 from templates_app.models import EmailTemplate
 from templates_app.services import freeze, problems
@@ -131,19 +133,25 @@ def create_campaign(
     *,
     sender: Sender,
     template: EmailTemplate,
-    lists: Sequence[MailingList],
+    lists: Sequence[MailingList] = (),
+    segments: Sequence[Segment] = (),
+    excluded_lists: Sequence[MailingList] = (),
+    excluded_segments: Sequence[Segment] = (),
     priority: Priority = Priority.CAMPAIGN,
 ) -> Campaign:
     """Create a draft.
 
-    :raises Refused: without a list.
+    :raises Refused: without a list and without a segment.
     """
-    if not lists:
-        raise Refused("a campaign needs at least one list")
+    if not (lists or segments):
+        raise Refused("a campaign needs at least one list or segment")
     campaign = Campaign(name=name.strip(), sender=sender, template=template, priority=priority)
     _validate(campaign)
     campaign.save()
     campaign.lists.set(lists)
+    campaign.segments.set(segments)
+    campaign.excluded_lists.set(excluded_lists)
+    campaign.excluded_segments.set(excluded_segments)
     return campaign
 
 
@@ -163,7 +171,7 @@ def schedule(
     :raises Refused: where nobody can be mailed, the content has a fault or the time is over.
     """
     fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
-    _check_audience(campaign)
+    _check_audience(campaign, now=now)
     _check_content(campaign)
     # Locked, so that it does not fire between the look and the change.
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
@@ -274,13 +282,15 @@ def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -
     return at
 
 
-def _check_audience(campaign: Campaign) -> None:
-    lists = list(campaign.lists.all())
-    for mailing_list in lists:
-        if Recipient.objects.subscribed_to(mailing_list).not_suppressed().exists():
+def _check_audience(campaign: Campaign, *, now: datetime) -> None:
+    audience = Audience(campaign)
+    try:
+        if audience.reaches_somebody(now=now):
             return
-    names = ", ".join(str(mailing_list) for mailing_list in lists) or "no list"
-    raise Refused(f"nobody can be mailed: {names} has no confirmed, unsuppressed recipient")
+        counted = audience.arithmetic(now=now)
+    except BadRules as error:
+        raise Refused(f"the audience cannot be found: {error}") from None
+    raise Refused(f"nobody can be mailed: {counted}")
 
 
 def _check_content(campaign: Campaign) -> None:

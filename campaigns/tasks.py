@@ -11,6 +11,7 @@ from celery.utils.log import get_task_logger
 from django.conf import settings
 from django.utils import timezone
 
+from campaigns import notices
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run
 from campaigns.sending import (
@@ -28,7 +29,10 @@ from campaigns.sending import (
 )
 from campaigns.sending.chunk import utc_now
 from campaigns.sending.record import policy_of_installation
-from tracking import unconfirmed
+from recipients import exporting, signup
+from recipients import retention as of_people
+from recipients.segments import indexes
+from tracking import engagement, unconfirmed
 
 logger = get_task_logger(__name__)
 
@@ -113,7 +117,24 @@ def sweep() -> None:
     """Have every run looked after that has not come to its end."""
     for run_id in Run.objects.unfinished().ids():
         heal.apply_async((run_id,), expires=settings.SWEEP_SECONDS)
+    for export_id in exporting.waiting(now=timezone.now()):
+        write_export.apply_async((export_id,), expires=settings.SWEEP_SECONDS)
     settle_journals()
+    if notices.are_due(now=timezone.now()):
+        send_notices.apply_async(expires=settings.SWEEP_SECONDS)
+
+
+@shared_task(name="campaigns.send_notices", ignore_result=True)
+def send_notices() -> None:
+    """Send the messages of ours whose time has come; another worker may send others of them."""
+    if not instance.check():
+        notices.send_due(clock=utc_now)
+
+
+@shared_task(name="campaigns.write_export", ignore_result=True)
+def write_export(export_id: int) -> None:
+    """Write the file of an export that staff asked for."""
+    exporting.write(export_id, clock=utc_now)
 
 
 @shared_task(name="campaigns.heal", ignore_result=True)
@@ -142,11 +163,26 @@ def heal(run_id: int) -> None:
 
 @shared_task(name="campaigns.retention", ignore_result=True)
 def retention() -> None:
-    """Delete TaskResult rows that are older than the installation wants to keep them."""
+    """Delete what is older than the installation wants to keep it, of people and of tasks."""
+    of_people.clean(now=timezone.now())
+    signup.forget_unconfirmed(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
     )
+
+
+@shared_task(name="campaigns.fold", ignore_result=True)
+def fold() -> None:
+    """Take what ended runs have sent into what segments ask of it; Beat calls this each minute."""
+    engagement.fold_due(now=timezone.now())
+
+
+@shared_task(name="campaigns.mend_indexes", ignore_result=True)
+def mend_indexes() -> None:
+    """Make and drop the indexes of custom fields; Beat calls this each minute."""
+    for done in indexes.mend_indexes():
+        logger.warning("fields: %s", done)
 
 
 @worker_ready.connect
@@ -154,6 +190,16 @@ def settle_journals(**_: Any) -> None:
     """Tell what the dead workers of this machine had done; also when a worker comes back."""
     directory = settings.STATE_DIR / "journal"
     reconcile.settle(directory, policy=policy_of_installation(), now=timezone.now())
+
+
+def wake_notices() -> None:
+    """Have new messages of ours sent at once, or fail: then the sweep sends them.
+
+    A page waits for this. A connection of Celery's own pool tries for six seconds (measured).
+    """
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0)
+        send_notices.apply_async(connection=broker, retry=False)  # type: ignore[call-arg]
 
 
 def go_on(run_id: int) -> None:

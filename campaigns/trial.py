@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from campaigns import secrets
+from campaigns.audience import RECEIVING, Audience
 from campaigns.models import Campaign, Run
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NoMailing, NotComposed
@@ -13,7 +14,7 @@ from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.addresses import BadAddress, parse_address
-from recipients.models import Recipient
+from recipients.segments.grammar import BadRules
 from templates_app.services import freeze
 
 # No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
@@ -35,17 +36,15 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
 
     :raises Refused: the address, the content, the sender or the transport cannot be used.
     """
-    if not campaign.lists.exists():
-        raise Refused("the campaign has no list; choose one first")
     try:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
         mailing = Mailing(run, subject_prefix="[Test] ")
-        claimed = Claimed(NOBODY, to, _sample_fields(campaign), attempts=1)
+        claimed = Claimed(NOBODY, to, _sample_fields(campaign, now=now), attempts=1)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)
-    except (BadAddress, BadTransportURL, NoMailing, NotComposed) as error:
+    except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed) as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:
         raise Refused(f"the transport's URL: {error}") from None
@@ -69,9 +68,6 @@ def in_words(outcome: Outcome) -> str:
     return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
 
 
-def _sample_fields(campaign: Campaign) -> dict[str, Any]:
-    for mailing_list in campaign.lists.order_by("pk"):
-        recipients = Recipient.objects.subscribed_to(mailing_list).not_suppressed()
-        if found := recipients.order_by("pk").first():
-            return dict(found.fields)
-    return {}
+def _sample_fields(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    first = Audience(campaign).sample(RECEIVING, now=now, few=1)
+    return dict(first[0].fields) if first else {}

@@ -39,7 +39,8 @@ class Preview:
 def preview(content: EmailTemplate | TemplateVersion) -> Preview:
     template = EmailTemplate(subject=content.subject, html=content.html, text=content.text)
     names = {*RESERVED_NAMES, *unknown_fields(template)}
-    values = {name: f"[{name}]" for name in names} | {"unsubscribe_url": "#"}
+    links = {"unsubscribe_url": "#", "preferences_url": "#"}
+    values = {name: f"[{name}]" for name in names} | links
     try:
         compiled = compile_content(subject=template.subject, html=template.html, text=template.text)
         return Preview(compiled.render(values))

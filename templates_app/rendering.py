@@ -24,7 +24,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 # What a template reads beside the recipient's own fields. An import may not make a field of one
 # of these names: it would hide, or be hidden by, the value that Godwit sets.
 RESERVED_NAMES = frozenset(
-    {"email", "unsubscribe_url", "campaign_name", "list_name", "sender_name"}
+    {"email", "unsubscribe_url", "preferences_url", "campaign_name", "list_name", "sender_name"}
 )
 
 # The engine escapes what a template of such a name prints: HTML alone.
@@ -112,6 +112,10 @@ class Compiled:
         values = _plain_fields(context)
         subject = "".join(self._pieces("subject", values)).strip()
         return Rendered(subject, self._pieces("html", values), self._pieces("text", values))
+
+    def reads(self, name: str) -> bool:
+        """Whether any part prints or asks for this name."""
+        return any(each.text == name for part in self._outlines.values() for each in part.names)
 
     def _pieces(self, part: Part, values: dict[str, Any]) -> list[str]:
         try:

@@ -22,7 +22,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from campaigns import services, trial, wording
-from campaigns.forms import ConfirmForm, ScheduleForm, TrialForm
+from campaigns.admin.audience import audience_context
+from campaigns.audience import Audience
+from campaigns.forms import CampaignForm, ConfirmForm, ScheduleForm, TrialForm
 from campaigns.models import (
     Campaign,
     CampaignStatus,
@@ -34,8 +36,9 @@ from campaigns.sending import waiting
 from campaigns.sending.outcomes import Accepted
 from campaigns.services import Refused
 from campaigns.tasks import go_on
-from recipients.admin import COUNTED, state_tag
-from recipients.models import Recipient
+from recipients.admin.base import state_tag
+from recipients.admin.recipients import COUNTED
+from recipients.segments.grammar import BadRules
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
@@ -117,24 +120,34 @@ CANCEL = Verb(
 
 @admin.register(Campaign)
 class CampaignAdmin(ModelAdmin):
+    form = CampaignForm
     list_display = ("name", "state", "when", "audience", "sender", "newest_run")
     list_filter = ("status",)
     list_select_related = ("sender", "version__template")
     search_fields = ("name",)
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("name", "sender", "template", "lists", "priority")}),
+        (None, {"fields": ("name", "sender", "template", "priority")}),
+        ("To", {"fields": ("lists", "segments")}),
+        ("But not to", {"fields": ("excluded_lists", "excluded_segments")}),
         ("Limits", {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
     )
-    autocomplete_fields = ("sender", "template", "lists")
+    autocomplete_fields = (
+        "sender",
+        "template",
+        "lists",
+        "segments",
+        "excluded_lists",
+        "excluded_segments",
+    )
     change_form_outer_before_template = "campaigns/_campaign_situation.html"
-    actions_detail = ("schedule", "send_test", "pause", "resume", "cancel")
+    actions_detail = ("audience_page", "schedule", "send_test", "pause", "resume", "cancel")
 
     # --- the list ------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Campaign]":
         runs = Run.objects.filter(campaign=OuterRef("pk")).order_by("-occurrence")
-        return Campaign.objects.prefetch_related("lists").annotate(
+        return Campaign.objects.prefetch_related("lists", "segments").annotate(
             newest_run_id=Subquery(runs.values("pk")[:1]),
             newest_run_status=Subquery(runs.values("status")[:1]),
             newest_run_at=Subquery(runs.values("occurrence")[:1]),
@@ -150,9 +163,9 @@ class CampaignAdmin(ModelAdmin):
             return wording.schedule(campaign)
         return wording.moment(campaign.newest_run_at, campaign.time_zone)
 
-    @display(description="Lists")
+    @display(description="Audience")
     def audience(self, campaign: Campaign) -> str:
-        return ", ".join(str(mailing_list) for mailing_list in campaign.lists.all())
+        return ", ".join(map(str, [*campaign.lists.all(), *campaign.segments.all()]))
 
     @display(description="Newest run")
     def newest_run(self, campaign: Any) -> SafeString | str:
@@ -217,6 +230,20 @@ class CampaignAdmin(ModelAdmin):
         fitting = _fitting_verbs(campaign) if campaign else set()
         return [each for each in offered if each.path in fitting]
 
+    @action(description="Audience", url_path="audience", icon="groups", permissions=["view"])
+    def audience_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.get_object(request, object_id)
+        if campaign is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            **audience_context(request, campaign, now=timezone.now()),
+            "title": f"Audience: {campaign}",
+            "opts": self.opts,
+            "original": campaign,
+        }
+        return TemplateResponse(request, "campaigns/campaign_audience.html", context)
+
     @action(description="Schedule", url_path="schedule", icon="schedule", permissions=["act"])
     def schedule(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._do(request, object_id, SCHEDULE)
@@ -267,6 +294,7 @@ class CampaignAdmin(ModelAdmin):
             "original": campaign,
             "verb": verb,
             "form": form,
+            "audience": self.audience(campaign),
             "reachable": _reachable(campaign),
         }
         status = 422 if form.errors else 200
@@ -283,7 +311,7 @@ def _why_locked(campaign: Campaign) -> str:
 
 
 def _fitting_verbs(campaign: Campaign) -> set[str]:
-    verbs = {"test"}
+    verbs = {"audience", "test"}
     if campaign.status in OPEN:
         verbs.add("cancel")
         if not campaign.runs.exists():
@@ -309,8 +337,8 @@ def _situation(campaign: Campaign, why_locked: str) -> dict[str, Any]:
 
 def _reachable(campaign: Campaign) -> str:
     """Say how many recipients could be mailed at this moment, counted to a limit."""
-    everybody = Recipient.objects.none()
-    for mailing_list in campaign.lists.all():
-        everybody |= Recipient.objects.subscribed_to(mailing_list)
-    found = everybody.not_suppressed().distinct()[: COUNTED + 1].count()
-    return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
+    try:
+        count, is_all = Audience(campaign).receiving(now=timezone.now(), of_first=COUNTED)
+    except BadRules:
+        return "an unknown number"
+    return f"{count:,}" if is_all else f"more than {count:,}"

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from campaigns.models import Page, Run
 from campaigns.progress import progress
 from campaigns.sending import waiting
-from recipients.admin import ManyRowsAdmin, state_tag
+from recipients.admin.base import ManyRowsAdmin, state_tag
 from templates_app.admin import ReadOnlyAdmin
 
 

@@ -1,7 +1,6 @@
 import campaigns.queues
 import datetime
 import django.core.validators
-import django.db.models.deletion
 import recipients.validators
 from django.db import migrations, models
 
@@ -11,24 +10,9 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('recipients', '0001_initial'),
-        ('templates_app', '0001_initial'),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Sender',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('display_name', models.CharField(blank=True, max_length=200, validators=[recipients.validators.validate_header_text])),
-                ('address', models.CharField(max_length=254)),
-                ('reply_to', models.CharField(blank=True, max_length=254)),
-                ('envelope_domain', models.CharField(blank=True, help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.", max_length=253)),
-                ('dkim_domain', models.CharField(blank=True, help_text='Its active keys sign the messages. Empty: the relay does.', max_length=253, verbose_name='DKIM domain')),
-                ('queue', models.CharField(blank=True, help_text='One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.', max_length=50, validators=[campaigns.queues.validate_queue])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-            ],
-        ),
         migrations.CreateModel(
             name='Campaign',
             fields=[
@@ -44,10 +28,6 @@ class Migration(migrations.Migration):
                 ('unconfirmed_policy', models.CharField(choices=[('hold', 'leave it to a person'), ('resend', 'send it again, once')], default='hold', help_text='Where the connection broke after the message was handed over: sent again, it may arrive twice.', max_length=6)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
-                ('lists', models.ManyToManyField(related_name='campaigns', to='recipients.mailinglist')),
-                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.emailtemplate')),
-                ('version', models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion')),
-                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender')),
             ],
         ),
         migrations.CreateModel(
@@ -63,7 +43,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'DKIM key',
-                'constraints': [models.UniqueConstraint(fields=('domain', 'selector'), name='dkim_selector_unique'), models.CheckConstraint(condition=models.Q(('algorithm__in', ['rsa-sha256', 'ed25519-sha256'])), name='dkim_algorithm_known')],
             },
         ),
         migrations.CreateModel(
@@ -73,98 +52,23 @@ class Migration(migrations.Migration):
                 ('domain', models.CharField(max_length=253)),
                 ('group', models.CharField(help_text='A name like google, or a domain that stands for all of them.', max_length=253)),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('domain',), name='domain_group_domain_unique')],
-            },
         ),
         migrations.CreateModel(
-            name='Instance',
-            fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ('installation', models.CharField(blank=True, max_length=200)),
-                ('place', models.CharField(max_length=100)),
-                ('confirmed_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='instance_only_one')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Run',
+            name='DomainLimit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('occurrence', models.DateTimeField(help_text='The time at which it was due.')),
-                ('status', models.CharField(choices=[('preparing', 'Preparing'), ('sending', 'Sending'), ('paused', 'Paused'), ('held', 'Held'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='preparing', max_length=9)),
-                ('held_reason', models.CharField(blank=True, max_length=200)),
-                ('released_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('sender_domain', models.CharField(editable=False, max_length=253)),
-                ('snapshot_cursor', models.BigIntegerField(default=0, editable=False)),
-                ('audience', models.PositiveIntegerField(default=0, editable=False)),
-                ('prepared_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='campaigns.campaign')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Page',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('first_delivery', models.BigIntegerField()),
-                ('last_delivery', models.BigIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('open', 'Open'), ('closed', 'Closed')], default='waiting', max_length=7)),
-                ('left', models.PositiveIntegerField(default=0)),
-                ('moved_at', models.DateTimeField(blank=True, null=True)),
-                ('resume_at', models.DateTimeField(blank=True, null=True)),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='campaigns.run')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Route',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weight', models.PositiveSmallIntegerField(default=1, help_text='Its share: of 3 and 1, the first takes three quarters.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('sender', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='campaigns.sender')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Transport',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('encrypted_url', models.TextField(editable=False)),
+                ('second_at', models.DateTimeField(editable=False, null=True)),
+                ('second_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('hour_at', models.DateTimeField(editable=False, null=True)),
+                ('hour_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('day_at', models.DateTimeField(editable=False, null=True)),
+                ('day_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('spread_until', models.DateTimeField(editable=False, null=True)),
+                ('group', models.CharField(help_text='example.org, or a group: google, microsoft, yahoo, apple …', max_length=253, verbose_name='domain or group')),
                 ('per_second', models.PositiveIntegerField(blank=True, help_text='Messages a second. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('per_hour', models.PositiveIntegerField(blank=True, help_text='Messages in an hour of the clock. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('per_day', models.PositiveIntegerField(blank=True, help_text='Messages in a day of UTC. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('connections', models.PositiveIntegerField(blank=True, help_text='Connections at the same time, of all workers. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('name',), name='transport_name_unique'), models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR'), models.Q(('connections__isnull', True), ('connections__gt', 0), _connector='OR')), name='transport_limits_positive')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Slot',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease', models.UUIDField()),
-                ('connections', models.PositiveIntegerField()),
-                ('until', models.DateTimeField()),
-                ('transport', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='campaigns.transport')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='sender',
-            name='transports',
-            field=models.ManyToManyField(related_name='senders', through='campaigns.Route', to='campaigns.transport'),
-        ),
-        migrations.AddField(
-            model_name='route',
-            name='transport',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='campaigns.transport'),
         ),
         migrations.CreateModel(
             name='Gate',
@@ -184,113 +88,87 @@ class Migration(migrations.Migration):
                 ('allowance', models.PositiveIntegerField(null=True)),
                 ('cause', models.CharField(blank=True, default='', max_length=20)),
                 ('answer', models.TextField(blank=True, default='')),
-                ('transport', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='gates', to='campaigns.transport')),
             ],
         ),
         migrations.CreateModel(
-            name='DomainLimit',
+            name='Instance',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('installation', models.CharField(blank=True, max_length=200)),
+                ('place', models.CharField(max_length=100)),
+                ('confirmed_at', models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Page',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('second_at', models.DateTimeField(editable=False, null=True)),
-                ('second_used', models.PositiveIntegerField(default=0, editable=False)),
-                ('hour_at', models.DateTimeField(editable=False, null=True)),
-                ('hour_used', models.PositiveIntegerField(default=0, editable=False)),
-                ('day_at', models.DateTimeField(editable=False, null=True)),
-                ('day_used', models.PositiveIntegerField(default=0, editable=False)),
-                ('spread_until', models.DateTimeField(editable=False, null=True)),
-                ('group', models.CharField(help_text='example.org, or a group: google, microsoft, yahoo, apple …', max_length=253, verbose_name='domain or group')),
+                ('number', models.PositiveIntegerField()),
+                ('first_delivery', models.BigIntegerField()),
+                ('last_delivery', models.BigIntegerField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('open', 'Open'), ('closed', 'Closed')], default='waiting', max_length=7)),
+                ('left', models.PositiveIntegerField(default=0)),
+                ('moved_at', models.DateTimeField(blank=True, null=True)),
+                ('resume_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Route',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('weight', models.PositiveSmallIntegerField(default=1, help_text='Its share: of 3 and 1, the first takes three quarters.', validators=[django.core.validators.MinValueValidator(1)])),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('occurrence', models.DateTimeField(help_text='The time at which it was due.')),
+                ('status', models.CharField(choices=[('preparing', 'Preparing'), ('sending', 'Sending'), ('paused', 'Paused'), ('held', 'Held'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='preparing', max_length=9)),
+                ('held_reason', models.CharField(blank=True, max_length=200)),
+                ('released_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('sender_domain', models.CharField(editable=False, max_length=253)),
+                ('snapshot_cursor', models.BigIntegerField(default=0, editable=False)),
+                ('audience', models.PositiveIntegerField(default=0, editable=False)),
+                ('prepared_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Sender',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('display_name', models.CharField(blank=True, max_length=200, validators=[recipients.validators.validate_header_text])),
+                ('address', models.CharField(max_length=254)),
+                ('reply_to', models.CharField(blank=True, max_length=254)),
+                ('envelope_domain', models.CharField(blank=True, help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.", max_length=253)),
+                ('dkim_domain', models.CharField(blank=True, help_text='Its active keys sign the messages. Empty: the relay does.', max_length=253, verbose_name='DKIM domain')),
+                ('queue', models.CharField(blank=True, help_text='One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.', max_length=50, validators=[campaigns.queues.validate_queue])),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Slot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('lease', models.UUIDField()),
+                ('connections', models.PositiveIntegerField()),
+                ('until', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Transport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('encrypted_url', models.TextField(editable=False)),
                 ('per_second', models.PositiveIntegerField(blank=True, help_text='Messages a second. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('per_hour', models.PositiveIntegerField(blank=True, help_text='Messages in an hour of the clock. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('per_day', models.PositiveIntegerField(blank=True, help_text='Messages in a day of UTC. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('transport', models.ForeignKey(blank=True, help_text='Empty: what leaves by all transports together.', null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.transport')),
+                ('connections', models.PositiveIntegerField(blank=True, help_text='Connections at the same time, of all workers. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held'])), fields=['id'], name='run_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('campaign', 'occurrence'), name='run_occurrence_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held', 'completed', 'cancelled'])), name='run_status_known'),
-        ),
-        migrations.AddIndex(
-            model_name='page',
-            index=models.Index(condition=models.Q(('state__in', ['waiting', 'open'])), fields=['run', 'number'], name='page_unclosed'),
-        ),
-        migrations.AddIndex(
-            model_name='page',
-            index=models.Index(condition=models.Q(('resume_at__isnull', False), ('state', 'waiting')), fields=['resume_at'], name='page_resumes'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='page_number_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'open', 'closed'])), name='page_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.CheckConstraint(condition=models.Q(('first_delivery__lte', models.F('last_delivery'))), name='page_range_ordered'),
-        ),
-        migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(fields=('transport', 'lease'), name='slot_lease_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='sender',
-            constraint=models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='sender',
-            constraint=models.CheckConstraint(condition=models.Q(('queue__in', ['transactional', 'campaigns', 'maintenance', 'control']), _negated=True), name='sender_queue_not_our_own'),
-        ),
-        migrations.AddConstraint(
-            model_name='route',
-            constraint=models.UniqueConstraint(fields=('sender', 'transport'), name='route_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='route',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='route_weight_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='gate',
-            constraint=models.UniqueConstraint(fields=('transport', 'group'), name='gate_unique', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='domainlimit',
-            constraint=models.UniqueConstraint(fields=('group', 'transport'), name='domain_limit_unique', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='domainlimit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR')), name='domain_limit_positive'),
         ),
     ]

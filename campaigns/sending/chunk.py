@@ -135,7 +135,7 @@ class Chunk:
         # Also those that were pulled: where the transport ends, they come back.
         composed = [*self._pulled, *(one.delivery.id for one in self._ready)]
         waiting = [delivery.id for delivery in self._waiting]
-        self._allowed = still_allowed(self.run_id, composed + waiting)
+        self._allowed = still_allowed(self.run_id, composed + waiting, now=now)
         self._note_look(now)
 
     def _note_look(self, now: datetime) -> None:

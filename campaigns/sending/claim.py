@@ -14,25 +14,45 @@ from campaigns.sending.gates import Admission
 from tracking import ledger
 from tracking.models import DeliveryState
 
+# Of the run's campaign, read once for all deliveries: no part of it names one of them.
+_LISTS = """ANY(ARRAY(
+    SELECT audience.mailinglist_id
+      FROM campaigns_campaign_lists audience
+      JOIN campaigns_run ON campaigns_run.campaign_id = audience.campaign_id
+     WHERE campaigns_run.id = %(run)s))"""
+_HAS_SEGMENTS = """EXISTS (
+    SELECT 1
+      FROM campaigns_campaign_segments audience
+      JOIN campaigns_run ON campaigns_run.campaign_id = audience.campaign_id
+     WHERE campaigns_run.id = %(run)s)"""
+
 # Deliveries of a run that is being sent, with the reason why one may not be mailed any more. What
 # was withdrawn since the snapshot counts, for the address of then, which is mailed, as for the
-# recipient's present one. (`OFFSET 0`: else the reason is looked for once for each use of it;
-# `run_id + 0`: by the ids, not through all of the run.)
-_JUDGED = """
+# recipient's present one. Who came by a list has to be on one of the campaign's; who may have come
+# by a segment, on any, without having left one of the campaign's. Segments and exclusions are not
+# asked again. (`OFFSET 0`: else the reason is looked for once for each use of it; `run_id + 0`: by
+# the ids, not through all of the run.)
+_JUDGED = f"""
       FROM tracking_delivery delivery
       JOIN campaigns_run run ON run.id = %(run)s
       LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
      CROSS JOIN LATERAL (SELECT CASE
            WHEN recipient.id IS NULL THEN 'no_address'
            WHEN EXISTS (SELECT 1 FROM recipients_suppression suppression
-                         WHERE suppression.key IN (recipient.key, delivery.key))
+                         WHERE suppression.key IN (recipient.key, recipient.domain,
+                                                   delivery.key, delivery.domain))
                 THEN 'suppressed'
-           WHEN NOT EXISTS (SELECT 1 FROM recipients_subscription subscription
-                              JOIN campaigns_campaign_lists audience
-                                ON audience.mailinglist_id = subscription.mailing_list_id
-                             WHERE audience.campaign_id = run.campaign_id
-                               AND subscription.recipient_id = recipient.id
-                               AND subscription.state = 'confirmed') THEN 'unsubscribed'
+           WHEN NOT EXISTS (SELECT 1 FROM recipients_subscription
+                             WHERE recipient_id = recipient.id AND state = 'confirmed'
+                               AND mailing_list_id = {_LISTS})
+            AND NOT ({_HAS_SEGMENTS}
+                     AND EXISTS (SELECT 1 FROM recipients_subscription
+                                  WHERE recipient_id = recipient.id AND state = 'confirmed')
+                     AND NOT EXISTS (SELECT 1 FROM recipients_subscription
+                                      WHERE recipient_id = recipient.id AND state = 'unsubscribed'
+                                        AND mailing_list_id = {_LISTS}))
+                THEN 'unsubscribed'
+           WHEN recipient.paused_until > (%(now)s AT TIME ZONE 'UTC')::date THEN 'paused'
            ELSE '' END AS word OFFSET 0) AS reason
      WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.run_id + 0 = %(run)s
        AND run.status = 'sending'
@@ -136,8 +156,8 @@ def _leased(run_id: int, ids: Sequence[int], *, lease: uuid.UUID, until: datetim
         ]
 
 
-def still_allowed(run_id: int, ids: Sequence[int]) -> set[int]:
+def still_allowed(run_id: int, ids: Sequence[int], *, now: datetime) -> set[int]:
     """Return those of the claimed ids that may still be mailed: none of a run that is paused."""
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_ALLOWED, {"run": run_id, "ids": ledger.bigints(ids)})
+        cursor.execute(_STILL_ALLOWED, {"run": run_id, "ids": ledger.bigints(ids), "now": now})
         return {delivery_id for (delivery_id,) in cursor.fetchall()}

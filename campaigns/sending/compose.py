@@ -131,6 +131,41 @@ class Skeleton:
         return head + b"\r\n" + body
 
 
+def notice(
+    *,
+    sender: Mailbox,
+    reply_to: Mailbox | None,
+    to: str,
+    subject: str,
+    html: str,
+    text: str,
+    message_id: str,
+    date: datetime,
+) -> bytes:
+    """Return a message of ours to one person, in the form that `Skeleton.message` has.
+
+    It says that a program wrote it (RFC 3834 5), and belongs to no list: no List-Unsubscribe.
+
+    :raises BadHeader: a value may not stand in its header.
+    """
+    identifier = _matching(_MESSAGE_ID, message_id, "Message-ID")
+    content_type, body = _Bodies().content([text], [html], identifier)
+    head = [
+        _header("From", format_mailbox(sender)),
+        _to(to, ""),
+        _header("Reply-To", format_mailbox(reply_to)) if reply_to else b"",
+        _header("Subject", unstructured(subject)),
+        b"Date: %b\r\n" % _date(int(date.timestamp())),
+        b"Message-ID: %b\r\n" % identifier.encode(),
+        b"Auto-Submitted: auto-generated\r\n",
+        b"MIME-Version: 1.0\r\n",
+        content_type,
+        b"\r\n",
+        body,
+    ]
+    return b"".join(head)
+
+
 def _to(address: str, name: str) -> bytes:
     addr_spec = clean_header(_matching(_ADDR_SPEC, address, "To"))
     return _header("To", f"{phrase(name)} <{addr_spec}>" if name else addr_spec)

@@ -13,7 +13,7 @@ from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.signing import NoKey, keys_of
 from recipients.addresses import BadAddress, Mailbox, parse_address
 from recipients.headers import BadHeader
-from recipients.models import MailingList
+from recipients.models import MailingList, Segment
 from templates_app.models import TemplateVersion
 from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
 from tracking import links
@@ -42,21 +42,25 @@ class Mailing:
 
     def __init__(self, run: Run, *, subject_prefix: str = "") -> None:
         sender = run.campaign.sender
-        # Several lists, one List-ID: the oldest list's.
+        # Several lists, one List-ID: the oldest list's; a segment's where there is no list.
         mailing_list = run.campaign.lists.order_by("pk").first()
-        if mailing_list is None:
-            raise NoMailing("the campaign has no list any more; choose one")
+        source = mailing_list or run.campaign.segments.order_by("pk").first()
+        if source is None:
+            raise NoMailing("the campaign has no list or segment any more; choose one")
+        # What a segment is called is not meant for those who are in it.
+        list_name = mailing_list.name if mailing_list else sender.display_name
         try:
             self._content = compiled(run.version_id)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
-            self._skeleton = _skeleton(sender, mailing_list, run.campaign_id)
+            self._skeleton = _skeleton(sender, source, list_name, run.campaign_id)
         except (BadAddress, BadHeader, NoKey, RenderError) as error:
             raise NoMailing(str(error)) from None
+        self._asks_preferences = self._content.reads("preferences_url")
         self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
         self._common = {
             "campaign_name": run.campaign.name,
-            "list_name": mailing_list.name,
+            "list_name": list_name,
             "sender_name": sender.display_name,
         }
 
@@ -93,18 +97,23 @@ class Mailing:
             "email": delivery.address,
             "unsubscribe_url": unsubscribe_url,
         }
+        if self._asks_preferences:
+            context["preferences_url"] = links.preferences_url(delivery.id)
         return self._content.render(context)
 
 
-def _skeleton(sender: Sender, mailing_list: MailingList, campaign_id: int) -> Skeleton:
-    feedback = (f"campaign {campaign_id}", f"list {mailing_list.pk}", sender.domain)
+def _skeleton(
+    sender: Sender, source: MailingList | Segment, list_name: str, campaign_id: int
+) -> Skeleton:
+    kind = "list" if isinstance(source, MailingList) else "segment"
+    feedback = (f"campaign {campaign_id}", f"{kind} {source.pk}", sender.domain)
     campaign, list_part, domain = map(_short, feedback)
     return _skeleton_of(
         sender.display_name,
         sender.address,
         sender.reply_to,
-        list_name=mailing_list.name,
-        list_id=f"{mailing_list.identifier.hex}.{sender.domain}",
+        list_name=list_name,
+        list_id=f"{source.identifier.hex}.{sender.domain}",
         feedback_id=f"{campaign}:{list_part}:campaign:{domain}",
     )
 

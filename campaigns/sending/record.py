@@ -81,13 +81,14 @@ _PICK = """
                          OFFSET 0 FOR UPDATE) AS delivery
 """
 
+# What was answered about somebody who was erased meanwhile may name the address.
 _CHANGES = """
     attempts = delivery.attempts - (NOT picked.counted)::int,
     next_attempt_at = CASE WHEN picked.to_state = 'retry' THEN picked.next_attempt_at END,
     message_id = coalesce(picked.message_id, ''),
     reply_code = picked.reply_code,
     enhanced_status_code = coalesce(picked.enhanced_status_code, ''),
-    diagnostic = coalesce(picked.diagnostic, '')
+    diagnostic = CASE WHEN delivery.address = '' THEN '' ELSE coalesce(picked.diagnostic, '') END
 """
 
 

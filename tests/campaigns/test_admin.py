@@ -23,8 +23,16 @@ from campaigns.models import (
     Sender,
     Transport,
 )
+from recipients.models import Field, SubscriptionState
 from tests.console import messages, staff, superuser, text
-from tests.factories import make_campaign, make_list, make_recipient, make_run, make_template
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipient,
+    make_run,
+    make_segment,
+    make_template,
+)
 from tests.smtp_server import ScriptedSMTP, refuse
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +121,7 @@ def test_a_campaign_that_nobody_would_get_is_refused(console: Client) -> None:
 
     answer = console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
 
-    assert "Nobody can be mailed: Readers has no confirmed, unsuppressed recipient." in text(answer)
+    assert "Nobody can be mailed: nobody is in Readers." in text(answer)
 
 
 def test_the_page_says_how_many_could_be_mailed(console: Client) -> None:
@@ -262,11 +270,100 @@ def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
     return values | changes
 
 
-def test_a_campaign_needs_a_list(console: Client, campaign: Campaign) -> None:
+def test_a_campaign_needs_a_list_or_a_segment(console: Client, campaign: Campaign) -> None:
     answer = console.post(url(campaign), edit(campaign, lists=[]))
 
-    assert "This field is required." in text(answer)
+    assert "Choose a list or a segment: it says who gets the campaign." in text(answer)
     assert campaign.lists.count() == 1
+
+
+def test_a_campaign_goes_to_segments_and_not_to_whom_it_excludes(
+    console: Client, campaign: Campaign
+) -> None:
+    hanoi, suva, customers = make_segment(), make_segment("Suva"), make_list("Customers")
+    chosen = {
+        "segments": [hanoi.pk], "excluded_lists": [customers.pk], "excluded_segments": [suva.pk],
+    }  # fmt: skip
+
+    console.post(url(campaign), edit(campaign, lists=[], **chosen))
+
+    campaign.refresh_from_db()
+    assert (campaign.lists.count(), campaign.segments.get()) == (0, hanoi)
+    assert (campaign.excluded_lists.get(), campaign.excluded_segments.get()) == (customers, suva)
+
+
+@pytest.mark.parametrize("kind", ["lists", "segments"])
+def test_what_is_included_cannot_be_excluded_as_well(
+    kind: str, console: Client, campaign: Campaign
+) -> None:
+    one = make_list().pk if kind == "lists" else make_segment("Readers").pk
+
+    answer = console.post(url(campaign), edit(campaign, **{kind: [one], f"excluded_{kind}": [one]}))
+
+    assert "Included as well: Readers. Choose one." in text(answer)
+    assert not campaign.excluded_lists.exists()
+
+
+def test_the_audience_page_adds_up_and_shows_who_is_behind_a_number(
+    console: Client, campaign: Campaign
+) -> None:
+    make_recipient("left@example.org", lists=[make_list()], state=SubscriptionState.UNSUBSCRIBED)
+
+    counted = text(console.get(url(campaign, "audience")))
+    shown = text(console.get(url(campaign, "audience"), {"show": "unsubscribed"}))
+
+    assert "2 list Readers 2 in the audience -1 unsubscribed 1 would receive it" in counted
+    assert "left@example.org Would not receive it: has unsubscribed; in list Readers" in shown
+
+
+@pytest.mark.parametrize(
+    ("permission", "status"),
+    [
+        ("campaigns.view_campaign", 200),
+        ("campaigns.change_campaign", 200),
+        ("tracking.view_delivery", 403),
+    ],
+)
+def test_who_may_see_a_campaign_may_see_its_audience(
+    permission: str, status: int, campaign: Campaign
+) -> None:
+    assert staff(permission).get(url(campaign, "audience")).status_code == status
+
+
+def test_people_in_an_audience_are_for_those_who_may_see_recipients(campaign: Campaign) -> None:
+    client = staff("campaigns.view_campaign")
+
+    shown = client.get(url(campaign, "audience"), {"show": "receiving"})
+    asked = client.get(url(campaign, "audience"), {"address": "ada@example.org"})
+
+    assert "1 would receive it" in text(shown)
+    assert b"ada@example.org" not in shown.content + asked.content
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ada@example.org", "ada@example.org Would receive it: in list Readers (confirmed)."),
+        ("nobody@example.org", "Not in the audience: there is no recipient with this address."),
+        ("nobody", "This is not an address: there is no @"),
+        ("<script>", "This is not an address"),
+    ],
+)
+def test_the_audience_page_says_why_not_this_person(
+    address: str, said: str, console: Client, campaign: Campaign
+) -> None:
+    assert said in text(console.get(url(campaign, "audience"), {"address": address}))
+
+
+def test_a_segment_that_cannot_be_read_is_said_wherever_it_is_asked(console: Client) -> None:
+    campaign = make_campaign(segments=[make_segment(city="Hanoi")])
+    Field.objects.all().delete()
+
+    audience = console.get(url(campaign, "audience"))
+    scheduled = console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
+
+    assert "The audience cannot be found: segment Hanoi: rule 1" in text(audience)
+    assert "The audience cannot be found: segment Hanoi: rule 1" in text(scheduled)
 
 
 def test_a_campaign_is_made_urgent(console: Client, campaign: Campaign) -> None:

@@ -15,9 +15,17 @@ from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Rejected
 from campaigns.sending.record import Result, record
 from campaigns.sending.retry_policy import RetryPolicy
-from recipients.models import Recipient
+from recipients.models import Recipient, SubscriptionState
 from templates_app.models import EmailTemplate
-from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipient,
+    make_recipients,
+    make_run,
+    make_segment,
+    make_template,
+)
 from tracking.models import Delivery
 
 pytestmark = pytest.mark.django_db
@@ -137,7 +145,7 @@ def test_a_name_that_is_taken_is_refused(html: Path) -> None:
         ({"--template": "None"}, "there is no template 'None'"),
         ({"--list": "None"}, "there is no list 'None'"),
         ({"--sender": "nobody"}, "sender 'nobody'"),
-        ({"--list": "Empty"}, "nobody can be mailed: Empty"),
+        ({"--list": "Empty"}, "nobody can be mailed: nobody is in Empty"),
         ({"--at": "tomorrow"}, "'tomorrow' is no ISO 8601 time"),
         ({"--at": "2020-01-01T09:00"}, "is in the past"),
         ({"--at": ""}, "is no ISO 8601 time"),
@@ -205,6 +213,73 @@ def test_a_campaign_is_urgent_where_it_says_so(
     )  # fmt: skip
 
     assert Campaign.objects.get(pk=int(printed)).priority == priority
+
+
+def test_a_campaign_goes_to_segments_and_not_to_whom_it_excludes(campaign: Campaign) -> None:
+    make_segment()
+    make_segment("Suva")
+
+    printed = run(
+        "create_campaign", "X", "--template", "Template of Spring", "--sender", SENDER,
+        "--segment", "Hanoi", "--exclude-list", "Readers", "--exclude-segment", "Suva",
+    )  # fmt: skip
+
+    created = Campaign.objects.get(pk=int(printed))
+    assert not created.lists.exists()
+    assert [created.segments.get().name, created.excluded_segments.get().name] == ["Hanoi", "Suva"]
+    assert created.excluded_lists.get() == make_list()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "a campaign needs at least one list or segment"),
+        (["--exclude-list", "Readers"], "a campaign needs at least one list or segment"),
+        (["--segment", "None"], "there is no segment 'None'"),
+        (["--list", "Readers", "--exclude-segment", "None"], "there is no segment 'None'"),
+        (["--list", "Readers", "--exclude-list", "None"], "there is no list 'None'"),
+    ],
+)
+def test_an_audience_that_cannot_be_is_refused(
+    campaign: Campaign, options: list[str], reason: str
+) -> None:
+    with pytest.raises(CommandError, match=reason):
+        run(
+            "create_campaign", "X", "--template", "Template of Spring", "--sender", SENDER, *options
+        )  # fmt: skip
+    assert Campaign.objects.get() == campaign
+
+
+def test_an_audience_is_explained_in_words_and_in_json(campaign: Campaign) -> None:
+    make_recipient("left@example.org", lists=[make_list()], state=SubscriptionState.UNSUBSCRIBED)
+    number = str(campaign.pk)
+
+    assert run("explain_audience", number).split("\n") == [
+        "           4  list Readers",
+        "           4  in the audience",
+        "          -1  unsubscribed",
+        "           3  would receive it",
+        "",
+    ]
+    assert run("explain_audience", number, "left@example.org").split("\n") == [
+        "left@example.org: Would not receive it: has unsubscribed; in list Readers (unsubscribed).",
+        "  included by: list Readers (unsubscribed)",
+        "  subscriptions: list Readers (unsubscribed)",
+        "",
+    ]
+    counted = json.loads(run("explain_audience", number, "--json"))
+    assert (counted["members"], counted["receiving"], counted["left_out"]["unsubscribed"]) == (
+        4, 3, 1,
+    )  # fmt: skip
+    person = json.loads(run("explain_audience", number, "left@example.org", "--json"))
+    assert (person["will_receive"], person["reason"]) == (False, "unsubscribed")
+    assert person["runs"] == person["suppressed_by"] == []
+    assert person["included_by"] == [{"kind": "list", "name": "Readers", "detail": "unsubscribed"}]
+
+
+def test_what_is_no_address_cannot_be_explained(campaign: Campaign) -> None:
+    with pytest.raises(CommandError, match="there is no @"):
+        run("explain_audience", str(campaign.pk), "nobody")
 
 
 @pytest.mark.parametrize("name", ["", "X" * 201, "Spring\nsale"])

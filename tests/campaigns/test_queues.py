@@ -38,7 +38,7 @@ def run(settings: Settings) -> Run:
 
 
 def test_the_queues_of_the_settings_are_those_of_the_engine() -> None:
-    ours = {queues.TRANSACTIONAL, queues.CAMPAIGNS, queues.MAINTENANCE, queues.CONTROL}
+    ours = set(queues.OUR_OWN)
 
     assert ours == set(env.OWN_QUEUES)
     assert ours == {queue.name for queue in django_settings.CELERY_TASK_QUEUES}

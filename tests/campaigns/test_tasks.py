@@ -9,8 +9,17 @@ from campaigns import tasks
 from campaigns.models import Campaign, Gate, Run, Transport
 from campaigns.sending import fire
 from campaigns.services import schedule, set_routes
-from tests.factories import make_campaign, make_list, make_recipients, make_run
-from tracking.models import Delivery
+from recipients.models import Field, NoticeKind, SignupWindow
+from recipients.notices import write
+from recipients.segments.indexes import mend_indexes
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipient,
+    make_recipients,
+    make_run,
+)
+from tracking.models import Activity, Delivery, RunCounters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,3 +128,42 @@ def test_a_chunk_that_breaks_off_does_not_raise_and_takes_a_moment(
 
     assert tasks.deliver_chunk(4711, [1]) == {}
     assert slept == [tasks.AFTER_A_FAULT]
+
+
+def test_a_message_of_ours_whose_wake_up_was_lost_is_found_by_the_sweep(
+    broker: redis.Redis,
+) -> None:
+    tasks.sweep()
+    before = broker.llen("transactional")
+    write(NoticeKind.CONFIRMATION, recipient=make_recipient(), now=timezone.now())
+
+    tasks.sweep()
+
+    assert before == 0
+    assert broker.llen("transactional") == 1
+
+
+def test_retention_forgets_who_never_confirmed(broker: redis.Redis) -> None:
+    old = timezone.now() - timedelta(hours=3)
+    SignupWindow.objects.create(who="192.0.2.0/24", hour=old, used=1)
+
+    tasks.retention()
+
+    assert not SignupWindow.objects.exists()
+
+
+def test_each_minute_indexes_are_mended_and_ended_runs_folded() -> None:
+    readers = make_list()
+    make_recipients(2, mailing_list=readers)
+    run = make_run(make_campaign(lists=[readers]))
+    Delivery.objects.of_run(run.pk).update(state="sent", finished_at=timezone.now())
+    long_ago = timezone.now() - timedelta(hours=1)
+    RunCounters.objects.filter(run=run).update(queued=0, sent=2, moved_at=long_ago)
+
+    tasks.fold()
+    tasks.mend_indexes()
+
+    assert Activity.objects.filter(mailed_run=run.pk).count() == 2
+    assert mend_indexes() == []
+    Field.objects.all().delete()
+    assert len(mend_indexes()) == 1

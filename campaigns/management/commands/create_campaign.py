@@ -8,8 +8,15 @@ from campaigns.management.base import Command as BaseCommand
 from campaigns.management.base import add_schedule_arguments, schedule_options
 from campaigns.models import Priority
 from campaigns.services import create_campaign, get_sender, schedule
-from recipients.models import MailingList
+from recipients.models import MailingList, Segment
 from templates_app.models import EmailTemplate
+
+_AUDIENCE = {
+    "--list": "who is on it",
+    "--segment": "who answers to it",
+    "--exclude-list": "but nobody who is on it",
+    "--exclude-segment": "but nobody who answers to it",
+}
 
 
 class Command(BaseCommand):
@@ -18,9 +25,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
         parser.add_argument("--template", required=True, metavar="NAME")
-        parser.add_argument(
-            "--list", required=True, action="append", metavar="NAME", help="may be repeated"
-        )
+        for option, meaning in _AUDIENCE.items():
+            parser.add_argument(
+                option, default=[], action="append", metavar="NAME", help=f"{meaning}; repeatable"
+            )
         parser.add_argument(
             "--sender", required=True, metavar="MAILBOX", help='"News <news@example.org>"'
         )
@@ -34,6 +42,9 @@ class Command(BaseCommand):
             sender=get_sender(options["sender"]),
             template=_template(options["template"]),
             lists=[_mailing_list(name) for name in options["list"]],
+            segments=[_segment(name) for name in options["segment"]],
+            excluded_lists=[_mailing_list(name) for name in options["exclude_list"]],
+            excluded_segments=[_segment(name) for name in options["exclude_segment"]],
             priority=Priority.TRANSACTIONAL if options["urgent"] else Priority.CAMPAIGN,
         )
         now = timezone.now()
@@ -54,3 +65,10 @@ def _mailing_list(name: str) -> MailingList:
     if mailing_list is None:
         raise CommandError(f"there is no list {name!r}; import_recipients makes one")
     return mailing_list
+
+
+def _segment(name: str) -> Segment:
+    segment = Segment.objects.filter(name=name).first()
+    if segment is None:
+        raise CommandError(f"there is no segment {name!r}; make it on the page Segments")
+    return segment

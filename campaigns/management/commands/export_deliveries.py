@@ -7,13 +7,13 @@ from django.core.management.base import CommandError, CommandParser
 
 from campaigns.management.base import CampaignCommand
 from campaigns.models import Campaign
+from recipients.formulas import guarded
 from tracking.models import Delivery
 
 COLUMNS = (
     "run", "address", "state", "skip_reason", "attempts", "next_attempt_at", "reply_code",
     "enhanced_status_code", "diagnostic", "message_id", "attempted_at", "finished_at",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full-width ones
 
 
 class Command(CampaignCommand):
@@ -48,6 +48,4 @@ def _write(file: TextIO, campaign: Campaign) -> int:
 
 
 def _cell(value: Any) -> str:
-    """Return the cell's text, which no spreadsheet may read as a formula (OWASP, CSV injection)."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return "" if value is None else guarded(str(value))

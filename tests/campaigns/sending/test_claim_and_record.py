@@ -20,8 +20,15 @@ from campaigns.sending.outcomes import (
 )
 from campaigns.sending.record import Result, policy_of_installation, record
 from campaigns.sending.retry_policy import RetryPolicy
-from recipients.models import Recipient, Subscription, Suppression
-from tests.factories import make_campaign, make_list, make_recipients, make_run
+from recipients.models import Recipient, Segment, Subscription, Suppression
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipient,
+    make_recipients,
+    make_run,
+    make_segment,
+)
 from tracking.models import Delivery
 from tracking.verify import disagreements
 
@@ -83,7 +90,7 @@ def test_a_claim_is_one_workers_alone(run: Run) -> None:
     assert first.act_until < NOW + LEASE
 
 
-@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.SENDING}))
 def test_nothing_is_claimed_of_a_run_that_is_not_being_sent(run: Run, status: RunStatus) -> None:
     Run.objects.update(status=status)
 
@@ -106,6 +113,71 @@ def test_who_was_suppressed_or_left_or_was_deleted_since_the_snapshot_is_skipped
         ("skipped", "no_address"),
     ]
     assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.parametrize("domain", ["example.org", "example.net"])
+def test_who_moved_to_another_domain_is_not_mailed_if_either_is_suppressed(
+    run: Run, domain: str
+) -> None:
+    first, second, third = Delivery.objects.order_by("pk")
+    Recipient.objects.filter(delivery=first).update(
+        address="r@example.net", key="r@example.net", domain="example.net"
+    )
+    Suppression.objects.create(key=domain, reason="manual")
+
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    left = [second.pk, third.pk] if domain == "example.net" else []
+    assert [delivery.id for delivery in claimed.deliveries] == left
+    assert Delivery.objects.get(pk=first.pk).skip_reason == "suppressed"
+
+
+def test_who_asked_for_a_pause_since_the_snapshot_is_skipped_until_its_day(run: Run) -> None:
+    paused, back, _ = Delivery.objects.order_by("pk")
+    Recipient.objects.filter(delivery=paused).update(paused_until=NOW + timedelta(days=1))
+    Recipient.objects.filter(delivery=back).update(paused_until=NOW)
+
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    assert [delivery.id for delivery in claimed.deliveries] == ids()[1:]
+    assert Delivery.objects.get(pk=paused.pk).skip_reason == "paused"
+    assert still_allowed(run.pk, ids(), now=NOW) == set(ids()[1:])
+
+
+@pytest.mark.parametrize("with_list", [False, True])
+def test_who_came_by_a_segment_is_skipped_once_no_confirmed_subscription_is_left(
+    with_list: bool,
+) -> None:
+    readers, other = make_list(), make_list("Other")
+    make_recipients(2, mailing_list=other)
+    make_recipient("reader@example.org", lists=[readers])
+    campaign = make_campaign(lists=[readers] if with_list else [], segments=[make_segment()])
+    run = make_run(campaign, now=NOW)
+    Subscription.objects.filter(recipient__key="r0001@example.org").update(state="unsubscribed")
+    Segment.objects.update(rules={"match": "all", "rules": []})  # nobody asks these again
+
+    claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    rows = Delivery.objects.order_by("pk").values_list("state", "skip_reason")
+    assert list(rows) == [("skipped", "unsubscribed"), ("sending", ""), ("sending", "")]
+
+
+def test_who_leaves_the_campaigns_list_is_not_mailed_because_of_its_segment(run: Run) -> None:
+    run.campaign.segments.add(make_segment())
+    first, second, third = Delivery.objects.order_by("pk")
+    for delivery in (first, second):
+        assert delivery.recipient
+        delivery.recipient.subscription_set.create(
+            mailing_list=make_list("Other"), state="confirmed"
+        )
+    Subscription.objects.filter(recipient=first.recipient, mailing_list=make_list()).update(
+        state="unsubscribed"
+    )
+
+    claimed = claim(run.pk, ids(), now=NOW, lease_for=LEASE)
+
+    assert [delivery.id for delivery in claimed.deliveries] == [second.pk, third.pk]
+    assert Delivery.objects.get(pk=first.pk).skip_reason == "unsubscribed"
 
 
 def test_who_was_deleted_while_the_snapshot_was_written_is_skipped(run: Run) -> None:
@@ -327,11 +399,11 @@ def test_what_was_claimed_may_not_be_mailed_any_more_once_its_recipient_left(run
     Suppression.objects.create(key=suppressed.key, reason="complaint")
     Subscription.objects.filter(recipient=left.recipient).update(state="unsubscribed")
 
-    allowed = still_allowed(run.pk, ids())
+    allowed = still_allowed(run.pk, ids(), now=NOW)
     Run.objects.update(status=RunStatus.PAUSED)
 
     assert allowed == {stays.pk}
-    assert still_allowed(run.pk, ids()) == set()
+    assert still_allowed(run.pk, ids(), now=NOW) == set()
 
 
 def test_a_due_retry_is_dispatched_once_until_its_message_counts_as_lost(run: Run) -> None:

@@ -18,8 +18,15 @@ from campaigns.sending.source import Source
 from campaigns.sending.transports import open_transport
 from campaigns.services import set_limits, set_routes, set_transport_url
 from recipients.models import Recipient, SuppressionReason
-from recipients.services import suppress
-from tests.factories import make_campaign, make_list, make_recipients, make_run, make_template
+from recipients.suppression import suppress
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipients,
+    make_run,
+    make_segment,
+    make_template,
+)
 from tests.smtp_server import ScriptedSMTP, closing, defer, refuse
 from tracking import ledger
 from tracking.links import key_ring
@@ -104,9 +111,25 @@ def test_a_run_whose_lists_were_taken_away_is_held_and_says_so(
     assert counts == {"held": 4}
     assert (run.status, run.held_reason) == (
         "held",
-        "the campaign has no list any more; choose one",
+        "the campaign has no list or segment any more; choose one",
     )
     assert smtp.messages == []
+
+
+def test_a_run_without_a_list_is_of_its_segment_whose_name_is_nobodys_business(
+    smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
+    make_recipients(1, mailing_list=make_list())
+    segment = make_segment("Never bought anything")
+    template = make_template(html="<p>{{ list_name }}</p>")
+    run = make_run(make_campaign(segments=[segment], template=template), now=NOW)
+
+    deliver(run.pk, ids(), clock=at())
+
+    [message] = smtp.messages
+    assert parsed(message.data)["List-ID"] == f"News <{segment.identifier.hex}.example.org>"
+    assert b"Never bought" not in message.data
 
 
 def test_a_message_leads_back_to_its_delivery_by_three_tokens(
@@ -360,7 +383,9 @@ def test_who_leaves_while_a_chunk_is_sent_gets_nothing_more(run: Run, smtp: Scri
     def clock() -> datetime:
         # The suppression commits after the claim; each look at the clock takes a second.
         if next(claimed_by_then, "claimed") == "claimed":
-            suppress("r0003@example.org", reason=SuppressionReason.COMPLAINT, source="test")
+            suppress(
+                "r0003@example.org", reason=SuppressionReason.COMPLAINT, source="test", now=NOW
+            )
         return NOW + timedelta(seconds=next(seconds))
 
     deliver(run.pk, ids(), clock=clock)

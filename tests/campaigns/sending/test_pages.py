@@ -111,7 +111,7 @@ def test_a_page_whose_closing_message_was_lost_is_closed_by_the_sweep(run: Run) 
     assert states() == ["closed", "closed", "open", "waiting", "waiting"]
 
 
-@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.SENDING}))
 def test_no_page_is_opened_in_a_run_that_is_not_being_sent(run: Run, status: RunStatus) -> None:
     Run.objects.update(status=status)
 
@@ -264,7 +264,7 @@ def test_a_page_of_which_a_chunk_broke_off_is_sent_again_a_second_later(run: Run
     assert again == [first]
 
 
-@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.SENDING}))
 def test_a_page_of_a_run_that_is_not_being_sent_is_not_looked_at(
     run: Run, status: RunStatus
 ) -> None:
@@ -362,7 +362,7 @@ def test_a_run_that_waits_for_a_limit_says_which(run: Run) -> None:
     )
 
 
-@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.SENDING}))
 def test_only_a_run_that_is_being_sent_waits_for_a_transport(run: Run, status: RunStatus) -> None:
     shut(run)
     run.status = status

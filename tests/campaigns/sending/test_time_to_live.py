@@ -111,7 +111,7 @@ def test_what_a_worker_holds_is_left_to_it(run: Run) -> None:
     assert Delivery.objects.get(pk=ids[0]).state == "sending"
 
 
-@pytest.mark.parametrize("status", set(RunStatus) - {RunStatus.SENDING})
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.SENDING}))
 def test_only_a_run_that_is_being_sent_grows_old(run: Run, status: RunStatus) -> None:
     Run.objects.update(status=status)
 

@@ -1,0 +1,40 @@
+"""The page that says whom a campaign would reach, and why (not) somebody."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+
+from campaigns.audience import Audience
+from campaigns.forms import WhyForm
+from campaigns.models import Campaign
+from recipients.segments.grammar import BadRules
+
+
+def audience_context(request: HttpRequest, campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    """Return what the page shows: one person, or the sum and a sample of one of its numbers.
+
+    People are for those who may see recipients.
+    """
+    audience = Audience(campaign)
+    may_see = request.user.has_perm("recipients.view_recipient")
+    asked = request.GET if may_see else QueryDict()
+    form = WhyForm(asked if "address" in asked else None)
+    context: dict[str, Any] = {"form": form, "counted_at": now, "may_see": may_see}
+    try:
+        if form.is_valid():
+            address = form.cleaned_data["address"]
+            context["explanation"] = audience.explain_address(address, now=now)
+        elif not form.is_bound:
+            context |= _counted(audience, asked.get("show", ""), now=now)
+    except BadRules as error:
+        context["problem"] = f"The audience cannot be found: {error}."
+    return context
+
+
+def _counted(audience: Audience, shown: str, *, now: datetime) -> dict[str, Any]:
+    lines = audience.arithmetic(now=now).lines()
+    chosen = next((line for line in lines if line.sample == shown), None)
+    few = audience.sample(shown, now=now) if chosen else []
+    sample = [audience.explain(recipient, now=now) for recipient in few]
+    return {"lines": lines, "chosen": chosen, "sample": sample}

@@ -1,0 +1,32 @@
+# unfold has no type hints:
+# mypy: allow-subclassing-any, allow-untyped-decorators
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from recipients.admin.base import ManyRowsAdmin, state_tag
+from recipients.models import Notice
+from templates_app.admin import ReadOnlyAdmin
+
+
+@admin.register(Notice)
+class NoticeAdmin(ManyRowsAdmin, ReadOnlyAdmin):
+    """Why somebody has, or has not, got a message of ours."""
+
+    list_display = ("key", "kind", "state", "created_at", "diagnostic")
+    list_filter = ("kind",)
+    search_fields = ("key__exact",)
+    search_help_text = "The whole address"
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("key", "kind", "form", "diagnostic")}),
+        ("Times", {"fields": ("created_at", "next_attempt_at", "sent_at", "failed_at")}),
+    )
+
+    @display(description="State")
+    def state(self, notice: Notice) -> SafeString:
+        if notice.sent_at:
+            return state_tag("sent", "Sent")
+        if notice.failed_at:
+            return state_tag("failed", "Failed")
+        return state_tag("retry", "Waits")
