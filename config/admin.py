@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from recipients.admin import ManyRowsAdmin
+from recipients.admin.base import ManyRowsAdmin
 from templates_app.admin import ReadOnlyAdmin
 
 for model in (

@@ -22,8 +22,14 @@ _SIDEBAR = (
         (
             ("Recipients", "person", "recipients.recipient"),
             ("Lists", "list_alt", "recipients.mailinglist"),
+            ("Imports", "upload_file", "recipients.import"),
+            ("Segments", "filter_alt", "recipients.segment"),
+            ("Tags", "sell", "recipients.tag"),
             ("Fields", "label", "recipients.field"),
+            ("Sign-up forms", "contact_mail", "recipients.signupform"),
+            ("Messages of ours", "mark_email_unread", "recipients.notice"),
             ("Suppression", "block", "recipients.suppression"),
+            ("Exports", "download", "recipients.export"),
         ),
     ),
     (

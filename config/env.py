@@ -14,9 +14,11 @@ _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
+_MILLION = 1_000_000
 _TERABYTE = 1_048_576  # in megabytes
 # As campaigns.queues says what each is for; a worker of several takes them in this order.
-OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns")
+OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports")
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 
 
@@ -66,6 +68,23 @@ def positive_seconds(value: str) -> int:
     if not value.isdecimal() or not 0 < int(value) <= _YEAR:
         raise ValueError(f"write a whole number of seconds from 1 to {_YEAR}, not {value!r}")
     return int(value)
+
+
+def count(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value) <= _MILLION:
+        raise ValueError(f"write a whole number from 1 to {_MILLION}, not {value!r}")
+    return int(value)
+
+
+def dotted_path(value: str) -> str:
+    """Read the name of something in a module; whether it is there is for the checks to say."""
+    if not _DOTTED.fullmatch(value):
+        raise ValueError(f"write it as package.module.name, not {value!r}")
+    return value
+
+
+def dotted_paths(value: str) -> tuple[str, ...]:
+    return tuple(dotted_path(part) for part in words(value))
 
 
 def days(value: str) -> int:

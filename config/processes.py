@@ -33,11 +33,12 @@ class Worker:
     children: int
 
 
-# What is urgent waits for no campaign, and Beat's ticks for nothing that is long.
+# What is urgent waits for no campaign, ticks for nothing that is long, and nobody for a file.
 WORKERS = {
     "transactional": Worker(("transactional",), 2),
     "campaigns": Worker(("campaigns",), 2),
     "maintenance": Worker(("control", "maintenance"), 2),
+    "imports": Worker(("imports",), 2),
 }
 
 

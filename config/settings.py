@@ -49,7 +49,8 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
-if env.read("BEHIND_PROXY", read.flag, default=False):
+BEHIND_PROXY = env.read("BEHIND_PROXY", read.flag, default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # RFC 8058 3.1: a one-click POST must not be answered by a redirect.
 SECURE_REDIRECT_EXEMPT = [r"^u/", r"^healthz$"]
@@ -62,6 +63,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     "django_celery_beat",
     "django_celery_results",
@@ -179,6 +181,32 @@ INSTANCE_ID = env.text("INSTANCE_ID") or (
     "" if env.text("DATABASE_URL") else env.attempt(lambda: home.secret("instance"), otherwise="")
 )
 
+# --- recipients -------------------------------------------------------------------------------
+
+# Digests of addresses, by which people who were erased stay suppressed, are made with it: unlike
+# other keys it cannot be changed, because nobody has the addresses any more.
+ADDRESS_KEY = env.read("ADDRESS_KEY", read.long_secret, default="") or env.attempt(
+    lambda: home.secret("address_key"), otherwise="unusable"
+)
+# From where people subscribed (IP address, browser) is kept so long; 0: it is never stored.
+CONSENT_ORIGIN_DAYS = env.read("CONSENT_ORIGIN_DAYS", read.days, default=0)
+# The file of an export can be fetched so long; files of imports and their rejected rows are kept so
+# long after they were uploaded, and notices (asking to confirm, greeting) after they were made.
+EXPORT_DAYS = env.read("EXPORT_DAYS", read.days, default=3)
+IMPORT_FILE_DAYS = env.read("IMPORT_FILE_DAYS", read.days, default=30)
+NOTICE_DAYS = env.read("NOTICE_DAYS", read.days, default=365)
+# How often forms may be used within an hour: for an address (more are answered alike, and come to
+# nothing), and from a network, /24 or /48 (more are refused).
+SIGNUP_ADDRESS_LIMIT = env.read("SIGNUP_ADDRESS_LIMIT", read.count, default=5)
+SIGNUP_NETWORK_LIMIT = env.read("SIGNUP_NETWORK_LIMIT", read.count, default=60)
+# A class that tells people from programs (recipients.captcha), and what is called when somebody
+# confirms for the first time (recipients.signup.Welcome).
+SIGNUP_CAPTCHA = env.read("SIGNUP_CAPTCHA", read.dotted_path, default="")
+WELCOME_HOOKS = env.read("WELCOME_HOOKS", read.dotted_paths, default=read.NONE)
+# Files that were uploaded and files that are to be fetched; nothing in it is served by its path.
+MEDIA_ROOT = env.read("MEDIA_DIR", Path, default=STATE_DIR / "files")
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
 _RABBITMQ = BROKER_URL.startswith("amqp")
@@ -221,6 +249,8 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "campaigns.tick": {"queue": "control"},
     "campaigns.retry": {"queue": "control"},
+    "recipients.import_step": {"queue": "imports"},
+    "campaigns.send_notices": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -266,6 +296,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.sweep",
         "schedule": timedelta(seconds=SWEEP_SECONDS),
         "options": {"expire_seconds": SWEEP_SECONDS},
+    },
+    "imports": {
+        "task": "recipients.sweep_imports",
+        "schedule": timedelta(seconds=10),
+        "options": {"expire_seconds": 10},
+    },
+    "fold": {
+        "task": "campaigns.fold",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
+    "mend_indexes": {
+        "task": "campaigns.mend_indexes",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
     },
     "retention": {
         "task": "campaigns.retention",

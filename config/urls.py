@@ -7,5 +7,6 @@ urlpatterns = [
     path("", views.start, name="start"),
     path("healthz", views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    path("", include("recipients.urls")),
     path("", include("tracking.urls")),
 ]

@@ -144,6 +144,24 @@ class Installation:
 
 
 @contextmanager
+def servers(*, keep: bool = False) -> Iterator[Services]:
+    """Run a PostgreSQL and a Redis, empty but for their tables; nothing is left at the end.
+
+    :param keep: leave the directory and its data where they are
+    """
+    services = Services(Home(settings.STATE_DIR), {})
+    try:
+        accept_signals()
+        services.up()
+        call_command("migrate", interactive=False, verbosity=0)
+        yield services
+    finally:
+        _ignore_signals()
+        connections_of_django.close_all()
+        move_out(services, keep=keep)
+
+
+@contextmanager
 def installation(
     *, latency: float = 0, connections: int | None = None, keep: bool = False
 ) -> Iterator[Installation]:
@@ -153,23 +171,20 @@ def installation(
     :param connections: that each process may have to it; None: what is usual
     :param keep: leave the directory and its data where they are
     """
-    services = Services(Home(settings.STATE_DIR), {})
-    ours: Installation | None = None
-    try:
-        accept_signals()
-        services.up()
-        call_command("migrate", interactive=False, verbosity=0)
+    with servers(keep=keep) as services:
         ours = Installation(services, latency=latency, connections=connections)
-        ours.start_next_hop()
-        yield ours
-    finally:
-        for number in SIGNALS:  # once is enough
-            signal.signal(number, signal.SIG_IGN)
-        if ours:
+        try:
+            ours.start_next_hop()
+            yield ours
+        finally:
+            _ignore_signals()
             ours.stop()
             ours.stop(*ours.processes)
-        connections_of_django.close_all()
-        move_out(services, keep=keep)
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:  # once is enough
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _greets(port: int) -> bool:

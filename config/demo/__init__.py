@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from itertools import islice, product
 from pathlib import Path
 
+from django.utils import timezone
+
 from campaigns.models import Campaign
 from campaigns.services import create_campaign, get_sender, schedule
-from recipients.csv_reader import BadLine, RecipientReader
+from recipients.importing.at_once import import_file
 from recipients.models import Field, MailingList
-from recipients.services import import_recipients
 from templates_app.models import EmailTemplate
 from templates_app.services import create_template
 
@@ -60,8 +61,10 @@ def _mailing_list() -> MailingList:
         name=LIST, defaults={"description": "A thousand invented people, at a reserved domain."}
     )
     if created:
-        reader = RecipientReader(io.StringIO("\n".join(_csv_lines())))
-        import_recipients(reader, mailing_list=mailing_list, on_bad_line=_refuse)
+        csv = io.BytesIO("\n".join(_csv_lines()).encode())
+        done = import_file(csv, name="demo.csv", mailing_list=mailing_list, clock=timezone.now)
+        if done.invalid:
+            raise AssertionError(f"the demo's own list has {done.invalid} bad rows")
     return mailing_list
 
 
@@ -81,7 +84,3 @@ def _csv_lines() -> Iterator[str]:
     for number, (last, first) in enumerate(people, start=1):
         city = _CITIES[number % len(_CITIES)]
         yield f"{last.lower()}.{number:04}@readers.example,{first},{last},{city}"
-
-
-def _refuse(line: BadLine) -> None:
-    raise AssertionError(f"the demo's own list has a fault: {line}")

@@ -1,5 +1,6 @@
 """Every page of the console answers, for each role."""
 
+import io
 from typing import Any
 
 import pytest
@@ -22,9 +23,18 @@ from campaigns import dkim_keys
 from campaigns.models import Campaign, DomainGroup, DomainLimit, Transport
 from campaigns.sending.dkim import Algorithm
 from campaigns.services import set_transport_url
-from recipients.models import Field, Suppression, SuppressionReason
+from recipients.importing import jobs
+from recipients.models import Export, Field, NoticeKind, Suppression, SuppressionReason, Tag
+from recipients.notices import write
 from tests.console import staff, superuser
-from tests.factories import make_campaign, make_list, make_recipient, make_run
+from tests.factories import (
+    make_campaign,
+    make_form,
+    make_list,
+    make_recipient,
+    make_run,
+    make_segment,
+)
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 pytestmark = pytest.mark.django_db
@@ -33,10 +43,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def rows() -> None:
     """At least one row of every model."""
-    make_recipient(lists=[make_list()])
+    recipient = make_recipient(lists=[make_list()])
+    write(NoticeKind.WELCOME, recipient=recipient, form=make_form(), now=timezone.now())
     make_run(make_campaign())
     Field.objects.create(name="first_name")
     Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
+    jobs.begin(io.BytesIO(b"email\nada@example.org\n"), name="people.csv")
+    make_segment()
+    Tag.objects.create(name="VIP")
+    Export.objects.create(what="all recipients", created_at=timezone.now())
     set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")
     dkim_keys.create("example.org", selector="s1", algorithm=Algorithm.ED25519)
     DomainLimit.objects.create(group="google", per_second=5)

@@ -16,7 +16,9 @@ import psutil
 import pytest
 from django.conf import settings
 from django.template import Context, Engine
+from django.utils import timezone
 
+from config.benchmark import segments
 from config.benchmark.chart import Bar, bars
 from config.benchmark.report import table
 from config.benchmark.sink import Tally
@@ -29,6 +31,9 @@ from config.rig.place import (
     clear_up_after_the_killed,
     move_in,
 )
+from recipients.models import Field
+from recipients.segments.grammar import parse
+from recipients.segments.indexes import mend_indexes
 from templates_app.rendering import compile_content
 
 SECONDS = 120  # far above what anything here takes
@@ -310,3 +315,28 @@ def sleeper(directory: Path) -> "subprocess.Popen[bytes]":
     # Between fork and exec it is a copy of this process, with this one's environment.
     wait_until(lambda: psutil.Process(process.pid).environ().get(MARK) == str(directory))
     return process
+
+
+@pytest.mark.django_db(transaction=True)
+def test_segments_of_three_rules_are_counted_over_a_base_that_is_like_a_real_one() -> None:
+    asked = segments.segments(*segments.make_base(2_000))
+
+    found = list(segments.measure(asked, now=timezone.now()))
+
+    assert {len(list(parse(rules).leaves())) for rules in asked.values()} == {3}
+    assert all(one.seconds > 0 for one in found)
+    # Were one of them to find nobody, it would measure nothing.
+    assert {one.name for one in found if not 0 < one.found < 2_000} == set()
+    Field.objects.all().delete()
+    mend_indexes()
+
+
+def test_benchmark_import_measures_new_known_and_changed_rows(place: Path, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.json"
+
+    run(place, "benchmark_import", "--rows", "2000", "--json", str(numbers))
+
+    measured = json.loads(numbers.read_text())
+    assert [each["case"] for each in measured] == ["new", "known", "changed"]
+    assert [each["counts"]["new"] for each in measured] == [2000, 0, 0]
+    assert all(each["rows_per_second"] > 0 and each["peak_mib"] > 0 for each in measured)

@@ -1,0 +1,36 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.embedded import EmbeddedError
+from config.management.commands.benchmark_send import count, new_file
+from config.management.commands.services import embedded_services
+
+
+class Command(BaseCommand):
+    help = (
+        "Measure how fast a file of recipients is imported on this machine, and with how much"
+        " memory, on an installation of its own that is gone at the end."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--rows", type=count, default=1_000_000, metavar="N")
+        parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
+        parser.add_argument("--keep", action="store_true", help="leave the installation's data")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        embedded_services()
+        # Here, because a production installation has none of the packages that this needs.
+        from config.benchmark import imports
+        from config.rig.place import BenchmarkError, move_in
+
+        try:
+            move_in()
+            found = imports.measure(options["rows"], keep=options["keep"], say=self.stdout.write)
+        except (BenchmarkError, EmbeddedError) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            options["json"].write_text(json.dumps(imports.as_dicts(found), indent=2) + "\n")
