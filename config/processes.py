@@ -140,6 +140,13 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
         if self._all_started():
             super().terminate()
 
+    def _system_print(self, data: str) -> None:
+        # A signal's handler says something, too, maybe in the midst of a line that is printed: the
+        # loop prints it after that one.
+        name = honcho.manager.SYSTEM_PRINTER_NAME
+        line = honcho.printer.Message("line", data, self._clock.now(), name, None)
+        self.events.put(line)
+
     def _any_stopped(self) -> bool:
         return self.stop_asked or super()._any_stopped()
 
