@@ -22,6 +22,7 @@ APPEND_ONLY = ("recipients_consentwording", "recipients_consentblock", "recipien
 ALONE = ("config", "docker", "e2e")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process have all tests that start installations, where several run the suite."""
     for item in items:
