@@ -16,17 +16,14 @@ from tests import live
 from tests.smtp_server import ScriptedSMTP
 
 APPEND_ONLY = ("recipients_consentwording", "recipients_consentblock", "recipients_consentevent")
-
-
-# Whole installations, which take free ports and both cores: one after the other.
-ALONE = ("config", "docker", "e2e")
+INSTALLATIONS = Path(__file__).parent / "config"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have all tests that start installations, where several run the suite."""
+    """Let one process have all tests of whole installations, which look for free ports."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in ALONE:
+        if item.path.is_relative_to(INSTALLATIONS):
             item.add_marker(pytest.mark.xdist_group("installations"))
 
 
