@@ -7,10 +7,17 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from templates_app.compiling import CompiledContent, compile_draft
+from templates_app.drafts import draft_of
 from templates_app.forms import EmailTemplateForm
 from templates_app.models import EmailTemplate, TemplateVersion
-from templates_app.rendering import RESERVED_NAMES, Rendered, RenderError, compile_content
-from templates_app.services import unknown_fields
+from templates_app.rendering import (
+    RESERVED_NAMES,
+    Rendered,
+    RenderError,
+    check_content,
+    compile_content,
+)
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -37,12 +44,18 @@ class Preview:
 
 
 def preview(content: EmailTemplate | TemplateVersion) -> Preview:
-    template = EmailTemplate(subject=content.subject, html=content.html, text=content.text)
-    names = {*RESERVED_NAMES, *unknown_fields(template)}
+    if isinstance(content, EmailTemplate):
+        return _preview(compile_draft(draft_of(content))[0])
+    return _preview(content)
+
+
+def _preview(content: CompiledContent | TemplateVersion) -> Preview:
+    found = check_content(subject=content.subject, html=content.html, text=content.text, known=())
+    names = {*RESERVED_NAMES, *(problem.unknown for problem in found)}
     links = {"unsubscribe_url": "#", "preferences_url": "#"}
     values = {name: f"[{name}]" for name in names} | links
     try:
-        compiled = compile_content(subject=template.subject, html=template.html, text=template.text)
+        compiled = compile_content(subject=content.subject, html=content.html, text=content.text)
         return Preview(compiled.render(values))
     except RenderError as error:
         return Preview(None, str(error))

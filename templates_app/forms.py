@@ -11,22 +11,23 @@ from templates_app.services import problems, unknown_fields
 class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
     class Meta:
         model = EmailTemplate
-        fields = ("name", "subject", "html", "text")
+        fields = ("name", "kind", "subject", "source", "text")
 
     def clean(self) -> dict[str, Any]:
         """Refuse what `services.create_template` refuses, beside the part at fault."""
         content: dict[str, Any] = super().clean() or self.cleaned_data
-        if not any(content.get(part, "?").strip() for part in ("html", "text")):
-            self.add_error("html", "Write HTML or text: a message needs one of them.")
         if self.errors:
             return content
         for problem in _problems(content):
-            self.add_error(problem.part if problem.part in self.fields else None, _words(problem))
+            part = "source" if problem.part == "html" else problem.part
+            self.add_error(part if part in self.fields else None, _words(problem))
         return content
 
 
 def _problems(content: dict[str, Any]) -> list[Problem]:
-    template = EmailTemplate(**{part: content[part] for part in ("subject", "html", "text")})
+    template = EmailTemplate(
+        **{part: content[part] for part in ("kind", "subject", "source", "text")}
+    )
     # By name: this app and recipients know nothing of each other.
     field: Any = apps.get_model("recipients", "Field")
     names = field.objects.values_list("name", flat=True)

@@ -1,13 +1,16 @@
 """What people do with templates: save them, and freeze what a campaign will send."""
 
 import hashlib
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
-from templates_app.models import EmailTemplate, TemplateVersion
+from templates_app.compiling import CompiledContent, compile_draft
+from templates_app.drafts import Draft, draft_of
+from templates_app.models import EmailTemplate, Kind, TemplateVersion, VersionVariant
 from templates_app.rendering import Problem, check_content
 
 
@@ -16,7 +19,13 @@ class Refused(Exception):
 
 
 def create_template(
-    name: str, *, subject: str, html: str, text: str = "", known: Collection[str]
+    name: str,
+    *,
+    subject: str,
+    source: str,
+    known: Collection[str],
+    kind: Kind = Kind.HTML,
+    text: str = "",
 ) -> EmailTemplate:
     """Create a template.
 
@@ -25,11 +34,11 @@ def create_template(
     :raises Refused: where the name is taken, there is no content, or the content has a fault.
     """
     name = name.strip()
-    template = EmailTemplate(name=name, subject=subject, html=html, text=text)
+    template = EmailTemplate(name=name, kind=kind, subject=subject, source=source, text=text)
     if EmailTemplate.objects.filter(name=name).exists():
         raise Refused(f"there is a template {name!r} already; choose another name")
-    if not (html.strip() or text.strip()):
-        raise Refused("a template needs HTML or text")
+    if not source.strip():
+        raise Refused(f"a template needs {kind.label}")
     try:
         template.clean_fields()
     except ValidationError as error:
@@ -43,9 +52,10 @@ def create_template(
 
 def problems(template: EmailTemplate, *, known: Collection[str]) -> list[Problem]:
     """Return what would fail in sending: syntax, and names that no recipient has."""
-    return check_content(
-        subject=template.subject, html=template.html, text=template.text, known=known
-    )
+    draft = draft_of(template)
+    html = "" if draft.kind == Kind.TEXT else template.source
+    text = template.source if draft.kind == Kind.TEXT else template.text
+    return check_content(subject=template.subject, html=html, text=text, known=known)
 
 
 def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> list[str]:
@@ -55,23 +65,42 @@ def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> l
 
 
 @transaction.atomic
-def freeze(template: EmailTemplate) -> TemplateVersion:
-    """Return the version that holds the template's present content, made if there is none."""
-    template = EmailTemplate.objects.select_for_update().get(pk=template.pk)
-    digest = _digest(template.subject, template.html, template.text)
+def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
+    """Return the version that holds the template's present content, made if there is none.
+
+    :param by: the account that saved it.
+    """
+    template = EmailTemplate.objects.select_for_update(of=("self",)).get(pk=template.pk)
+    draft = draft_of(template)
+    fallback, *others = contents = compile_draft(draft)
+    digest = _digest(draft, contents)
     if version := template.versions.filter(digest=digest).first():
         return version
     newest = template.versions.aggregate(newest=Max("number"))["newest"] or 0
-    return template.versions.create(
+    version = template.versions.create(
         number=newest + 1,
         digest=digest,
-        subject=template.subject,
-        html=template.html,
-        text=template.text,
+        language=fallback.language,
+        source=draft.as_json(),
+        saved_by=by,
+        **_columns(fallback),
     )
+    VersionVariant.objects.bulk_create(
+        VersionVariant(version=version, language=one.language, **_columns(one)) for one in others
+    )
+    return version
 
 
-def _digest(*parts: str) -> str:
-    # The lengths keep apart what is the same only when joined.
-    framed = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.sha256(framed.encode()).hexdigest()
+def _columns(content: CompiledContent) -> dict[str, object]:
+    return {
+        "subject": content.subject,
+        "html": content.html,
+        "text": content.text,
+        "links": list(content.links),
+    }
+
+
+def _digest(draft: Draft, contents: Sequence[CompiledContent]) -> str:
+    compiled = [(one.language, one.subject, one.html, one.text) for one in contents]
+    whole = json.dumps([draft.as_json(), compiled], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()

@@ -97,7 +97,7 @@ def typed_into(form: SignupForm, address: str) -> dict[str, str]:
 
 
 def make_template(name: str = "Newsletter", *, html: str = HTML, text: str = "") -> EmailTemplate:
-    return create_template(name, subject="News", html=html, text=text, known=())
+    return create_template(name, subject="News", source=html, text=text, known=())
 
 
 def make_sender(mailbox: str = "News <news@example.org>") -> Sender:

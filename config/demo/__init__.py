@@ -72,7 +72,7 @@ def _template() -> EmailTemplate:
     return EmailTemplate.objects.filter(name=TEMPLATE).first() or create_template(
         TEMPLATE,
         subject=SUBJECT,
-        html=Path(__file__).with_name("newsletter.html").read_text(encoding="utf-8"),
+        source=Path(__file__).with_name("newsletter.html").read_text(encoding="utf-8"),
         known=list(Field.objects.values_list("name", flat=True)),
     )
 

@@ -32,8 +32,8 @@ def describe() -> str:
 
 
 def make_template() -> EmailTemplate:
-    html = source().replace("{{ token }}", _TOKEN)
-    return create_template("Newsletter", subject=SUBJECT, html=html, known=FIELDS)
+    written = source().replace("{{ token }}", _TOKEN)
+    return create_template("Newsletter", subject=SUBJECT, source=written, known=FIELDS)
 
 
 def sign() -> None:

@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import django.db.models.functions.text
 from django.db import migrations, models
 
 
@@ -11,34 +12,166 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='EmailTemplate',
+            name='Layout',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('subject', models.CharField(max_length=500)),
-                ('html', models.TextField(blank=True, verbose_name='HTML')),
-                ('text', models.TextField(blank=True, help_text='Left empty, the text part is made from the HTML.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('name', models.CharField(max_length=100)),
+                ('kind', models.CharField(choices=[('mjml', 'MJML'), ('html', 'HTML')], default='mjml', max_length=8)),
+                ('source', models.TextField()),
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('name',), name='email_template_name_unique'), models.CheckConstraint(condition=models.Q(models.Q(('html', ''), _negated=True), models.Q(('text', ''), _negated=True), _connector='OR'), name='email_template_has_body')],
+                'constraints': [models.UniqueConstraint(fields=('name',), name='layout_name_unique'), models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html'])), name='layout_kind_known')],
             },
+        ),
+        migrations.CreateModel(
+            name='EmailTemplate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('subject', models.CharField(max_length=500)),
+                ('preheader', models.CharField(blank=True, help_text='What an inbox shows behind the subject; hidden in the message itself.', max_length=300)),
+                ('source', models.TextField()),
+                ('text', models.TextField(blank=True, help_text='Left empty, the text part is made from the HTML.', verbose_name='text part')),
+                ('name', models.CharField(max_length=200)),
+                ('kind', models.CharField(choices=[('mjml', 'MJML'), ('html', 'HTML'), ('markdown', 'Markdown'), ('text', 'plain text')], default='mjml', max_length=8)),
+                ('language', models.CharField(blank=True, help_text='Of this text, such as de or pt-BR. Readers of a language without a variant of its own get this one.', max_length=35)),
+                ('link_parameters', models.CharField(blank=True, help_text='Added to each link to a web page, such as utm_source=newsletter&utm_medium=email', max_length=500)),
+                ('is_raw', models.BooleanField(default=False, editable=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('layout', models.ForeignKey(blank=True, help_text='For Markdown; without one, a plain letter.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='templates', to='templates_app.layout')),
+            ],
+            options={
+                'permissions': [('write_raw_html', 'Can write HTML that is not sanitised')],
+            },
+        ),
+        migrations.CreateModel(
+            name='MediaBlob',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(max_length=64)),
+                ('key', models.CharField(max_length=200)),
+                ('token', models.CharField(max_length=32)),
+                ('size', models.PositiveIntegerField()),
+                ('content_type', models.CharField(max_length=100)),
+                ('width', models.PositiveIntegerField(null=True)),
+                ('height', models.PositiveIntegerField(null=True)),
+                ('scan', models.CharField(choices=[('pending', 'not scanned yet'), ('clean', 'clean'), ('infected', 'infected'), ('error', 'the scanner did not answer'), ('off', 'scanning is switched off')], max_length=8)),
+                ('scan_said', models.CharField(blank=True, max_length=200)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('digest',), name='media_blob_digest_unique'), models.UniqueConstraint(fields=('token',), name='media_blob_token_unique'), models.CheckConstraint(condition=models.Q(('scan__in', ['pending', 'clean', 'infected', 'error', 'off'])), name='media_blob_scan_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='MediaFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('folder', models.CharField(blank=True, help_text='Such as Logos or 2026/Spring.', max_length=200)),
+                ('name', models.CharField(max_length=100)),
+                ('uploaded_by', models.CharField(blank=True, max_length=150)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='templates_app.mediablob')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Snippet',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=100)),
+                ('kind', models.CharField(choices=[('mjml', 'MJML'), ('html', 'HTML'), ('markdown', 'Markdown'), ('text', 'plain text')], max_length=8)),
+                ('source', models.TextField()),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('name',), name='snippet_name_unique'), models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html', 'markdown', 'text'])), name='snippet_kind_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TemplateVariant',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('subject', models.CharField(max_length=500)),
+                ('preheader', models.CharField(blank=True, help_text='What an inbox shows behind the subject; hidden in the message itself.', max_length=300)),
+                ('source', models.TextField()),
+                ('text', models.TextField(blank=True, help_text='Left empty, the text part is made from the HTML.', verbose_name='text part')),
+                ('language', models.CharField(max_length=35)),
+                ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='templates_app.emailtemplate')),
+            ],
         ),
         migrations.CreateModel(
             name='TemplateVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('digest', models.CharField(max_length=64)),
                 ('subject', models.CharField(max_length=500)),
                 ('html', models.TextField(blank=True, verbose_name='HTML')),
                 ('text', models.TextField(blank=True)),
+                ('links', models.JSONField(default=list)),
+                ('number', models.PositiveIntegerField()),
+                ('digest', models.CharField(max_length=64)),
+                ('language', models.CharField(blank=True, max_length=35)),
+                ('source', models.JSONField()),
+                ('saved_by', models.CharField(blank=True, max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='templates_app.emailtemplate')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'), models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique')],
-            },
+        ),
+        migrations.CreateModel(
+            name='VersionVariant',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('subject', models.CharField(max_length=500)),
+                ('html', models.TextField(blank=True, verbose_name='HTML')),
+                ('text', models.TextField(blank=True)),
+                ('links', models.JSONField(default=list)),
+                ('language', models.CharField(max_length=35)),
+                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='templates_app.templateversion')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='emailtemplate',
+            constraint=models.UniqueConstraint(fields=('name',), name='email_template_name_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='emailtemplate',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html', 'markdown', 'text'])), name='email_template_kind_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='emailtemplate',
+            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='email_template_has_source'),
+        ),
+        migrations.AddConstraint(
+            model_name='emailtemplate',
+            constraint=models.CheckConstraint(condition=models.Q(('layout', None), ('kind', 'markdown'), _connector='OR'), name='email_template_layout_is_for_markdown'),
+        ),
+        migrations.AddConstraint(
+            model_name='mediafile',
+            constraint=models.UniqueConstraint(models.F('folder'), django.db.models.functions.text.Lower('name'), name='media_file_name_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='templatevariant',
+            constraint=models.UniqueConstraint(fields=('template', 'language'), name='template_variant_language_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='templatevariant',
+            constraint=models.CheckConstraint(condition=models.Q(('language', ''), _negated=True), name='template_variant_has_language'),
+        ),
+        migrations.AddConstraint(
+            model_name='templatevariant',
+            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='template_variant_has_source'),
+        ),
+        migrations.AddConstraint(
+            model_name='templateversion',
+            constraint=models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='templateversion',
+            constraint=models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='versionvariant',
+            constraint=models.UniqueConstraint(fields=('version', 'language'), name='version_variant_language_unique'),
         ),
     ]

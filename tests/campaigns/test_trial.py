@@ -120,8 +120,8 @@ def test_an_outcome_without_an_answer_is_a_whole_sentence() -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda c: EmailTemplate.objects.update(html="{{ missing }}"), "'missing' has no value"),
-        (lambda c: EmailTemplate.objects.update(html="{% if %}"), "html, line 1"),
+        (lambda c: EmailTemplate.objects.update(source="{{ missing }}"), "'missing' has no value"),
+        (lambda c: EmailTemplate.objects.update(source="{% if %}"), "html, line 1"),
         (lambda c: c.lists.clear(), "the campaign has no list"),
         (
             lambda c: c.sender.routes.create(

@@ -19,23 +19,29 @@ def console() -> Client:
 
 
 def typed(**values: str) -> dict[str, str]:
-    return {"name": "News", "subject": "News", "html": "<p>Hi</p>", "text": ""} | values
+    return {
+        "name": "News",
+        "subject": "News",
+        "kind": "html",
+        "source": "<p>Hi</p>",
+        "text": "",
+    } | values
 
 
 def test_a_template_without_a_fault_is_saved(console: Client) -> None:
-    console.post(f"{TEMPLATES}add/", typed(html="<p>Hi {{ first_name }}</p>"))
+    console.post(f"{TEMPLATES}add/", typed(source="<p>Hi {{ first_name }}</p>"))
 
-    assert EmailTemplate.objects.get().html == "<p>Hi {{ first_name }}</p>"
+    assert EmailTemplate.objects.get().source == "<p>Hi {{ first_name }}</p>"
 
 
 @pytest.mark.parametrize(
     ("values", "field", "reason"),
     [
-        ({"html": "<p>\n{{ frist_name }}</p>"}, "html", "Line 2: unknown field 'frist_name'"),
-        ({"html": "<p>\n\n{% if %}</p>"}, "html", "Line 3: "),
+        ({"source": "<p>\n{{ frist_name }}</p>"}, "source", "Line 2: unknown field 'frist_name'"),
+        ({"source": "<p>\n\n{% if %}</p>"}, "source", "Line 3: "),
         ({"subject": "{{ nobody_has }}"}, "subject", "Line 1: unknown field 'nobody_has'"),
         ({"text": "Hi\n{{ nobody_has }}"}, "text", "Line 2: unknown field 'nobody_has'"),
-        ({"html": " ", "text": " "}, "html", "Write HTML or text"),
+        ({"source": " "}, "source", "This field is required."),
         ({"subject": ""}, "subject", "This field is required."),
     ],
 )
@@ -54,7 +60,7 @@ def test_a_fault_is_named_with_its_line_beside_the_part_that_has_it(
 def test_before_anybody_is_imported_any_field_may_be_one(console: Client) -> None:
     Field.objects.all().delete()
 
-    console.post(f"{TEMPLATES}add/", typed(html="<p>Hi {{ whoever }}</p>"))
+    console.post(f"{TEMPLATES}add/", typed(source="<p>Hi {{ whoever }}</p>"))
 
     assert EmailTemplate.objects.exists()
 
@@ -71,7 +77,7 @@ def test_the_preview_stands_in_a_frame_that_may_do_nothing(console: Client) -> N
 
 def test_content_that_cannot_be_shown_says_why(console: Client) -> None:
     template = make_template()
-    EmailTemplate.objects.update(html="{% for %}")
+    EmailTemplate.objects.update(source="{% for %}")
 
     page = text(console.get(f"{TEMPLATES}{template.pk}/change/"))
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         template = create_template(
             options["name"],
             subject=options["subject"],
-            html=_read(options["html"]),
+            source=_read(options["html"]),
             text=_read(options["text"]) if options["text"] else "",
             known=known,
         )

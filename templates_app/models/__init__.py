@@ -1,0 +1,23 @@
+from templates_app.models.media import MediaBlob, MediaFile, ScanState
+from templates_app.models.templates import (
+    EmailTemplate,
+    Kind,
+    Layout,
+    Snippet,
+    TemplateVariant,
+    TemplateVersion,
+    VersionVariant,
+)
+
+__all__ = [
+    "EmailTemplate",
+    "Kind",
+    "Layout",
+    "MediaBlob",
+    "MediaFile",
+    "ScanState",
+    "Snippet",
+    "TemplateVariant",
+    "TemplateVersion",
+    "VersionVariant",
+]

@@ -1,0 +1,62 @@
+"""The library of images and files: what people see (a file by its name) and what is stored."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+
+class ScanState(models.TextChoices):
+    """What the malware scanner said."""
+
+    PENDING = "pending", "not scanned yet"
+    CLEAN = "clean", "clean"
+    INFECTED = "infected", "infected"
+    ERROR = "error", "the scanner did not answer"
+    OFF = "off", "scanning is switched off"
+
+
+class MediaBlob(models.Model):
+    """Bytes in the storage, once for each content. Never changed: versions and runs point here."""
+
+    digest = models.CharField(max_length=64)  # SHA-256, in hexadecimal
+    key = models.CharField(max_length=200)  # its name in the storage
+    # In the address of an image, 128 random bits: who was not sent it does not find it.
+    token = models.CharField(max_length=32)
+    size = models.PositiveIntegerField()  # bytes
+    content_type = models.CharField(max_length=100)  # from our table, by what the bytes are
+    width = models.PositiveIntegerField(null=True)  # pixels, of images
+    height = models.PositiveIntegerField(null=True)
+    scan = models.CharField(max_length=8, choices=ScanState)
+    scan_said = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="media_blob_digest_unique"),
+            models.UniqueConstraint(fields=["token"], name="media_blob_token_unique"),
+            models.CheckConstraint(
+                condition=Q(scan__in=ScanState.values), name="media_blob_scan_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class MediaFile(models.Model):
+    """A name in the library; to replace a file is to let its name point to another blob."""
+
+    folder = models.CharField(max_length=200, blank=True, help_text="Such as Logos or 2026/Spring.")
+    name = models.CharField(max_length=100)
+    blob = models.ForeignKey(MediaBlob, on_delete=models.PROTECT, related_name="files")
+    uploaded_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("folder", Lower("name"), name="media_file_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.folder}/{self.name}" if self.folder else self.name

@@ -1,0 +1,198 @@
+"""What is sent: templates that authors edit, and the frozen versions that campaigns send."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class Kind(models.TextChoices):
+    """What an author writes, and so how it becomes HTML."""
+
+    MJML = "mjml", "MJML"
+    HTML = "html", "HTML"
+    MARKDOWN = "markdown", "Markdown"
+    TEXT = "text", "plain text"
+
+
+class Snippet(models.Model):
+    """A piece that many templates use, by its name: `{% include "footer" %}`."""
+
+    name = models.SlugField(max_length=100)
+    kind = models.CharField(max_length=8, choices=Kind)
+    source = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="snippet_name_unique"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="snippet_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Layout(models.Model):
+    """What stands around the text of Markdown templates; `{{ content }}` is its place in it."""
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(
+        max_length=8, choices=[(Kind.MJML, "MJML"), (Kind.HTML, "HTML")], default=Kind.MJML
+    )
+    source = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="layout_name_unique"),
+            models.CheckConstraint(
+                condition=Q(kind__in=[Kind.MJML, Kind.HTML]), name="layout_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Source(models.Model):
+    """What an author writes for the readers of one language."""
+
+    subject = models.CharField(max_length=500)
+    preheader = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="What an inbox shows behind the subject; hidden in the message itself.",
+    )
+    source = models.TextField()
+    text = models.TextField(
+        "text part", blank=True, help_text="Left empty, the text part is made from the HTML."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class EmailTemplate(Source):
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.MJML)
+    layout = models.ForeignKey(
+        Layout,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="templates",
+        help_text="For Markdown; without one, a plain letter.",
+    )
+    language = models.CharField(
+        max_length=35,
+        blank=True,
+        help_text="Of this text, such as de or pt-BR. Readers of a language without a variant of "
+        "its own get this one.",
+    )
+    link_parameters = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Added to each link to a web page, such as "
+        "utm_source=newsletter&utm_medium=email",
+    )
+    # Whether whoever saved it last may write HTML that is not sanitised.
+    is_raw = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="email_template_name_unique"),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values), name="email_template_kind_known"
+            ),
+            models.CheckConstraint(condition=~Q(source=""), name="email_template_has_source"),
+            models.CheckConstraint(
+                condition=Q(layout=None) | Q(kind=Kind.MARKDOWN),
+                name="email_template_layout_is_for_markdown",
+            ),
+        ]
+        permissions = [("write_raw_html", "Can write HTML that is not sanitised")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVariant(Source):
+    """The same template for the readers of another language; of the same kind and layout."""
+
+    template = models.ForeignKey(
+        EmailTemplate, on_delete=models.CASCADE, related_name="variants", db_index=False
+    )
+    language = models.CharField(max_length=35)  # BCP 47
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "language"], name="template_variant_language_unique"
+            ),
+            models.CheckConstraint(condition=~Q(language=""), name="template_variant_has_language"),
+            models.CheckConstraint(condition=~Q(source=""), name="template_variant_has_source"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} ({self.language})"
+
+
+class Content(models.Model):
+    """What is rendered for each reader of one language: compiled, checked, and never changed."""
+
+    subject = models.CharField(max_length=500)
+    html = models.TextField("HTML", blank=True)
+    text = models.TextField(blank=True)
+    # The targets of the links in the HTML, as they stand in it, each once and in its order.
+    links = models.JSONField(default=list)
+
+    class Meta:
+        abstract = True
+
+
+class TemplateVersion(Content):
+    """The content of a template at one moment. Never changed: a run sends what was checked."""
+
+    template = models.ForeignKey(
+        EmailTemplate, on_delete=models.PROTECT, related_name="versions", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)  # SHA-256 of source and contents, in hexadecimal
+    language = models.CharField(max_length=35, blank=True)
+    # What the author wrote, as `templates_app.sources` has it, to be compared and restored.
+    source = models.JSONField()
+    saved_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "number"], name="template_version_number_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["template", "digest"], name="template_version_digest_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
+
+
+class VersionVariant(Content):
+    """The content of a version for the readers of one more language."""
+
+    version = models.ForeignKey(
+        TemplateVersion, on_delete=models.CASCADE, related_name="variants", db_index=False
+    )
+    language = models.CharField(max_length=35)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "language"], name="version_variant_language_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.language})"
