@@ -15,6 +15,7 @@ from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.addresses import BadAddress, parse_address
 from recipients.segments.grammar import BadRules
+from templates_app.services import Refused as ContentRefused
 from templates_app.services import freeze
 
 # No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
@@ -44,7 +45,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         claimed = Claimed(NOBODY, to, _sample_fields(campaign, now=now), attempts=1)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)
-    except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed) as error:
+    except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed, ContentRefused) as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:
         raise Refused(f"the transport's URL: {error}") from None

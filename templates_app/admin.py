@@ -18,6 +18,7 @@ from templates_app.rendering import (
     check_content,
     compile_content,
 )
+from templates_app.services import library
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -44,9 +45,12 @@ class Preview:
 
 
 def preview(content: EmailTemplate | TemplateVersion) -> Preview:
-    if isinstance(content, EmailTemplate):
-        return _preview(compile_draft(draft_of(content))[0])
-    return _preview(content)
+    if isinstance(content, TemplateVersion):
+        return _preview(content)
+    compilation = compile_draft(draft_of(content), library=library())
+    if compilation.problems:
+        return Preview(None, "; ".join(str(problem) for problem in compilation.problems))
+    return _preview(compilation.contents[0])
 
 
 def _preview(content: CompiledContent | TemplateVersion) -> Preview:

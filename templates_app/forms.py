@@ -3,8 +3,8 @@ from typing import Any
 from django import forms
 from django.apps import apps
 
+from templates_app.compiling import Problem
 from templates_app.models import EmailTemplate
-from templates_app.rendering import Problem
 from templates_app.services import problems, unknown_fields
 
 
@@ -19,8 +19,8 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
         if self.errors:
             return content
         for problem in _problems(content):
-            part = "source" if problem.part == "html" else problem.part
-            self.add_error(part if part in self.fields else None, _words(problem))
+            part = problem.part if problem.part in self.fields else None
+            self.add_error(part, _words(problem))
         return content
 
 

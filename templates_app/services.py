@@ -8,14 +8,39 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
-from templates_app.compiling import CompiledContent, compile_draft
+from templates_app.compiling import (
+    Compilation,
+    CompiledContent,
+    Library,
+    Piece,
+    Problem,
+    compile_draft,
+)
 from templates_app.drafts import Draft, draft_of
-from templates_app.models import EmailTemplate, Kind, TemplateVersion, VersionVariant
-from templates_app.rendering import Problem, check_content
+from templates_app.models import (
+    EmailTemplate,
+    Kind,
+    Layout,
+    Snippet,
+    TemplateVersion,
+    VersionVariant,
+)
 
 
 class Refused(Exception):
     """The content has faults; the text names each with its line."""
+
+    def __init__(self, reason: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(reason)
+        self.problems = list(problems)
+
+
+def library() -> Library:
+    """Return all snippets and layouts as they are now."""
+    return Library(
+        snippets={each.name: Piece(Kind(each.kind), each.source) for each in Snippet.objects.all()},
+        layouts={each.name: Piece(Kind(each.kind), each.source) for each in Layout.objects.all()},
+    )
 
 
 def create_template(
@@ -45,17 +70,14 @@ def create_template(
         faults = error.message_dict.items()
         raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in faults)) from None
     if found := problems(template, known=known or unknown_fields(template)):
-        raise Refused("; ".join(str(problem) for problem in found))
+        raise Refused("; ".join(str(problem) for problem in found), found)
     template.save()
     return template
 
 
 def problems(template: EmailTemplate, *, known: Collection[str]) -> list[Problem]:
     """Return what would fail in sending: syntax, and names that no recipient has."""
-    draft = draft_of(template)
-    html = "" if draft.kind == Kind.TEXT else template.source
-    text = template.source if draft.kind == Kind.TEXT else template.text
-    return check_content(subject=template.subject, html=html, text=text, known=known)
+    return compile_draft(draft_of(template), library=library(), known=known).problems
 
 
 def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> list[str]:
@@ -69,10 +91,12 @@ def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
     """Return the version that holds the template's present content, made if there is none.
 
     :param by: the account that saved it.
+    :raises Refused: the content has a fault, by now or still.
     """
     template = EmailTemplate.objects.select_for_update(of=("self",)).get(pk=template.pk)
     draft = draft_of(template)
-    fallback, *others = contents = compile_draft(draft)
+    contents = _sound(compile_draft(draft, library=library())).contents
+    fallback, *others = contents
     digest = _digest(draft, contents)
     if version := template.versions.filter(digest=digest).first():
         return version
@@ -89,6 +113,12 @@ def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
         VersionVariant(version=version, language=one.language, **_columns(one)) for one in others
     )
     return version
+
+
+def _sound(compilation: Compilation) -> Compilation:
+    if found := compilation.problems:
+        raise Refused("; ".join(str(problem) for problem in found), found)
+    return compilation
 
 
 def _columns(content: CompiledContent) -> dict[str, object]:

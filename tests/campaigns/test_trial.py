@@ -121,7 +121,7 @@ def test_an_outcome_without_an_answer_is_a_whole_sentence() -> None:
     ("spoil", "reason"),
     [
         (lambda c: EmailTemplate.objects.update(source="{{ missing }}"), "'missing' has no value"),
-        (lambda c: EmailTemplate.objects.update(source="{% if %}"), "html, line 1"),
+        (lambda c: EmailTemplate.objects.update(source="{% if %}"), "source, line 1"),
         (lambda c: c.lists.clear(), "the campaign has no list"),
         (
             lambda c: c.sender.routes.create(

@@ -81,7 +81,7 @@ def test_content_that_cannot_be_shown_says_why(console: Client) -> None:
 
     page = text(console.get(f"{TEMPLATES}{template.pk}/change/"))
 
-    assert "It cannot be shown: html, line 1" in page
+    assert "It cannot be shown: source, line 1" in page
 
 
 def test_a_frozen_version_is_shown_and_nobody_changes_it(console: Client) -> None:

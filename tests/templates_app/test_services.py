@@ -50,7 +50,7 @@ def test_content_that_is_the_same_only_when_joined_is_not_the_same() -> None:
     ("content", "reason"),
     [
         ({"source": " "}, "needs HTML"),
-        ({"source": "<p>{% if %}</p>"}, "html, line 1"),
+        ({"source": "<p>{% if %}</p>"}, "source, line 1"),
         ({"source": "<p>x</p>\n{{ nobody }}"}, "line 2: unknown field 'nobody'"),
         ({"source": "<p>x</p>", "subject": "{{ nobody }}"}, "subject, line 1"),
         ({"source": "<p>x</p>", "subject": "s" * 501}, "subject: Ensure this value has"),
@@ -75,7 +75,7 @@ def test_unknown_fields_are_named_once() -> None:
 
 def test_the_tables_refuse_what_may_not_be() -> None:
     template = make_template("Taken")
-    TemplateVariant.objects.create(template=template, language="de", source="x")
+    TemplateVariant.objects.create(template=template, language="de", subject="S", source="x")
     version = freeze(template)
     layout = Layout.objects.create(name="Letter", kind="html", source="{{ content }}")
     Snippet.objects.create(name="footer", kind="html", source="x")
