@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -39,6 +38,7 @@ from campaigns.tasks import go_on
 from recipients.admin.base import state_tag
 from recipients.admin.recipients import COUNTED
 from recipients.segments.grammar import BadRules
+from recipients.sentences import sentence
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
@@ -280,7 +280,7 @@ class CampaignAdmin(ModelAdmin):
             try:
                 message = verb.act(campaign, form, timezone.now())
             except Refused as refusal:
-                form.add_error(None, f"{capfirst(str(refusal))}.".replace("..", "."))
+                form.add_error(None, sentence(refusal))
             else:
                 self.log_change(request, campaign, verb.title)
                 self.message_user(request, message, messages.SUCCESS)

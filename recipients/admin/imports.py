@@ -29,6 +29,7 @@ from recipients.importing import jobs, rejects, undoing
 from recipients.importing.detect import Preview, preview
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus
+from recipients.sentences import sentence
 from recipients.tasks import work_on
 
 _MAPPED = (ImportStatus.MAPPING, ImportStatus.CHECKED)
@@ -70,7 +71,7 @@ class ImportAdmin(ModelAdmin):
             try:
                 importing = jobs.begin(file, name=file.name, by=_user(request))
             except BadFile as error:
-                form.add_error("file", f"{capfirst(str(error))}.")
+                form.add_error("file", sentence(error))
             else:
                 return self._to_page(importing)
         return self._page(request, "recipients/import_upload.html", {"form": form}, form=form)
@@ -136,7 +137,7 @@ class ImportAdmin(ModelAdmin):
         try:
             seen = _preview(importing, reading(stored, request.POST))
         except BadFile as error:
-            self.message_user(request, f"{capfirst(str(error))}.", messages.ERROR)
+            self.message_user(request, sentence(error), messages.ERROR)
             return self._to_page(importing)
         if not start:
             chosen = {**request.POST.dict(), **initial_columns(seen.layout.columns)}
@@ -185,7 +186,7 @@ class ImportAdmin(ModelAdmin):
         try:
             seen = _preview(importing, stored)
         except BadFile as error:
-            context = {"importing": importing, "problem": capfirst(str(error))}
+            context = {"importing": importing, "problem": str(error)}
             return self._page(request, "recipients/import_detail.html", context, importing)
         initial = {
             "encoding": stored.encoding,

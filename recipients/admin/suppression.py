@@ -11,9 +11,10 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from recipients.admin.verb_page import Verb, refuse, verb_page
+from recipients.admin.verb_page import Verb, verb_page
 from recipients.forms.verbs import LiftForm, SuppressManyForm
 from recipients.models import Suppression, SuppressionReason
+from recipients.sentences import sentence
 from recipients.suppression import NotLifted, lift, suppress_all
 
 PASTE = Verb(
@@ -68,7 +69,7 @@ class SuppressionVerbs(ModelAdmin):
             try:
                 self._lift(request, entry, why=form.cleaned_data["why"])
             except NotLifted as refusal:
-                refuse(form, refusal)
+                form.add_error(None, sentence(refusal))
             else:
                 done = f"{entry.key} can be mailed again."
                 self.message_user(request, done, messages.SUCCESS)
