@@ -161,7 +161,8 @@ def _local_part(local: str) -> str:
         # The domain has its own check below: this library refuses the reserved ones.
         checked = validate_email(f"{local}@example.com", check_deliverability=False)
     except EmailNotValidError as error:
-        raise BadAddress(f"the part before the @ is wrong: {error}") from None
+        reason = str(error).removesuffix(".")
+        raise BadAddress(f"the part before the @ is wrong: {reason}") from None
     return unicodedata.normalize("NFC", checked.local_part)
 
 
