@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from recipients import consent
-from recipients.addresses import Address, BadAddress, parse_address
+from recipients.addresses import Address
+from recipients.forms.recipients import clean_address
 from recipients.models import ConsentWording, Field, FieldKind, SignupForm
 from recipients.values import BadValue, Kind, Value
 
@@ -90,10 +91,7 @@ class _AddressField(forms.CharField):
         )
 
     def clean(self, value: Any) -> Address:
-        try:
-            return parse_address(super().clean(value))
-        except BadAddress as error:
-            raise ValidationError(f"This is not an address: {error}.") from None
+        return clean_address(super().clean(value))
 
 
 class _Answer(forms.CharField):
