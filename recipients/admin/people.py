@@ -18,7 +18,7 @@ from unfold.enums import ActionVariant
 from recipients import privacy
 from recipients.admin.verb_page import Verb, verb_page
 from recipients.forms.verbs import EraseForm, HandOutForm, MergeForm
-from recipients.handout import CONTENT_TYPES, HandoutForm, written
+from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.merging import NotMerged, hints, merge
 from recipients.models import MergePolicy, Recipient
 from recipients.sentences import sentence
@@ -65,7 +65,7 @@ class PersonVerbs(ModelAdmin):
         if not form.is_valid():
             back = _page_of(recipient)
             return verb_page(self, request, HAND_OUT, form, back=back, original=recipient)
-        chosen = HandoutForm(form.cleaned_data["form"])
+        chosen = HandoutFormat(form.cleaned_data["form"])
         known = privacy.known(privacy.person(recipient.key))
         self.log_change(request, recipient, f"Handed out as {chosen.name}")
         headers = {
