@@ -12,7 +12,7 @@ from recipients.importing import jobs
 from recipients.models import ConsentDetail, Notice, SignupWindow
 
 BATCH = 1_000  # rows in one transaction
-WINDOWS_KEPT = timedelta(days=1)  # they count uses within an hour
+WINDOWS_KEPT = timedelta(hours=2)  # they count uses within an hour
 
 
 def clean(*, now: datetime) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,7 +23,6 @@ from recipients.models import (
     Recipient,
     Signup,
     SignupForm,
-    SignupWindow,
     Subscription,
     SubscriptionState,
     Suppression,
@@ -197,7 +196,6 @@ def subscribe(recipient: Recipient, lists: Iterable[MailingList], *, now: dateti
 
 def forget_unconfirmed(*, now: datetime) -> int:
     """Delete people who did not confirm in time and have nothing else; return how many."""
-    SignupWindow.objects.filter(hour__lte=now - timedelta(hours=2)).delete()
     Signup.objects.stale(now=now).delete()
     forgotten, last = 0, BATCH
     while last == BATCH:

@@ -53,7 +53,7 @@ def test_notices_that_ended_and_windows_that_are_over_are_deleted(settings: Sett
         Notice.objects.create(
             kind=kind, recipient=ada, key=ada.key, created_at=NOW - age * DAY, sent_at=sent
         )
-    for hours in (23, 25):
+    for hours in (1.9, 2.1):
         hour = NOW - timedelta(hours=hours)
         SignupWindow.objects.create(who="192.0.2.0/24", hour=hour, used=1)
 
