@@ -1,13 +1,13 @@
 """Values of custom fields: from what people write to what is stored, by the field's kind."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias, TypeGuard
 
-from recipients.models.fields import FieldKind
+from recipients.models.fields import Field, FieldKind
 
 Value: TypeAlias = "str | int | float | bool"
 
@@ -60,6 +60,11 @@ class Kind:
         if self.kind == FieldKind.NUMBER and _is_number(value):
             return value
         raise BadValue(f"{_short(str(value))} is no value of kind {self.kind.label.lower()}")
+
+
+def kinds_of(fields: Iterable[Field]) -> dict[str, Kind]:
+    """Return what custom fields take, by their names."""
+    return {each.name: Kind(FieldKind(each.kind), tuple(each.choices)) for each in fields}
 
 
 def in_digits(number: float) -> str:

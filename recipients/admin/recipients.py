@@ -39,10 +39,9 @@ from recipients.models import (
 from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
 from recipients.segments.grammar import BadRules
-from recipients.segments.known import kinds_of_fields
 from recipients.segments.saving import segments_about
 from recipients.suppression import suppress
-from recipients.values import BadValue
+from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
 
@@ -343,7 +342,7 @@ class TagAdmin(ModelAdmin):
 def _with_value(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any] | None":
     """Find `city:Hanoi` by the index of the field; None where it is no field and a value."""
     name, _, value = term.strip().partition(":")
-    kind = kinds_of_fields().get(name) if value else None
+    kind = kinds_of(Field.objects.all()).get(name) if value else None
     if kind is None:
         return None
     try:

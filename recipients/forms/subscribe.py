@@ -10,8 +10,8 @@ from django.http import QueryDict
 from recipients import consent
 from recipients.addresses import Address
 from recipients.forms.recipients import clean_address
-from recipients.models import ConsentWording, Field, FieldKind, SignupForm
-from recipients.values import BadValue, Kind, Value
+from recipients.models import ConsentWording, FieldKind, SignupForm
+from recipients.values import BadValue, Kind, Value, kinds_of
 
 HONEYPOT = "website"
 ADDRESS, AGREED, WORDING = "address", "agreed", "wording"
@@ -39,7 +39,7 @@ class SubscribeForm(forms.Form):
                 data, missing = _read_again(data), CHANGED
             self._wording = found or present
         super().__init__(data, auto_id="subscribe-%s")
-        self.custom = {field.name: _kind(field) for field in signup_form.fields.order_by("pk")}
+        self.custom = kinds_of(signup_form.fields.order_by("pk"))
         self.fields[ADDRESS] = _AddressField()
         for name, kind in self.custom.items():
             self.fields[f"{_FIELD}{name}"] = _field(name, kind)
@@ -110,10 +110,6 @@ class _Answer(forms.CharField):
             return self._kind.read(text) if text else ""
         except BadValue as error:
             raise ValidationError(f"This does not fit: {error}.") from None
-
-
-def _kind(field: Field) -> Kind:
-    return Kind(FieldKind(field.kind), tuple(field.choices))
 
 
 def _field(name: str, kind: Kind) -> _Answer:

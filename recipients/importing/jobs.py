@@ -31,7 +31,7 @@ from recipients.models import (
     MergePolicy,
     Tag,
 )
-from recipients.values import Kind
+from recipients.values import Kind, kinds_of
 
 CHUNK = 50_000  # rows that are read in one transaction
 _BYTES = 1024 * 1024
@@ -366,8 +366,5 @@ def fingerprint(file: IO[bytes]) -> tuple[str, int]:
 
 def _kinds(layout: Layout) -> Mapping[str, Kind]:
     """Return what each field of the file takes; one that is not there yet takes any text."""
-    known = {field.name: field for field in Field.objects.filter(name__in=layout.fields)}
-    kinds = dict.fromkeys(layout.fields, Kind(FieldKind.TEXT))
-    return kinds | {
-        name: Kind(FieldKind(field.kind), tuple(field.choices)) for name, field in known.items()
-    }
+    known = kinds_of(Field.objects.filter(name__in=layout.fields))
+    return dict.fromkeys(layout.fields, Kind(FieldKind.TEXT)) | known
