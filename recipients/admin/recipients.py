@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest
@@ -20,6 +19,7 @@ from recipients import tags
 from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, find_key, state_tag
 from recipients.admin.consent import ConsentOfRecipient
+from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
 from recipients.admin.people import PersonVerbs
 from recipients.admin.suppression import SuppressionVerbs, added_by
 from recipients.consent import subject
@@ -29,12 +29,10 @@ from recipients.models import (
     FieldKind,
     MailingList,
     Recipient,
-    Segment,
     Subscription,
     Suppression,
     SuppressionReason,
     Tag,
-    Tagging,
 )
 from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
@@ -44,68 +42,6 @@ from recipients.suppression import suppress
 from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
-
-
-class OnListFilter(SimpleListFilter):
-    title = "list"
-    parameter_name = "list"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        lists = MailingList.objects.order_by("name").values_list("pk", "name")
-        return [(str(pk), name) for pk, name in lists]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        mailing_list = MailingList.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
-        return queryset.subscribed_to(mailing_list) if mailing_list else queryset
-
-
-class SuppressedFilter(SimpleListFilter):
-    title = "suppression"
-    parameter_name = "suppressed"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Suppressed"), ("no", "May be mailed")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "yes":
-            return queryset.filter(is_suppressed=True)
-        return queryset.not_suppressed() if self.value() == "no" else queryset
-
-
-class TagFilter(SimpleListFilter):
-    title = "tag"
-    parameter_name = "tag"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Tag.objects.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        if not chosen.isdecimal():
-            return queryset
-        return queryset.filter(
-            Exists(Tagging.objects.filter(recipient=OuterRef("pk"), tag=int(chosen)))
-        )
-
-
-class SegmentFilter(SimpleListFilter):
-    title = "segment"
-    parameter_name = "segment"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Segment.objects.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        segment = Segment.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
-        if segment is None:
-            return queryset
-        try:
-            return queryset.filter(pk__in=those(segment.rules, now=timezone.now()))
-        except BadRules as error:
-            messages.error(request, f"{segment}: {error}.")
-            return queryset.none()
 
 
 class TagActionForm(ActionForm):
