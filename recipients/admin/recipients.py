@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.forms import ModelChoiceField, ModelForm
+from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -16,14 +16,11 @@ from unfold.decorators import action, display
 from unfold.forms import ActionForm
 
 from recipients import tags
-from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, find_key, state_tag
 from recipients.admin.consent import ConsentOfRecipient
 from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
 from recipients.admin.people import PersonVerbs
-from recipients.admin.suppression import SuppressionVerbs, added_by
-from recipients.consent import subject
-from recipients.forms.recipients import FieldForm, RecipientForm, SuppressionForm
+from recipients.forms.recipients import FieldForm, RecipientForm
 from recipients.models import (
     Field,
     FieldKind,
@@ -31,14 +28,12 @@ from recipients.models import (
     Recipient,
     Subscription,
     Suppression,
-    SuppressionReason,
     Tag,
 )
 from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
 from recipients.segments.grammar import BadRules
 from recipients.segments.saving import segments_about
-from recipients.suppression import suppress
 from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
@@ -169,61 +164,6 @@ class MailingListAdmin(ModelAdmin):
             return "None yet"
         found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
         return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
-
-
-def _entries_found(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
-    """Find by address or domain; who was erased, only by the whole address."""
-    found = find_key(queryset, term)
-    try:
-        digest = subject(parse_address(term).key)
-    except BadAddress:
-        return found
-    return found | queryset.filter(digest=digest)
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(SuppressionVerbs, ManyRowsAdmin):
-    """Added and lifted, never edited: who was left alone, and why, stays as it was."""
-
-    form = SuppressionForm
-    list_display = ("whom", "reason", "source", "created_at")
-    list_filter = ("reason",)
-    search_fields = ("key",)
-    search_help_text = "A whole address is found at once"
-
-    readonly_fields = ("whom",)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # it is lifted, with a reason
-
-    @display(description="Address or domain")
-    def whom(self, entry: Suppression) -> str:
-        return entry.key or "Somebody who was erased"
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("whom", "reason", "source", "created_at") if obj else ("key", "reason")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
-    ) -> tuple["QuerySet[Any]", bool]:
-        return (_entries_found(queryset, search_term) if search_term else queryset), False
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"reason": SuppressionReason.MANUAL, **super().get_changeform_initial_data(request)}
-
-    def save_model(
-        self, request: HttpRequest, obj: Suppression, form: ModelForm[Any], change: bool
-    ) -> None:
-        suppress(
-            str(obj.key),
-            reason=SuppressionReason(obj.reason),
-            source=added_by(request),
-            now=timezone.now(),
-        )
-        obj.pk = Suppression.objects.get(key=obj.key).pk
 
 
 @admin.register(Field)
