@@ -7,16 +7,14 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
 
 from recipients import tags
-from recipients.admin.base import ManyRowsAdmin, find_key, state_tag
+from recipients.admin.base import ManyRowsAdmin, find_key, link_to_recipients, state_tag
 from recipients.admin.consent import ConsentOfRecipient
 from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
 from recipients.admin.people import PersonVerbs
@@ -155,8 +153,7 @@ class MailingListAdmin(ModelAdmin):
 
     @display(description="Recipients")
     def recipients(self, mailing_list: MailingList) -> SafeString:
-        url = reverse("admin:recipients_recipient_changelist")
-        return format_html('<a href="{}?list={}">Show</a>', url, mailing_list.pk)
+        return link_to_recipients("list", mailing_list.pk)
 
     @display(description="Confirmed recipients")
     def confirmed(self, mailing_list: MailingList) -> str:
@@ -211,8 +208,7 @@ class TagAdmin(ModelAdmin):
 
     @display(description="Recipients")
     def recipients_with_it(self, tag: Tag) -> SafeString:
-        url = reverse("admin:recipients_recipient_changelist")
-        return format_html('<a href="{}?tag={}">Show</a>', url, tag.pk)
+        return link_to_recipients("tag", tag.pk)
 
 
 def _with_value(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any] | None":
