@@ -56,7 +56,7 @@ class PreferencesForm(forms.Form):
 
     def lists(self) -> list[dict[str, Any]]:
         """Return what is to be ticked: each list with the words of what that means."""
-        on = preferences.is_on(self._person)
+        on = preferences.confirmed_ids(self._person)
         if self.is_bound:
             on = ListsForm(self._sent).ids()
         return [
