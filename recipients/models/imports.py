@@ -9,10 +9,7 @@ from recipients.models.people import Tag
 
 
 class ImportStatus(models.TextChoices):
-    MAPPING = (
-        "mapping",
-        "waiting for its columns to be named",
-    )  # or shown
+    MAPPING = "mapping", "waiting for its columns to be named"  # or shown
     CHECKING = "checking", "being checked"  # the file is read into a staging table
     CHECKED = "checked", "checked"  # what would happen is known; a person says go
     IMPORTING = "importing", "being imported"
