@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, Prefetch, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -75,8 +75,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
-        keys = [OuterRef("key"), OuterRef("domain")]
-        suppressed = Exists(Suppression.objects.filter(key__in=keys))
+        suppressed = Exists(Suppression.objects.of_outer())
         subscriptions = Subscription.objects.select_related("mailing_list").order_by("pk")
         return Recipient.objects.annotate(is_suppressed=suppressed).prefetch_related(
             Prefetch("subscription_set", queryset=subscriptions)

@@ -1,7 +1,7 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 
 from recipients.models.imported import Imported
 from recipients.models.lists import MailingList, SubscriptionState
@@ -24,9 +24,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
     def not_suppressed(self) -> Self:
         """Those whose address, and whose domain, nobody has asked us to leave alone."""
-        return self.exclude(
-            Exists(Suppression.objects.filter(key__in=[OuterRef("key"), OuterRef("domain")]))
-        )
+        return self.exclude(Exists(Suppression.objects.of_outer()))
 
 
 class Recipient(Imported):
