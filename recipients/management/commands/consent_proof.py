@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from recipients.management.commands.erase_recipient import key_of
+from recipients.management.arguments import key_of
 from recipients.proof import Fact, Proof, proof
 
 

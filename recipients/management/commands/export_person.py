@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recipients.handout import HandoutFormat, written
-from recipients.management.commands.erase_recipient import key_of
+from recipients.management.arguments import key_of
 from recipients.privacy import known, person
 
 
