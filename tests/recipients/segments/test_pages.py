@@ -159,6 +159,7 @@ def test_choices_are_kept_chosen(console: Client) -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        {"action": "remove r-" + "7" * 5000}, {"action": "add-rule r-" + "0" * 5000},
         {"action": "remove r-7"}, {"action": "remove r"}, {"action": "remove r-x"},
         {"action": "add-rule r", "r-new": "moon"}, {"action": "add-rule r-0", "r-new": "language"},
         {"action": "drop r"}, {"r-size": "99999999"}, {"r-size": "-1"},
