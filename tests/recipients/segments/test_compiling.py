@@ -16,7 +16,7 @@ from recipients.models import (
     Tagging,
 )
 from recipients.segments.catalogue import subjects
-from recipients.segments.compiling import compile_rules
+from recipients.segments.compiling import DEEPEST_SEGMENTS, compile_rules
 from recipients.segments.grammar import DEEPEST, MOST_RULES, BadRules
 from recipients.segments.known import Known
 from tests.factories import make_list, make_recipient
@@ -224,6 +224,26 @@ def test_segments_that_lead_back_to_themselves_are_refused() -> None:
 
     with pytest.raises(BadRules, match="leads back to itself"):
         found(rule("segment", "in", first.pk))
+
+
+def nested(depth: int) -> Segment:
+    """Save segments that include each other, one in the other; return the outermost one."""
+    segment = Segment.objects.create(name="1", rules=every(rule("language", "blank")))
+    for number in range(2, depth + 1):
+        rules = every(rule("segment", "in", segment.pk))
+        segment = Segment.objects.create(name=str(number), rules=rules)
+    return segment
+
+
+@pytest.mark.parametrize("depth", [DEEPEST_SEGMENTS + 1, 240])
+def test_segments_may_stand_so_deep_in_each_other(depth: int) -> None:
+    make_recipient("ada@example.org")
+    outermost = nested(depth)
+    deepest = Segment.objects.get(name=str(DEEPEST_SEGMENTS))
+
+    assert found(rule("segment", "in", deepest.pk)) == ["ada"]
+    with pytest.raises(BadRules, match=f"stand {DEEPEST_SEGMENTS} deep in each other"):
+        found(rule("segment", "in", outermost.pk))
 
 
 def test_several_conditions_can_stand_in_one_statement() -> None:
