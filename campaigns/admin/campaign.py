@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -37,6 +35,7 @@ from campaigns.services import Refused
 from campaigns.tasks import go_on
 from recipients.admin.base import state_tag
 from recipients.admin.recipients import COUNTED
+from recipients.hurry import hurry_after_commit
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
 
@@ -76,8 +75,7 @@ def _pause(campaign: Campaign, _form: ConfirmForm, _now: datetime) -> str:
 
 def _resume(campaign: Campaign, _form: ConfirmForm, now: datetime) -> str:
     for run_id in services.resume(campaign, now=now):
-        # Robust: where the broker is away, the sweep sends what this could not.
-        transaction.on_commit(partial(go_on, run_id), robust=True)
+        hurry_after_commit(go_on, run_id)
     return "It goes on."
 
 

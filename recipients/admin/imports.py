@@ -1,13 +1,11 @@
 # unfold has no type hints:
 # mypy: allow-subclassing-any, allow-untyped-decorators
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import (
     Http404,
     HttpRequest,
@@ -25,6 +23,7 @@ from unfold.decorators import display
 
 from recipients.admin.base import state_tag
 from recipients.forms.imports import LayoutForm, UploadForm, initial_columns, reading
+from recipients.hurry import hurry_after_commit
 from recipients.importing import jobs, rejects, undoing
 from recipients.importing.detect import Preview, preview
 from recipients.importing.layout import BadFile, Layout
@@ -160,7 +159,7 @@ class ImportAdmin(ModelAdmin):
         except jobs.Refused as refusal:
             self.message_user(request, f"Nothing was done: {refusal}.", messages.ERROR)
         else:
-            _wake(importing)
+            hurry_after_commit(work_on, importing.pk)
         return self._to_page(importing)
 
     # --- what is shown --------------------------------------------------------------------------
@@ -247,14 +246,9 @@ def _percent(importing: Import) -> int:
     return min(99, 100 * importing.merged // (importing.addresses or 1))
 
 
-def _wake(importing: Import) -> None:
-    # Robust: where the broker is away, the sweep does it.
-    transaction.on_commit(partial(work_on, importing.pk), robust=True)
-
-
 def _go(importing: Import) -> str:
     jobs.go(importing, now=timezone.now())
-    _wake(importing)
+    hurry_after_commit(work_on, importing.pk)
     return "It is being imported."
 
 

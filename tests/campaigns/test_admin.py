@@ -160,6 +160,20 @@ def test_a_run_is_paused_resumed_and_cancelled(
     ]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_resumed_though_the_broker_is_away(
+    console: Client, campaign: Campaign, no_broker: None
+) -> None:
+    run = make_run(campaign)
+    services.pause(campaign)
+
+    answer = console.post(url(campaign, "resume"), follow=True)
+
+    run.refresh_from_db()
+    assert run.status == "sending"
+    assert messages(answer) == ["It goes on."]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_to_look_at_the_page_of_a_verb_does_nothing(
     verb: str, console: Client, campaign: Campaign

@@ -105,6 +105,18 @@ def test_the_way_from_an_upload_to_recipients(console: Client, broker: redis.Red
     assert vip.recipients.get() == ada
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_import_begins_though_the_broker_is_away(console: Client, no_broker: None) -> None:
+    upload(console)
+    importing = Import.objects.get()
+
+    answer = console.post(page_of(importing), chosen())
+
+    assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
+    importing.refresh_from_db()
+    assert importing.status == ImportStatus.CHECKING
+
+
 def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(
     console: Client, broker: redis.Redis
 ) -> None:
