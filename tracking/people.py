@@ -20,16 +20,20 @@ class Expired(Exception):
     """The link led to somebody, and holds no longer."""
 
 
+def delivery_of(token: str) -> Delivery:
+    """Return the delivery whose message has this link to unsubscribe, whoever has its address now.
+
+    :raises Unknown:
+    """
+    return _delivery(_read(token, Kind.UNSUBSCRIBE))
+
+
 def notice_of(token: str) -> Notice:
     """Return the message whose link asks to confirm.
 
     :raises Unknown:
     """
-    try:
-        pk = read(token, kind=Kind.CONFIRM, ring=key_ring())
-    except BadToken:
-        raise Unknown from None
-    return _notice(pk)
+    return _notice(_read(token, Kind.CONFIRM))
 
 
 def asker_of(token: str, *, now: datetime) -> Recipient:
@@ -38,10 +42,7 @@ def asker_of(token: str, *, now: datetime) -> Recipient:
     :raises Unknown:
     :raises Expired: it was mailed too long ago.
     """
-    try:
-        notice = _notice(read(token, kind=Kind.PRIVACY, ring=key_ring()))
-    except BadToken:
-        raise Unknown from None
+    notice = _notice(_read(token, Kind.PRIVACY))
     if now - notice.created_at > LINK_HOLDS:
         raise Expired
     return notice.recipient
@@ -52,22 +53,32 @@ def person_of(token: str) -> Recipient:
 
     :raises Unknown:
     """
-    ring = key_ring()
     try:
-        return _addressee(read(token, kind=Kind.PREFERENCES, ring=ring))
-    except BadToken:
-        pass
+        notice_id = _read(token, Kind.NOTICE_PREFERENCES)
+    except Unknown:
+        return _addressee(_read(token, Kind.PREFERENCES))
+    return _notice(notice_id).recipient
+
+
+def _read(token: str, kind: Kind) -> int:
     try:
-        return _notice(read(token, kind=Kind.NOTICE_PREFERENCES, ring=ring)).recipient
+        return read(token, kind=kind, ring=key_ring())
     except BadToken:
         raise Unknown from None
 
 
 def _addressee(delivery_id: int) -> Recipient:
-    delivery = Delivery.objects.select_related("recipient").filter(pk=delivery_id).first()
-    if delivery is None or delivery.recipient is None or delivery.recipient.key != delivery.key:
+    delivery = _delivery(delivery_id)
+    if delivery.recipient is None or delivery.recipient.key != delivery.key:
         raise Unknown
     return delivery.recipient
+
+
+def _delivery(pk: int) -> Delivery:
+    delivery = Delivery.objects.select_related("recipient").filter(pk=pk).first()
+    if delivery is None:
+        raise Unknown
+    return delivery
 
 
 def _notice(pk: int) -> Notice:

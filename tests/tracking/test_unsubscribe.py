@@ -150,6 +150,7 @@ def test_a_wrong_token_is_not_found(
     answer = getattr(mail_program, method)(f"/u/{token}", ONE_CLICK)
 
     assert answer.status_code == 404
+    assert "This link is not known" in answer.content.decode()
     assert states() == UNTOUCHED
 
 
