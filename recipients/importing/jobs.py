@@ -5,7 +5,7 @@ done again. Steps of one import may run at the same time.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO
@@ -18,6 +18,7 @@ from django.db import transaction
 from recipients import locks
 from recipients.importing import checking, forgetting, merging, staging
 from recipients.importing.detect import detect
+from recipients.importing.kinds import changed, sentence, with_kinds
 from recipients.importing.layout import BadFile, Layout
 from recipients.importing.reading import Rejected, RowReader
 from recipients.importing.source import open_rows
@@ -31,12 +32,17 @@ from recipients.models import (
     MergePolicy,
     Tag,
 )
-from recipients.values import Kind, kinds_of
 
 CHUNK = 50_000  # rows that are read in one transaction
 _BYTES = 1024 * 1024
 _UNDER_WAY = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 _WAITING = (ImportStatus.MAPPING, ImportStatus.CHECKED, ImportStatus.STOPPED)
+
+# Where a field is not what it was, of an import that is checked, and of one that was stopped.
+_REMEDIES = (
+    "choose Change the columns, and have it checked once more",
+    merging.REMEDY,
+)
 
 
 class Refused(Exception):
@@ -98,7 +104,7 @@ def start(
     )
     if not ready.update(
         status=ImportStatus.CHECKING,
-        layout=layout.as_dict(),
+        layout=with_kinds(layout).as_dict(),
         mailing_list=mailing_list,
         rows=0,
         invalid=0,
@@ -120,16 +126,20 @@ def go(importing: Import, *, now: datetime) -> None:
 
     Columns that are no field yet become one, of text.
 
-    :raises Refused: it is not ready, or has no list.
+    :raises Refused: it is not ready, has no list, or a field is not what it was when it was read.
     """
     if importing.mailing_list is None:
         raise Refused("it has no list; choose one")
     ready = (ImportStatus.CHECKING, ImportStatus.CHECKED, ImportStatus.STOPPED)
     if importing.status == ImportStatus.CHECKING and importing.addresses is None:
         raise Refused("it is still being read")
+    was_stopped = importing.status == ImportStatus.STOPPED
     _move(importing, ready, ImportStatus.IMPORTING, now=now)
-    names = Layout.from_dict(importing.layout).fields
-    Field.objects.bulk_create([Field(name=name) for name in names], ignore_conflicts=True)
+    layout = Layout.from_dict(importing.layout)
+    texts = [name for name, kind in layout.kinds.items() if kind.kind == FieldKind.TEXT]
+    Field.objects.bulk_create([Field(name=name) for name in texts], ignore_conflicts=True)
+    if names := changed(layout):
+        raise Refused(f"{sentence(names)}; {_REMEDIES[was_stopped]}")
 
 
 def stop(importing: Import, *, now: datetime) -> None:
@@ -144,7 +154,7 @@ def _move(
     importing: Import, sources: Sequence[ImportStatus], target: ImportStatus, *, now: datetime
 ) -> None:
     moved = Import.objects.filter(pk=importing.pk, status__in=sources)
-    if not moved.update(status=target, moved_at=now):
+    if not moved.update(status=target, problem="", moved_at=now):
         importing.refresh_from_db()
         raise Refused(f"it is {importing.get_status_display()}")
     importing.refresh_from_db()
@@ -218,7 +228,7 @@ def _read_on(
     None where somebody else goes on with it.
     """
     layout = Layout.from_dict(importing.layout)
-    reader = RowReader(layout, _kinds(layout), secret=settings.ADDRESS_KEY)
+    reader = RowReader(layout, layout.kinds, secret=settings.ADDRESS_KEY)
     with importing.file.open("rb") as file, open_rows(file, layout) as lines:
         for _ in islice(lines, importing.rows):
             pass
@@ -362,9 +372,3 @@ def fingerprint(file: IO[bytes]) -> tuple[str, int]:
         digest.update(block)
         size += len(block)
     return digest.hexdigest(), size
-
-
-def _kinds(layout: Layout) -> Mapping[str, Kind]:
-    """Return what each field of the file takes; one that is not there yet takes any text."""
-    known = kinds_of(Field.objects.filter(name__in=layout.fields))
-    return dict.fromkeys(layout.fields, Kind(FieldKind.TEXT)) | known

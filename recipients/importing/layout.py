@@ -1,8 +1,12 @@
 """How a file of recipients is to be read."""
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from recipients.models.fields import FieldKind
+from recipients.values import Kind
 
 ADDRESS = "email"
 LANGUAGE, TIME_ZONE = "language", "time_zone"
@@ -43,13 +47,19 @@ class Layout:
     has_header: bool = True
     is_xlsx: bool = False
     is_gzip: bool = False
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """What each field takes; of all fields once an import is started."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "columns": tuple(values["columns"])})
+        kinds = {
+            name: Kind(FieldKind(kind["kind"]), tuple(kind["choices"]))
+            for name, kind in values["kinds"].items()
+        }
+        return cls(**{**values, "columns": tuple(values["columns"]), "kinds": kinds})
 
     @property
     def fields(self) -> list[str]:

@@ -12,9 +12,12 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from recipients import consent, locks
+from recipients.importing.kinds import changed, sentence
+from recipients.importing.layout import Layout
 from recipients.models import Import, ImportSlice, ImportStatus, MergePolicy
 
 SLICE = 20_000  # addresses
+REMEDY = "undo what is imported, and import the file once more"
 
 # Who was erased is not made anew: nothing of such a row is stored. Nor is who has another address
 # now, by which the import will bring them or not.
@@ -175,10 +178,21 @@ def merge_next(import_id: int, *, now: datetime) -> bool:
         .select_related("importing")
         .first()
     )
-    if chosen is None:
+    if chosen is None or _is_held(chosen.importing, now=now):
         return False
     _merge(chosen, now=now)
     return True
+
+
+def _is_held(importing: Import, *, now: datetime) -> bool:
+    """Stop an import whose values might be of another kind than their fields by now."""
+    names = changed(Layout.from_dict(importing.layout))
+    if names:
+        problem = f"{sentence(names)}; {REMEDY}"
+        Import.objects.filter(pk=importing.pk, status=ImportStatus.IMPORTING).update(
+            status=ImportStatus.STOPPED, problem=problem[:500], moved_at=now
+        )
+    return bool(names)
 
 
 def _merge(chosen: ImportSlice, *, now: datetime) -> None:

@@ -205,6 +205,91 @@ def test_fields_of_a_kind_take_only_their_values() -> None:
     assert Recipient.objects.get().fields == {"age": 41}
 
 
+AGE = "email,age\nada@example.org,old\nbob@example.org,41\n"
+
+
+def read_to_its_end(text: str) -> Import:
+    file = io.BytesIO(text.encode())
+    read = read_file(file, name="x.csv", mailing_list=make_list(), clock=timezone.now)
+    jobs.conclude_check(read, now=timezone.now())
+    return read
+
+
+def test_a_field_that_was_made_since_the_check_is_told_and_takes_nothing_unchecked() -> None:
+    checked = read_to_its_end(AGE)
+    Field.objects.create(name="age", kind=FieldKind.NUMBER)
+
+    with pytest.raises(jobs.Refused, match="since the file was checked"):
+        jobs.go(checked, now=timezone.now())
+
+    checked.refresh_from_db()
+    assert checked.status == ImportStatus.CHECKED
+    layout = Layout.from_dict(checked.layout)
+    jobs.start(checked, layout=layout, mailing_list=checked.mailing_list, now=timezone.now())
+    jobs.step(checked.pk, clock=timezone.now, seconds=60)
+    checked.refresh_from_db()
+    jobs.go(checked, now=timezone.now())
+    jobs.step(checked.pk, clock=timezone.now, seconds=60)
+    assert counts(Import.objects.get()) == {"new": 1, "invalid": 1}
+    assert Recipient.objects.get().fields == {"age": 41}
+
+
+def test_all_of_a_file_is_read_by_the_kinds_of_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "CHUNK", 1)
+    begun = jobs.begin(io.BytesIO(AGE.encode()), name="x.csv")
+    layout = Layout.from_dict(begun.layout)
+    jobs.start(begun, layout=layout, mailing_list=make_list(), now=timezone.now())
+    times = iter([timezone.now() - timedelta(seconds=9), *[timezone.now()] * 9])
+    jobs.read(begun, clock=lambda: next(times), until=timezone.now() - timedelta(seconds=5))
+
+    Field.objects.create(name="age", kind=FieldKind.BOOLEAN)
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.rows, begun.invalid) == (2, 0)
+
+
+@pytest.mark.parametrize("change", ["made anew", "choices"])
+def test_an_import_is_held_where_a_field_becomes_another_in_its_midst(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    field = Field.objects.create(name="size", kind=FieldKind.CHOICE, choices=["S", "M"])
+    begun = read_to_its_end("email,size\nada@example.org,S\nbob@example.org,M\n")
+    jobs.go(begun, now=timezone.now())
+    merging.merge_next(begun.pk, now=timezone.now())
+    if change == "choices":
+        Field.objects.update(choices=["S", "L"])
+    else:
+        field.delete()
+        Field.objects.create(name="size")
+
+    assert not jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.merged) == (ImportStatus.STOPPED, 1)
+    assert begun.problem == (
+        "the fields have changed since the file was checked (size); "
+        "undo what is imported, and import the file once more"
+    )
+    with pytest.raises(jobs.Refused, match="undo what is imported"):
+        jobs.go(begun, now=timezone.now())
+    assert undoing.undo(begun, now=timezone.now()) == 1
+
+
+def test_a_choice_more_holds_no_import() -> None:
+    Field.objects.create(name="size", kind=FieldKind.CHOICE, choices=["S"])
+    begun = read_to_its_end("email,size\nada@example.org,S\n")
+    Field.objects.update(choices=["S", "L"])
+
+    jobs.go(begun, now=timezone.now())
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    assert counts(Import.objects.get()) == {"new": 1}
+
+
 def test_a_dry_run_foretells_what_the_import_does() -> None:
     readers = make_list()
     load("email,name\nada@example.org,Ada\nbob@example.org,Bob\n", mailing_list=readers)
