@@ -33,6 +33,7 @@ from recipients.models import (
     SuppressionReason,
     Tag,
 )
+from recipients.privacy import erase
 from recipients.services import unsubscribe
 from recipients.suppression import suppress
 from tests.factories import make_list, make_recipient
@@ -642,3 +643,46 @@ def test_who_is_erased_is_taken_out_of_what_imports_have_read() -> None:
         "duplicates": 1,
         "suppressed": 1,
     }
+
+
+MENTIONS = (
+    "email,boss,note\nbob@example.org,Ada@example.org,\ncy@example.org,x,'to=ada@example.org.'\n"
+)
+
+
+def everything_read(importing: Import) -> str:
+    texts = []
+    with connection.cursor() as cursor:
+        for table in ("read", "sorted", "rejected"):
+            cursor.execute(f"SELECT rows::text FROM import_{table}_{importing.pk} rows")
+            texts += [text.lower() for (text,) in cursor.fetchall()]
+    return "\n".join(texts)
+
+
+def test_who_is_erased_is_taken_out_of_the_rows_of_others_that_are_not_merged_yet() -> None:
+    make_recipient("ada@example.org")
+    waiting = read_to_its_end(MENTIONS)
+
+    erase("ada@example.org", source="test", now=timezone.now())
+    left = everything_read(waiting)
+    jobs.go(waiting, now=timezone.now())
+    jobs.step(waiting.pk, clock=timezone.now, seconds=60)
+
+    assert "ada@" not in left
+    assert [each.fields for each in Recipient.objects.order_by("key")] == [
+        {"boss": "erased", "note": ""},
+        {"boss": "x", "note": "'to=erased.'"},
+    ]
+    assert counts(Import.objects.get()) == {"new": 2}
+
+
+def test_a_file_does_not_bring_back_whom_it_mentions_and_who_was_erased_before() -> None:
+    erase("ada@example.org", source="test", now=timezone.now())
+    text = MENTIONS + "wrong,x,<mailto:ada@example.org>\ndee@example.org,nada@example.org,\n"
+
+    waiting = read_to_its_end(text)
+
+    left = everything_read(waiting)
+    assert "ada@" not in left.replace("nada@example.org", "")
+    assert "nada@example.org" in left
+    assert waiting.invalid == 1
