@@ -170,8 +170,14 @@ class ImportAdmin(ModelAdmin):
             again = request.GET.get("columns") or importing.status == ImportStatus.MAPPING
             if again:
                 return self._show_stored_mapping(request, importing, stored)
+        return self._show_state(request, importing)
+
+    def _show_state(
+        self, request: HttpRequest, importing: Import, problem: str = ""
+    ) -> HttpResponse:
         context = {
             "importing": importing,
+            "problem": problem,
             "state": self.state(importing),
             "is_under_way": importing.status in _UNDER_WAY,
             "may_change": self.has_change_permission(request, importing),
@@ -185,8 +191,7 @@ class ImportAdmin(ModelAdmin):
         try:
             seen = _preview(importing, stored)
         except BadFile as error:
-            context = {"importing": importing, "problem": str(error)}
-            return self._page(request, "recipients/import_detail.html", context, importing)
+            return self._show_state(request, importing, str(error))
         initial = {
             "encoding": stored.encoding,
             "delimiter": stored.delimiter,
@@ -235,7 +240,7 @@ def _user(request: HttpRequest) -> User | None:
 
 
 def _preview(importing: Import, layout: Layout) -> Preview:
-    with importing.file.open("rb") as file:
+    with jobs.open_file(importing) as file:
         return preview(file, layout)
 
 

@@ -198,17 +198,25 @@ def read(
     none that can be read.
     """
     try:
-        return _is_read(importing) or _read_on(importing, clock=clock, until=until)
+        is_read = _is_read(importing)
+        if is_read is False:
+            return _read_on(importing, clock=clock, until=until)
+        return is_read
     except BadFile as error:
         _fail(importing, str(error))
         return None
 
 
 @transaction.atomic(durable=True)
-def _is_read(importing: Import) -> bool:
-    """Whether all rows are in the import's tables; what PostgreSQL lost in a crash is forgotten."""
-    # Locked: between two looks somebody else may add a chunk.
+def _is_read(importing: Import) -> bool | None:
+    """Whether all rows are in the import's tables; what PostgreSQL lost in a crash is forgotten.
+
+    None where it has ended meanwhile.
+    """
+    # Locked: between two looks somebody else may add a chunk, or finish.
     importing.refresh_from_db(from_queryset=Import.objects.select_for_update(no_key=True))
+    if importing.status not in (*_UNDER_WAY, ImportStatus.CHECKED):
+        return None
     staging.create(importing.pk)
     read, rejected = staging.counts(importing.pk)
     if (read + rejected, rejected) != (importing.rows, importing.invalid):
@@ -229,7 +237,7 @@ def _read_on(
     """
     layout = Layout.from_dict(importing.layout)
     reader = RowReader(layout, layout.kinds, secret=settings.ADDRESS_KEY)
-    with importing.file.open("rb") as file, open_rows(file, layout) as lines:
+    with open_file(importing) as file, open_rows(file, layout) as lines:
         for _ in islice(lines, importing.rows):
             pass
         count: int | None = CHUNK
@@ -351,10 +359,25 @@ def _forget(importing: Import, *, now: datetime) -> None:
     _delete_file(importing)
 
 
+@transaction.atomic
 def _fail(importing: Import, problem: str) -> None:
-    Import.objects.filter(pk=importing.pk).update(status=ImportStatus.FAILED, problem=problem[:500])
-    staging.drop_rows(importing.pk)
+    locks.write_addresses()
+    under_way = Import.objects.filter(pk=importing.pk, status__in=_UNDER_WAY)
+    if under_way.update(status=ImportStatus.FAILED, problem=problem[:500]):
+        forgetting.forget_erased(importing.pk)
+        staging.drop_rows(importing.pk)
     importing.refresh_from_db()
+
+
+def open_file(importing: Import) -> "File[bytes]":
+    """Open what was uploaded.
+
+    :raises BadFile: it is there no more.
+    """
+    try:
+        return importing.file.open("rb")
+    except FileNotFoundError:
+        raise BadFile("the uploaded file is not there any more; upload it once more") from None
 
 
 def _delete_file(importing: Import) -> None:

@@ -108,7 +108,11 @@ def undo(importing: Import, *, now: datetime) -> int:
 
 
 def _check(importing: Import) -> None:
-    if importing.status not in {ImportStatus.DONE, ImportStatus.STOPPED}:
+    failed_in_its_midst = importing.status == ImportStatus.FAILED and importing.merged
+    if not failed_in_its_midst and importing.status not in {
+        ImportStatus.DONE,
+        ImportStatus.STOPPED,
+    }:
         raise CannotUndo(f"it is {importing.get_status_display()}")
     for obstacle in obstacles:
         if why := obstacle(importing):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.auth.models import Permission, User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -115,6 +116,20 @@ def test_an_import_begins_though_the_broker_is_away(console: Client, no_broker: 
     assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
     importing.refresh_from_db()
     assert importing.status == ImportStatus.CHECKING
+
+
+def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(console: Client) -> None:
+    upload(console)
+    importing = Import.objects.get()
+    default_storage.delete(str(importing.file.name))
+
+    page = console.get(page_of(importing)).content.decode()
+    console.post(page_of(importing), chosen())
+    console.post(page_of(importing), {"verb": "discard"})
+
+    assert "The uploaded file is not there any more; upload it once more." in page
+    assert 'value="discard"' in page
+    assert not Import.objects.exists()
 
 
 def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(

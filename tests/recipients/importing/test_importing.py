@@ -453,6 +453,50 @@ def test_the_file_is_gone_when_the_import_is_done() -> None:
     assert len(left - set(default_storage.listdir("imports")[1])) == 1
 
 
+def test_an_import_whose_file_is_gone_has_failed_and_says_so() -> None:
+    begun = jobs.begin(io.BytesIO(b"email\nada@example.org\n"), name="x.csv")
+    layout = Layout.from_dict(begun.layout)
+    jobs.start(begun, layout=layout, mailing_list=make_list(), now=timezone.now())
+    default_storage.delete(str(begun.file.name))
+
+    assert not jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.problem) == (
+        ImportStatus.FAILED,
+        "the uploaded file is not there any more; upload it once more",
+    )
+    assert jobs.standing_still(since=timezone.now()) == []
+    jobs.discard(begun)
+
+
+def test_an_import_that_fails_in_its_midst_can_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    begun = read_to_its_end("email\nada@example.org\nbob@example.org\n")
+    jobs.go(begun, now=timezone.now())
+    merging.merge_next(begun.pk, now=timezone.now())
+    staging.drop(begun.pk)  # as a crash of PostgreSQL does
+    default_storage.delete(str(begun.file.name))
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.merged) == (ImportStatus.FAILED, 1)
+    assert undoing.undo(begun, now=timezone.now()) == 1
+
+
+def test_a_step_that_begins_while_another_ends_the_import_changes_nothing() -> None:
+    begun = read_to_its_end("email\nada@example.org\nwrong\n")
+    jobs.go(begun, now=timezone.now())
+    late = Import.objects.get(pk=begun.pk)
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+    done = Import.objects.values().get()
+
+    assert jobs.read(late, clock=timezone.now, until=None) is None
+
+    assert Import.objects.values().get() == done
+    assert [row.line for row in staging.rejected(begun.pk)] == [3]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_the_same_people_at_once_make_each_of_them_once(
     monkeypatch: pytest.MonkeyPatch,
