@@ -13,6 +13,7 @@ from typing import IO
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files import File
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from recipients import locks
@@ -32,6 +33,7 @@ from recipients.models import (
     MergePolicy,
     Tag,
 )
+from recipients.models.imports import UPLOADS
 
 CHUNK = 50_000  # rows that are read in one transaction
 _BYTES = 1024 * 1024
@@ -346,6 +348,21 @@ def forget_old(*, before: datetime, now: datetime, at_most: int) -> int:
     old = sorted({*with_rows, *with_file})[:at_most]
     for importing in Import.objects.filter(pk__in=old):
         _forget(importing, now=now)
+    return len(old)
+
+
+def forget_strays(*, before: datetime) -> int:
+    """Delete the uploads of before that time that no import names, and return how many.
+
+    Whoever was killed between an upload and its row left them.
+    """
+    if not default_storage.exists(UPLOADS):
+        return 0
+    there = {f"{UPLOADS}/{name}" for name in default_storage.listdir(UPLOADS)[1]}
+    unnamed = there - set(Import.objects.filter(file__in=there).values_list("file", flat=True))
+    old = [name for name in unnamed if default_storage.get_modified_time(name) < before]
+    for name in old:
+        default_storage.delete(name)
     return len(old)
 
 

@@ -7,6 +7,8 @@ from django.db.models import Q
 from recipients.models.lists import MailingList
 from recipients.models.people import Tag
 
+UPLOADS = "imports"  # the directory of their files
+
 
 class ImportStatus(models.TextChoices):
     MAPPING = "mapping", "waiting for its columns to be named"  # or shown
@@ -30,7 +32,7 @@ class MergePolicy(models.TextChoices):
 def stored_under(_import: "Import", name: str) -> str:
     """Return where a file is kept: no part of the name comes from a user."""
     suffix = "".join(c for c in name.rpartition(".")[2].lower() if c.isalnum())[:4]
-    return f"imports/{uuid.uuid4().hex}.{suffix or 'csv'}"
+    return f"{UPLOADS}/{uuid.uuid4().hex}.{suffix or 'csv'}"
 
 
 class Import(models.Model):
