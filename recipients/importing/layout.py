@@ -29,6 +29,7 @@ ENCODINGS = (
     "big5", "cp949",
 )  # fmt: skip
 MOST_COLUMNS = 500
+LEAVE_OUT_SOME = "delete those that are not needed from the file"
 
 
 class BadFile(Exception):
@@ -74,7 +75,7 @@ class Layout:
         if ADDRESS not in self.columns:
             raise BadFile(f"no column is the address; name one of them {ADDRESS!r}")
         if len(self.columns) > MOST_COLUMNS:
-            raise BadFile(f"it has more than {MOST_COLUMNS} columns")
+            raise BadFile(f"it has more than {MOST_COLUMNS} columns; {LEAVE_OUT_SOME}")
         named = [name for name in self.columns if name != LEAVE_OUT]
         for position, name in enumerate(self.columns, start=1):
             if named.count(name) > 1:

@@ -132,6 +132,19 @@ def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(console: Cl
     assert not Import.objects.exists()
 
 
+@pytest.mark.parametrize(("columns", "kept"), [(500, True), (501, False)])
+def test_a_file_of_too_many_columns_is_refused_when_it_is_uploaded(
+    columns: int, kept: bool, console: Client
+) -> None:
+    header = ",".join(["email", *(f"c{n}" for n in range(columns - 1))])
+
+    answer = upload(console, f"{header}\n".encode())
+
+    assert Import.objects.exists() == kept
+    assert answer.status_code == (302 if kept else 422)
+    assert kept or "It has more than 500 columns; delete those" in answer.content.decode()
+
+
 def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(
     console: Client, broker: redis.Redis
 ) -> None:
