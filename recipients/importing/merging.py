@@ -103,7 +103,8 @@ WITH {_BATCH},
 changed AS MATERIALIZED (
     SELECT recipient.id, new.*,
            jsonb_build_object('fields', recipient.fields, 'language', recipient.language,
-                              'time_zone', recipient.time_zone) AS before
+                              'time_zone', recipient.time_zone,
+                              'changed_at', %(now)s::timestamptz) AS before
       FROM batch JOIN recipients_recipient recipient ON recipient.key = batch.key
      CROSS JOIN LATERAL (SELECT {{merged}}) AS new
      WHERE (new.fields, new.language, new.time_zone)

@@ -119,7 +119,7 @@ class ImportSlice(models.Model):
 
 
 class ImportChange(models.Model):
-    """What an import changed of a recipient: fields, language and time zone of before."""
+    """What an import changed of a recipient: fields, language and time zone of before, and when."""
 
     importing = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="changes")
     recipient = models.ForeignKey("recipients.Recipient", on_delete=models.CASCADE, db_index=False)

@@ -608,6 +608,27 @@ def test_slices_that_ended_in_another_order_are_undone_all(
     assert names == ["ada", "bob"]
 
 
+def test_what_another_import_changed_in_the_midst_of_this_one_is_not_undone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    for name in ("ada", "bob"):
+        make_recipient(f"{name}@example.org", fields={"name": name})
+    one = read_to_its_end("email,name\nada@example.org,A\nbob@example.org,B\n")
+    other = read_to_its_end("email,name\nada@example.org,Augusta\n")
+    now = timezone.now()
+    for importing in (one, other):
+        jobs.go(importing, now=now)
+    for seconds, importing in enumerate((one, other, one), start=1):
+        merging.merge_next(importing.pk, now=now + timedelta(seconds=seconds))
+    jobs.finish(one.pk, now=now + timedelta(seconds=4))
+
+    undoing.undo(one, now=now + timedelta(seconds=5))
+
+    names = [each.fields["name"] for each in Recipient.objects.order_by("key")]
+    assert names == ["Augusta", "bob"]
+
+
 def test_who_has_left_since_an_import_stays_away_when_it_is_undone() -> None:
     readers = make_list()
     text = "email\nada@example.org\nbob@example.org\n"
