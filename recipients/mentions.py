@@ -38,3 +38,8 @@ def forget_mentions(
     with connection.cursor() as cursor:
         cursor.execute(sql, {"alone": alone(keys)})
         return int(cursor.rowcount)
+
+
+def alone(keys: Iterable[str]) -> str:
+    """Return the regular expression of PostgreSQL that finds these addresses, with `~*`."""
+    return _ALONE % "|".join(re.escape(spelling) for spelling in spellings(keys))
