@@ -21,13 +21,13 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show what would be unsubscribed from (GET), or do it (POST).
 
     A mail program posts `List-Unsubscribe=One-Click` and gets plain text; the buttons of the page
-    post the same, with `scope`. A link checker that follows the link changes nothing.
+    post the same, with `scope`. A link checker that follows the link unsubscribes nobody.
     """
     try:
         delivery = people.delivery_of(token)
     except people.Unknown:
         return render(request, "tracking/link_unknown.html", status=404)
-    # Whoever asks, a person or a program: the message is there.
+    # Whoever asks, by whatever method, a person or a link checker: the message is there.
     unconfirmed.confirm(delivery.pk, evidence="its unsubscribe link was used", now=timezone.now())
     if request.method != "POST":
         return _page(request, delivery)
