@@ -20,11 +20,13 @@ SLICE = 20_000  # addresses
 REMEDY = "undo what is imported, and import the file once more"
 
 # Who was erased is not made anew: nothing of such a row is stored. Nor is who has another address
-# now, by which the import will bring them or not.
+# now, by which the import will bring them or not. A row without an address was blanked by an erasure
+# (importing.forgetting): whoever came back since then did so by themselves.
 _BATCH = """
 batch AS MATERIALIZED (
     SELECT sorted.* FROM import_sorted_{id} sorted
      WHERE sorted.position > %(first)s AND sorted.position <= %(last)s
+       AND sorted.address <> ''
        AND NOT EXISTS (SELECT 1 FROM recipients_suppression WHERE digest = sorted.subject)
        AND NOT EXISTS (SELECT 1 FROM recipients_merge
                         WHERE former_key = sorted.key
@@ -159,7 +161,10 @@ SELECT tag.tag_id, recipient.id, %(import)s
 
 # Of a slice: its rows, the suppressed ones, and of those the ones of people who were erased.
 _SUPPRESSED = """
-SELECT count(*), count(coalesce(by_digest.id, by_key.id, by_domain.id)), count(by_digest.id)
+SELECT count(*),
+       count(*) FILTER (WHERE sorted.address = ''
+                           OR coalesce(by_digest.id, by_key.id, by_domain.id) IS NOT NULL),
+       count(*) FILTER (WHERE sorted.address = '' OR by_digest.id IS NOT NULL)
   FROM import_sorted_{id} sorted
   LEFT JOIN recipients_suppression by_digest ON by_digest.digest = sorted.subject
   LEFT JOIN recipients_suppression by_key ON by_key.key = sorted.key

@@ -138,7 +138,14 @@ def test_to_save_twice_is_to_save_once(delivery: Delivery, browser: Client) -> N
 
 @pytest.mark.parametrize(
     "sent",
-    [{}, ONE_CLICK, {"language": "de"}, {"paused_until": ""}, {"tracking": "granted"}, {"list": ""}],
+    [
+        {},
+        ONE_CLICK,
+        {"language": "de"},
+        {"paused_until": ""},
+        {"tracking": "granted"},
+        {"list": ""},
+    ],
 )
 def test_a_post_that_is_not_of_the_form_changes_nothing_and_says_so(
     sent: dict[str, str], delivery: Delivery, browser: Client

@@ -316,6 +316,22 @@ def test_an_import_that_waits_for_a_person_forgets_her_and_goes_on_without_her()
 
 
 @pytest.mark.django_db
+def test_an_import_that_forgot_a_person_goes_on_without_her_when_she_is_back() -> None:
+    file = io.BytesIO(f"email\n{ADDRESS}\nbob@example.org\n".encode())
+    importing = read_file(file, name="x.csv", mailing_list=make_list(), clock=lambda: NOW)
+    erase()
+    Suppression.objects.all().delete()  # as where she subscribes, and confirms
+
+    jobs.go(importing, now=NOW)
+    while merging.merge_next(importing.pk, now=NOW):
+        pass
+
+    importing.refresh_from_db()
+    assert [each.address for each in Recipient.objects.all()] == ["bob@example.org"]
+    assert (importing.new, importing.suppressed, importing.duplicates) == (1, 1, 0)
+
+
+@pytest.mark.django_db
 def test_who_was_erased_stays_so_whoever_writes_the_address() -> None:
     make_recipient(ADDRESS)
     erase()
