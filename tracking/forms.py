@@ -55,7 +55,7 @@ class PreferencesForm(forms.Form):
         self.fields["language"].choices = _languages(person.language)  # type: ignore[attr-defined]
 
     def is_whole(self) -> bool:
-        """Whether the page's own form was posted: what is left out of it would be taken for empty."""
+        """Whether all of the form was posted: what is left out would be taken for empty."""
         return {"paused_until", "language"} <= self._sent.keys()
 
     def lists(self) -> list[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
+from recipients import locks
 from recipients import services as recipients
 from recipients.consent import Origin
 from recipients.models import (
@@ -39,8 +42,10 @@ def is_suppressed(delivery: Delivery) -> bool:
     return Suppression.objects.filter(key__in=[delivery.key, delivery.domain]).exists()
 
 
+@transaction.atomic
 def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
+    delivery = _held(delivery)
     if delivery.recipient:
         recipients.unsubscribe(
             delivery.recipient,
@@ -51,12 +56,20 @@ def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
         )
 
 
+@transaction.atomic
 def unsubscribe_from_all(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Let the recipient's address never be mailed again. May be repeated."""
+    delivery = _held(delivery)
     if delivery.recipient:
         recipients.leave_everything(
             delivery.recipient, source=_link_of(delivery), now=now, origin=origin
         )
+
+
+def _held(delivery: Delivery) -> Delivery:
+    """Return the delivery as it is to the end of this transaction: a merge makes it another's."""
+    locks.write_addresses()
+    return Delivery.objects.select_related("recipient").get(pk=delivery.pk)
 
 
 def has_left(delivery: Delivery) -> bool:

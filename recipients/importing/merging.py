@@ -20,8 +20,8 @@ SLICE = 20_000  # addresses
 REMEDY = "undo what is imported, and import the file once more"
 
 # Who was erased is not made anew: nothing of such a row is stored. Nor is who has another address
-# now, by which the import will bring them or not. A row without an address was blanked by an erasure
-# (importing.forgetting): whoever came back since then did so by themselves.
+# now, by which the import will bring them or not. A row without an address was blanked by an
+# erasure (importing.forgetting): whoever came back since then did so by themselves.
 _BATCH = """
 batch AS MATERIALIZED (
     SELECT sorted.* FROM import_sorted_{id} sorted

@@ -5,14 +5,17 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
 from django_celery_results.models import TaskResult
 from pytest_django import Settings
 
@@ -27,6 +30,7 @@ from recipients.consent import Consent, Origin, subject
 from recipients.forms.recipients import RecipientForm, SuppressionForm
 from recipients.importing import jobs, merging
 from recipients.importing.at_once import import_file, read_file
+from recipients.merging import merge
 from recipients.models import (
     ConsentAction,
     ConsentDetail,
@@ -43,6 +47,7 @@ from recipients.models import (
     NoticeKind,
     Recipient,
     Segment,
+    Subscription,
     Suppression,
     SuppressionReason,
     Tag,
@@ -50,6 +55,7 @@ from recipients.models import (
 )
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients, make_run
 from tests.live import wait_until
+from tracking import links
 from tracking.models import Delivery, Departure, RunCounters
 from tracking.verify import disagreements
 
@@ -493,3 +499,48 @@ def test_a_slice_of_the_audience_that_read_her_address_is_waited_for() -> None:
     assert tables_naming(ADDRESS) == set()
     assert Delivery.objects.get().state == "skipped"
     assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("link", "sent", "status"),
+    [
+        (links.unsubscribe_url, {"List-Unsubscribe": "One-Click"}, 200),
+        (links.unsubscribe_url, {"List-Unsubscribe": "One-Click", "scope": "all"}, 200),
+        (links.preferences_url, {"nothing": "1"}, 404),
+        (links.preferences_url, {"paused_until": "", "language": ""}, 404),
+        (links.preferences_url, {"known": "1"}, 404),
+    ],
+)
+def test_who_is_erased_while_they_press_a_button_is_answered(
+    link: Callable[[int], str], sent: dict[str, str], status: int
+) -> None:
+    make_recipient(ADDRESS, lists=[make_list()])
+    make_run(make_campaign(), now=NOW)
+    path = link(Delivery.objects.get().pk).removeprefix(settings.SITE_URL)
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        erase()
+        answer = threads.submit(in_a_connection_of_its_own, lambda: Client().post(path, sent))
+        wait_until(lambda: waiting_for_locks() == 1, "it waits", timeout=10)
+
+    assert cast("HttpResponse", answer.result()).status_code == status
+    assert tables_naming(ADDRESS) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_merged_while_they_unsubscribe_has_left_by_either_address() -> None:
+    readers = make_list()
+    kept, other = make_recipient(FORMER), make_recipient(ADDRESS, lists=[readers])
+    make_run(make_campaign(lists=[readers]), now=NOW)
+    path = links.unsubscribe_url(Delivery.objects.get().pk).removeprefix(settings.SITE_URL)
+    click = {"List-Unsubscribe": "One-Click"}
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        merge(kept.pk, other.pk, by="root", now=NOW)
+        answer = threads.submit(in_a_connection_of_its_own, lambda: Client().post(path, click))
+        wait_until(lambda: waiting_for_locks() == 1, "it waits", timeout=10)
+
+    assert cast("HttpResponse", answer.result()).status_code == 200
+    subscription = Subscription.objects.get()
+    assert (subscription.recipient, subscription.state) == (kept, "unsubscribed")

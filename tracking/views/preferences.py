@@ -24,6 +24,13 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "tracking/link_unknown.html", status=404)
     if request.method != "POST":
         return _page(request, person, PreferencesForm(person))
+    try:
+        return _change(request, person)
+    except Recipient.DoesNotExist:  # erased or merged at this moment
+        return render(request, "tracking/link_unknown.html", status=404)
+
+
+def _change(request: HttpRequest, person: Recipient) -> HttpResponse:
     if "nothing" in request.POST:
         services.leave_everything(
             person, source=chosen.SOURCE, now=timezone.now(), origin=origin_of(request)
