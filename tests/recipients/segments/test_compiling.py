@@ -306,7 +306,7 @@ def test_several_conditions_can_stand_in_one_statement() -> None:
         (every({"about": "address", "operator": "is", "sql": "1"}), "rule 1: a rule has"),
         (every(every(rule("moon", "is", "x"))), "rule 1.1: nothing is known about 'moon'"),
         (every(rule("field:moon", "is", "x")), "there is no field 'moon'"),
-        (every(rule("address", "; DROP", "x")), "Address can be asked by is,"),
+        (every(rule("address", "; DROP", "x")), "Address: choose one of is, "),
         (every(rule("address", "is", "")), "write what to look for"),
         (every(rule("address", "is", 1)), "write what to look for"),
         (every(rule("address", "is", "a" * 201)), "at most 200 characters"),
