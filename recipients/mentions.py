@@ -19,7 +19,7 @@ UPDATE {table}
 
 
 def alone(keys: Iterable[str]) -> str:
-    """Return a regular expression of PostgreSQL for these addresses, however they are spelled."""
+    """Return the regular expression of PostgreSQL for these addresses, in any spelling."""
     return _ALONE % "|".join(re.escape(spelling) for spelling in spellings(keys))
 
 
@@ -38,8 +38,3 @@ def forget_mentions(
     with connection.cursor() as cursor:
         cursor.execute(sql, {"alone": alone(keys)})
         return int(cursor.rowcount)
-
-
-def alone(keys: Iterable[str]) -> str:
-    """Return the regular expression of PostgreSQL that finds these addresses, with `~*`."""
-    return _ALONE % "|".join(re.escape(spelling) for spelling in spellings(keys))
