@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from recipients.models import Notice, Recipient
+from recipients import locks
+from recipients.models import Merge, Notice, Recipient
 from recipients.privacy import LINK_HOLDS
 from tracking.links import key_ring
 from tracking.models import Delivery
@@ -26,6 +27,15 @@ def delivery_of(token: str) -> Delivery:
     :raises Unknown:
     """
     return _delivery(_read(token, Kind.UNSUBSCRIBE))
+
+
+def held(delivery: Delivery) -> Delivery:
+    """Return the delivery as it is to the end of this transaction: a merge makes it another's.
+
+    :raises Unknown: it was deleted at this moment.
+    """
+    locks.write_addresses()
+    return _delivery(delivery.pk)
 
 
 def notice_of(token: str) -> Notice:
@@ -78,6 +88,10 @@ def _delivery(pk: int) -> Delivery:
     delivery = Delivery.objects.select_related("recipient").filter(pk=pk).first()
     if delivery is None:
         raise Unknown
+    if delivery.recipient is None:
+        # Two rows of one person in one run became one: the other delivery kept it.
+        merge = Merge.objects.select_related("recipient").filter(former_key=delivery.key).first()
+        delivery.recipient = merge.recipient if merge else None
     return delivery
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from django.db import transaction
 
-from recipients import locks
 from recipients import services as recipients
 from recipients.consent import Origin
 from recipients.models import (
@@ -14,6 +13,7 @@ from recipients.models import (
     Suppression,
 )
 from tracking.models import Delivery, Departure
+from tracking.people import held
 
 
 def lists_of(delivery: Delivery) -> list[MailingList]:
@@ -45,7 +45,7 @@ def is_suppressed(delivery: Delivery) -> bool:
 @transaction.atomic
 def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
-    delivery = _held(delivery)
+    delivery = held(delivery)
     if delivery.recipient:
         recipients.unsubscribe(
             delivery.recipient,
@@ -59,17 +59,11 @@ def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
 @transaction.atomic
 def unsubscribe_from_all(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Let the recipient's address never be mailed again. May be repeated."""
-    delivery = _held(delivery)
+    delivery = held(delivery)
     if delivery.recipient:
         recipients.leave_everything(
             delivery.recipient, source=_link_of(delivery), now=now, origin=origin
         )
-
-
-def _held(delivery: Delivery) -> Delivery:
-    """Return the delivery as it is to the end of this transaction: a merge makes it another's."""
-    locks.write_addresses()
-    return Delivery.objects.select_related("recipient").get(pk=delivery.pk)
 
 
 def has_left(delivery: Delivery) -> bool:
