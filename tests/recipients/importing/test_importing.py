@@ -99,6 +99,31 @@ def test_rejected_rows_are_imported_when_mended_as_if_they_had_never_been_wrong(
     assert Field.objects.get().name == "name"
 
 
+def test_people_of_a_file_are_looked_up_however_many_others_there_are() -> None:
+    readers, tag = make_list(), Tag.objects.create(name="fair")
+    load(lines(500), mailing_list=readers)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # which is quicker where there are few
+        before = read_so_far("recipients_recipient", "recipients_subscription")
+    text = "email,name\nr00001@example.org,R1\nr00400@example.org,New\nada@example.org,Ada\n"
+    done = load(text, mailing_list=readers, tags=[tag])
+
+    assert counts(done) == {"new": 1, "changed": 1, "unchanged": 1}
+    assert read_so_far("recipients_recipient", "recipients_subscription") - before < 50
+
+
+def read_so_far(*tables: str) -> int:
+    """Return how many rows of these this transaction has read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_user_tables"
+            " WHERE relname = ANY(%s)",
+            [list(tables)],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def test_the_first_row_of_an_address_counts() -> None:
     load("email,name\nada@example.org,First\nADA@EXAMPLE.org,Second\n")
 
