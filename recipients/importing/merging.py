@@ -101,8 +101,9 @@ def merged(policy: MergePolicy) -> str:
     return f"{_FIELDS[policy]} AS fields, {columns[0]} AS language, {columns[1]} AS time_zone"
 
 
-# Locked in order of id, and then looked at again: between two statements somebody may have changed the recipient.
-# Not its key: another import that subscribes or tags the same people does not wait for this one.
+# Locked in order of id, and then looked at again: between two statements somebody may have changed
+# the recipient. Not its key: another import that subscribes or tags the same people does not wait
+# for this one.
 _CHANGE_KNOWN = f"""
 WITH {_BATCH},
 changed AS MATERIALIZED (

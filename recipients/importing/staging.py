@@ -41,7 +41,7 @@ SELECT row_number() OVER () AS position, first.*
   FROM (SELECT DISTINCT ON (key COLLATE "C") * FROM import_read_{id}
          ORDER BY key COLLATE "C", line) first;
 CREATE UNIQUE INDEX import_sorted_{id}_position ON import_sorted_{id} (position);
-ANALYZE import_sorted_{id}
+ANALYZE import_sorted_{id} (position, key)
 """
 
 _DROP = """
