@@ -7,7 +7,7 @@ was never begun.
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -48,6 +48,10 @@ happened AS MATERIALIZED (
 )
 """
 
+# With it a row takes 2 µs more, a tenth of the merging: only where somebody else has made one of
+# them since the slice was looked up.
+_UNLESS_THERE = "ON CONFLICT (key) DO NOTHING"
+
 # In the order of addresses: so does the index grow, and two imports of the same people wait for
 # each other and do not deadlock.
 _ADD_NEW = f"""
@@ -59,7 +63,7 @@ inserted AS (
     SELECT address, key, domain, needs_smtputf8, fields, language, time_zone, %(import)s,
            %(now)s, %(now)s
       FROM batch WHERE recipient_id IS NULL ORDER BY position
-        ON CONFLICT (key) DO NOTHING
+           {{unless_there}}
     RETURNING id, key
 ),
 subscribed AS MATERIALIZED (
@@ -226,7 +230,12 @@ def _merge(chosen: ImportSlice, *, now: datetime) -> None:
             cursor.execute(sql.format(id=importing.pk, **parts), params)
             return cursor
 
-        rows, new, *block = run(_ADD_NEW).fetchone()
+        try:
+            with transaction.atomic():
+                added = run(_ADD_NEW, unless_there="")
+        except IntegrityError:
+            added = run(_ADD_NEW, unless_there=_UNLESS_THERE)
+        rows, new, *block = added.fetchone()
         blocks = [block] if new else []
         changed = 0
         if new < rows:

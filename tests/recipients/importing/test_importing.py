@@ -3,6 +3,7 @@
 import csv
 import io
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -548,6 +549,37 @@ def test_two_imports_of_the_same_people_at_once_make_each_of_them_once(
     assert sum(each.unchanged for each in done) == 3_000
     assert consent.verify().events == 6_000
     assert consent.verify().problems == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_made_by_another_meanwhile_is_one_of_those_who_are_known() -> None:
+    readers = make_list()
+    done: list[Import] = []
+
+    def run() -> None:
+        text = "email,name\naaron@example.org,Aaron\nada@example.org,Ada\nbob@example.org,Bob\n"
+        done.append(load(text, mailing_list=readers))
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        make_recipient("ada@example.org")
+        thread.start()
+        while thread.is_alive() and not somebody_waits():
+            pass
+    thread.join()
+
+    assert counts(done[0]) == {"new": 2, "changed": 1}
+    assert Recipient.objects.get(key="ada@example.org").fields == {"name": "Ada"}
+    assert Recipient.objects.subscribed_to(readers).count() == 3
+    assert consent.verify() == replace(consent.verify(), events=3, blocks=2, problems=[])
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction waits for another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
