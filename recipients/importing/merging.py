@@ -25,6 +25,10 @@ REMEDY = "undo what is imported, and import the file once more"
 #
 # OFFSET 0, here and below, has each row looked up by the index: 1 µs, however many recipients there
 # are. As a join PostgreSQL takes it for dearer than to read all of them, for each slice anew.
+#
+# Nor may a table that was empty when the statement was planned be read through for each row, while
+# others that merge fill it.
+_LOOK_UP = "SET LOCAL enable_seqscan = off"
 _BATCH = """
 batch AS MATERIALIZED (
     SELECT sorted.*, known.id AS recipient_id
@@ -225,6 +229,7 @@ def _merge(chosen: ImportSlice, *, now: datetime) -> None:
     }
     locks.write_addresses()
     with connection.cursor() as cursor:
+        cursor.execute(_LOOK_UP)
 
         def run(sql: str, **parts: str) -> Any:
             cursor.execute(sql.format(id=importing.pk, **parts), params)
