@@ -16,7 +16,7 @@ from unfold.widgets import (
 from campaigns.models import Campaign, DomainGroup, DomainLimit, Sender, Transport
 from campaigns.sending.domains import group_of
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
-from recipients.addresses import BadAddress, parse_address
+from recipients.forms.recipients import clean_address
 from recipients.headers import BadHeader, clean_header
 
 NOW, AT, CRON = "now", "at", "cron"
@@ -239,7 +239,4 @@ def _domain(text: str) -> str:
 
 
 def _addr_spec(text: str) -> str:
-    try:
-        return parse_address(text).addr_spec
-    except BadAddress as error:
-        raise ValidationError(f"This is not an address: {error}.") from None
+    return clean_address(text).addr_spec

@@ -470,6 +470,10 @@ class Run(models.Model):
     snapshot_cursor = models.BigIntegerField(default=0, editable=False)
     # Everybody written down so far, those left out included; deliveries of the run add up to it.
     audience = models.PositiveIntegerField(default=0, editable=False)
+    # By which it was written down: these are what its messages' links leave, ever after.
+    lists = models.ManyToManyField(
+        "recipients.MailingList", blank=True, editable=False, related_name="runs"
+    )
     prepared_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

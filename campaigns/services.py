@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from zoneinfo import available_timezones
 
 from cronsim import CronSimError
@@ -245,7 +244,7 @@ def _mark_cancelled(campaign: Campaign, *, now: datetime) -> list[int]:
     )
     Run.objects.filter(pk__in=runs).update(status=RunStatus.CANCELLED, finished_at=now)
     if Run.objects.filter(pk__in=runs, counters__retry__gt=0).exists():
-        transaction.on_commit(partial(domain_gates.shorten, now=now), robust=True)
+        transaction.on_commit(lambda: domain_gates.shorten(now=now), robust=True)
     return runs
 
 

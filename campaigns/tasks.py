@@ -31,6 +31,7 @@ from campaigns.sending.chunk import utc_now
 from campaigns.sending.record import policy_of_installation
 from recipients import exporting, signup
 from recipients import retention as of_people
+from recipients.hurry import hurry
 from recipients.segments import indexes
 from tracking import engagement, unconfirmed
 
@@ -193,18 +194,13 @@ def settle_journals(**_: Any) -> None:
 
 
 def wake_notices() -> None:
-    """Have new messages of ours sent at once, or fail: then the sweep sends them.
-
-    A page waits for this. A connection of Celery's own pool tries for six seconds (measured).
-    """
-    with current_app.connection_for_write() as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0)
-        send_notices.apply_async(connection=broker, retry=False)  # type: ignore[call-arg]
+    """Have new messages of ours sent at once, or fail: then the sweep sends them."""
+    hurry(send_notices.apply_async)
 
 
-def go_on(run_id: int) -> None:
-    """Have a run prepared as far as it is not, and sent on."""
-    prepare.apply_async((run_id,), queue=lanes.lane_of(run_id).housekeeping)
+def go_on(run_id: int, **options: Any) -> None:
+    """Have a run prepared as far as it is not, and sent on; the options are Celery's."""
+    prepare.apply_async((run_id,), queue=lanes.lane_of(run_id).housekeeping, **options)
 
 
 def advance(run_id: int) -> None:

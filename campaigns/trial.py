@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
@@ -42,7 +41,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
         mailing = Mailing(run, subject_prefix="[Test] ")
-        claimed = Claimed(NOBODY, to, _sample_fields(campaign, now=now), attempts=1)
+        claimed = _sample(campaign, to, now=now)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)
     except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed, ContentRefused) as error:
@@ -69,6 +68,9 @@ def in_words(outcome: Outcome) -> str:
     return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
 
 
-def _sample_fields(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
-    first = Audience(campaign).sample(RECEIVING, now=now, few=1)
-    return dict(first[0].fields) if first else {}
+def _sample(campaign: Campaign, to: str, *, now: datetime) -> Claimed:
+    found = Audience(campaign).sample(RECEIVING, now=now, few=1)
+    if not found:
+        return Claimed(NOBODY, to, {}, attempts=1)
+    first = found[0]
+    return Claimed(NOBODY, to, dict(first.fields), 1, first.language, first.time_zone)

@@ -79,6 +79,24 @@ def spellings(keys: Iterable[str]) -> list[str]:
     return sorted({spelling for key in keys for spelling in (key, _with_u_labels(key))})
 
 
+def with_a_labels(part: str) -> str:
+    """Return a part of an address or domain with each label as addresses are stored (A-labels).
+
+    What cannot be a domain, and what stands before an @, stays as it is.
+    """
+    local, at, domain = part.rpartition("@")
+    return f"{local}{at}{'.'.join(map(_a_label, domain.split('.')))}"
+
+
+def _a_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.encode(label, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return label
+
+
 def _with_u_labels(key: str) -> str:
     local, _, domain = key.rpartition("@")
     try:
@@ -161,7 +179,8 @@ def _local_part(local: str) -> str:
         # The domain has its own check below: this library refuses the reserved ones.
         checked = validate_email(f"{local}@example.com", check_deliverability=False)
     except EmailNotValidError as error:
-        raise BadAddress(f"the part before the @ is wrong: {error}") from None
+        reason = str(error).removesuffix(".")
+        raise BadAddress(f"the part before the @ is wrong: {reason}") from None
     return unicodedata.normalize("NFC", checked.local_part)
 
 

@@ -12,20 +12,20 @@ from django.db import models
 from recipients.formulas import guarded
 
 
-class HandoutForm(models.TextChoices):
+class HandoutFormat(models.TextChoices):
     JSON = "json", "JSON, for programs"
     CSV = "csv", "CSV, for spreadsheets"
 
 
-CONTENT_TYPES: Mapping[HandoutForm, str] = {
-    HandoutForm.JSON: "application/json",
-    HandoutForm.CSV: "text/csv; charset=utf-8",
+CONTENT_TYPES: Mapping[HandoutFormat, str] = {
+    HandoutFormat.JSON: "application/json",
+    HandoutFormat.CSV: "text/csv; charset=utf-8",
 }
 
 
-def written(known: Mapping[str, Any], form: HandoutForm) -> str:
+def written(known: Mapping[str, Any], form: HandoutFormat) -> str:
     """Return what `privacy.known` returned as the text of a file."""
-    if form == HandoutForm.JSON:
+    if form == HandoutFormat.JSON:
         return json.dumps(known, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2) + "\n"
     return _as_csv(known)
 

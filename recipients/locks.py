@@ -1,8 +1,9 @@
 """Who writes addresses down and who erases one do not do it at the same time.
 
 A snapshot, an import or a form that read an address a moment ago would else write it down again
-behind the back of its erasure. Whoever writes takes the lock first in its transaction, shared; an
-erasure takes it alone, and waits for nothing while it holds it but for rows that these do not hold.
+behind the back of its erasure, and what a person says would be lost with a row that is merged into
+another. Whoever writes takes the lock first in its transaction, shared; an erasure takes it alone,
+and waits for nothing while it holds it but for rows that these do not hold.
 """
 
 from django.db import connection

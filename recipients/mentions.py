@@ -18,6 +18,11 @@ UPDATE {table}
 """
 
 
+def alone(keys: Iterable[str]) -> str:
+    """Return the regular expression of PostgreSQL for these addresses, in any spelling."""
+    return _ALONE % "|".join(re.escape(spelling) for spelling in spellings(keys))
+
+
 def forget_mentions(
     table: str, column: str, keys: Iterable[str], *, cast: str = "", unique: bool = False
 ) -> int:
@@ -28,9 +33,8 @@ def forget_mentions(
     :param cast: of a column that is no text, as in `::jsonb`
     :param unique: whether no two rows may have the same text
     """
-    alternatives = "|".join(re.escape(spelling) for spelling in spellings(keys))
     instead = "'erased ' || id" if unique else "'erased'"
     sql = _FORGET.format(table=table, column=column, instead=instead, cast=cast)
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"alone": _ALONE % alternatives})
+        cursor.execute(sql, {"alone": alone(keys)})
         return int(cursor.rowcount)

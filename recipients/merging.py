@@ -206,10 +206,3 @@ def _suppress_both(kept: Recipient, gone: Recipient, *, source: str, now: dateti
     reasons = [SuppressionReason(reason) for reason in entries]
     if reasons:
         suppress_all(keys, reason=stronger(reasons), source=source, now=now)
-
-
-def former_keys(keys: list[str]) -> set[str]:
-    """Return those of these keys that are a former address of somebody who has another one now."""
-    return set(
-        Merge.objects.filter(former_key__in=keys).values_list("former_key", flat=True)
-    ) - set(Recipient.objects.filter(key__in=keys).values_list("key", flat=True))

@@ -21,7 +21,7 @@ from recipients.models import (
     TrackingConsent,
 )
 from recipients.services import hold, unsubscribe
-from recipients.signup import subscribe
+from recipients.signup import confirmed, subscribe
 
 SOURCE = "preference centre"
 LONGEST_PAUSE = timedelta(days=366)
@@ -54,10 +54,9 @@ def lists_of(recipient: Recipient) -> QuerySet[MailingList]:
     return may.order_by("name")
 
 
-def is_on(recipient: Recipient) -> set[int]:
+def confirmed_ids(recipient: Recipient) -> set[int]:
     """Return the ids of the lists that a person gets."""
-    confirmed = Subscription.objects.filter(recipient=recipient, state=SubscriptionState.CONFIRMED)
-    return set(confirmed.values_list("mailing_list_id", flat=True))
+    return set(confirmed(recipient).values_list("pk", flat=True))
 
 
 def is_suppressed(recipient: Recipient) -> bool:
@@ -81,7 +80,7 @@ def choose(recipient: Recipient, choice: Choice, *, origin: Origin, now: datetim
     A list is joined at once: only who reads the mailbox has the link that led here.
     """
     recipient = hold(recipient)
-    lists, on = list(lists_of(recipient).filter(pk__in=choice.shown)), is_on(recipient)
+    lists, on = list(lists_of(recipient).filter(pk__in=choice.shown)), confirmed_ids(recipient)
     left = [each for each in lists if each.pk in on and each.pk not in choice.lists]
     joined = [each for each in lists if each.pk not in on and each.pk in choice.lists]
     if is_suppressed(recipient):

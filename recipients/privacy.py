@@ -85,6 +85,7 @@ _WRITTEN_BY_STAFF = {
     "recipients_segment": ("description",),
     "recipients_mailinglist": ("description",),
     "recipients_export": ("what",),
+    "recipients_notice": ("diagnostic",),  # by a server, of somebody else
 }
 
 # JSON in which somebody may be named: as the manager of another recipient, too.

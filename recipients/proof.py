@@ -13,9 +13,9 @@ from recipients.models import (
     ConsentPurpose,
     ConsentWording,
     MailingList,
-    Recipient,
     Suppression,
 )
+from recipients.privacy import person
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,19 @@ class Proof:
 def proof(key: str, *, now: datetime) -> Proof:
     """Return all that the ledger says of the person with this address, oldest first.
 
-    Also of earlier addresses of the same recipient, and of one who was erased. The whole ledger is
-    verified: that nothing was taken out of it shows in all of its blocks alone.
+    Also of earlier addresses, of rows that were merged into theirs, and of one who was erased. The
+    whole ledger is verified: that nothing was taken out of it shows in all of its blocks alone.
     """
-    digest = consent.subject(key)
-    recipient = Recipient.objects.filter(key=key).first()
-    of_person = Q(subject=digest) | Q(recipient_id=recipient.pk if recipient else None)
+    someone = person(key)
+    present, *_ = digests = [consent.subject(each) for each in someone.keys]
+    of_person = Q(subject__in=digests) | Q(recipient_id__in=someone.ids)
     found = ConsentEvent.objects.filter(of_person).select_related("block").order_by("id")
-    events = list(found if recipient else found.filter(subject=digest))
+    suppressions = Suppression.objects.of_person(key=someone.keys[0], digest=present)
     return Proof(
-        address=recipient.address if recipient else key,
-        subject=digest.hex(),
-        facts=_facts(events),
-        suppressions=list(Suppression.objects.of_person(key=key, digest=digest)),
+        address=someone.recipient.address if someone.recipient else key,
+        subject=present.hex(),
+        facts=_facts(list(found)),
+        suppressions=list(suppressions),
         problems=consent.verify().problems,
         made_at=now,
     )

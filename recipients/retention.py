@@ -12,7 +12,8 @@ from recipients.importing import jobs
 from recipients.models import ConsentDetail, Notice, SignupWindow
 
 BATCH = 1_000  # rows in one transaction
-WINDOWS_KEPT = timedelta(days=1)  # they count uses within an hour
+STRAYS_KEPT = timedelta(days=1)  # an upload is there before its import is committed
+WINDOWS_KEPT = timedelta(hours=2)  # they count uses within an hour
 
 
 def clean(*, now: datetime) -> dict[str, int]:
@@ -24,6 +25,7 @@ def clean(*, now: datetime) -> dict[str, int]:
             lambda: _delete(SignupWindow.objects.filter(hour__lt=now - WINDOWS_KEPT))
         ),
         "import files": _in_batches(lambda: _forget_imports(now)),
+        "uploads of no import": jobs.forget_strays(before=now - STRAYS_KEPT),
         "export files": expire_files(now=now, expired_only=True),
     }
 

@@ -94,7 +94,6 @@ def leave_everything(
 
     It leaves its lists as well: who comes back by one of them comes back by this one alone.
     """
-    locks.write_addresses()
     recipient = hold(recipient)
     suppress(recipient.key, reason=reason, source=source, now=now, origin=origin)
     lists = MailingList.objects.filter(subscription__recipient=recipient)
@@ -106,12 +105,16 @@ def hold(recipient: Recipient) -> Recipient:
 
     The consent ledger is locked after all else (consent.seal): what writes to it more than once
     holds its rows before.
+
+    :raises Recipient.DoesNotExist: erased or merged since it was read.
     """
     _lock(recipient)
     return Recipient.objects.get(pk=recipient.pk)
 
 
 def _lock(recipient: Recipient) -> None:
+    # Who erases, merges or undoes an import takes rows of many, in orders of their own.
+    locks.write_addresses()
     # The person before what is theirs: whoever changes any of it waits here for the others.
     list(Recipient.objects.select_for_update().filter(pk=recipient.pk).values_list("pk"))
     subscriptions = Subscription.objects.filter(recipient=recipient).order_by("pk")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,7 +23,6 @@ from recipients.models import (
     Recipient,
     Signup,
     SignupForm,
-    SignupWindow,
     Subscription,
     SubscriptionState,
     Suppression,
@@ -41,8 +40,9 @@ RETURNING used
 """
 
 # Who was only ever asked for by a form, has not confirmed in time, and has nothing else: no
-# subscription but a pending one, no tag, no message of a campaign, no other word in the ledger.
-# (The ledger is asked last: by its index, for the few who are left.)
+# subscription but a pending one, no tag, no word in the ledger but having asked. (Messages of
+# campaigns need no look: nobody gets one who never confirmed. The ledger is asked last: by its
+# index, for the few who are left.)
 _FORGOTTEN = """
 SELECT recipient.id FROM recipients_recipient recipient
  WHERE recipient.created_at <= %(before)s AND recipient.imported_by_id IS NULL
@@ -146,7 +146,10 @@ def confirm(notice: Notice, *, lists: Collection[int], origin: Origin, now: date
     """Confirm the lists that a person was shown; return how many that are. May be repeated.
 
     It lifts what the person had asked for before, to be left alone or forgotten, and nothing else.
+
+    :raises Recipient.DoesNotExist: erased or merged since the notice was read.
     """
+    locks.write_addresses()
     recipient = Recipient.objects.select_for_update().get(pk=notice.recipient_id)
     confirmed = list(to_confirm(recipient, now=now).filter(pk__in=lists))
     if not confirmed:
@@ -197,7 +200,6 @@ def subscribe(recipient: Recipient, lists: Iterable[MailingList], *, now: dateti
 
 def forget_unconfirmed(*, now: datetime) -> int:
     """Delete people who did not confirm in time and have nothing else; return how many."""
-    SignupWindow.objects.filter(hour__lte=now - timedelta(hours=2)).delete()
     Signup.objects.stale(now=now).delete()
     forgotten, last = 0, BATCH
     while last == BATCH:

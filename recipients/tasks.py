@@ -3,6 +3,7 @@ no harm.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
@@ -29,7 +30,7 @@ def sweep_imports() -> None:
         work_on(import_id)
 
 
-def work_on(import_id: int) -> None:
-    """Have an import read, or merged by several workers."""
+def work_on(import_id: int, **options: Any) -> None:
+    """Have an import read, or merged by several workers; the options are Celery's."""
     for _ in range(_AT_ONCE if jobs.is_merging(import_id) else 1):
-        import_step.delay(import_id)
+        import_step.apply_async((import_id,), **options)

@@ -1,13 +1,14 @@
 """Values of custom fields: from what people write to what is stored, by the field's kind."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias, TypeGuard
 
-from recipients.models.fields import FieldKind
+from recipients.models.fields import Field, FieldKind
 
 Value: TypeAlias = "str | int | float | bool"
 
@@ -17,6 +18,7 @@ _TOO_LARGE = 10**15
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NO_BREAK = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ")
 _YES = frozenset({"1", "true", "yes", "y", "on", "x"})
 _NO = frozenset({"0", "false", "no", "n", "off"})
 
@@ -37,14 +39,14 @@ class Kind:
 
         :raises BadValue: it is none of this kind.
         """
-        text = text.strip()
+        text = tidy(text.strip())
         if self.kind == FieldKind.CHOICE:
             return self._choice(text)
         return _READERS[self.kind](text)
 
     def _choice(self, text: str) -> str:
         for choice in self.choices:
-            if choice.casefold() == text.casefold():
+            if tidy(choice).casefold() == text.casefold():
                 return choice
         raise BadValue(f"{_short(text)} is none of {', '.join(self.choices)}")
 
@@ -60,6 +62,20 @@ class Kind:
         if self.kind == FieldKind.NUMBER and _is_number(value):
             return value
         raise BadValue(f"{_short(str(value))} is no value of kind {self.kind.label.lower()}")
+
+
+def kinds_of(fields: Iterable[Field]) -> dict[str, Kind]:
+    """Return what custom fields take, by their names."""
+    return {each.name: Kind(FieldKind(each.kind), tuple(each.choices)) for each in fields}
+
+
+def tidy(text: str) -> str:
+    """Return a text in the one form in which it is stored, and asked for (NFC).
+
+    A space at which no line breaks looks like any other one, and nobody types it. What joins
+    letters, or keeps them apart, is part of a word.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text.translate(_NO_BREAK))
 
 
 def in_digits(number: float) -> str:

@@ -24,8 +24,11 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 # What a template reads beside the recipient's own fields. An import may not make a field of one
 # of these names: it would hide, or be hidden by, the value that Godwit sets.
 RESERVED_NAMES = frozenset(
-    {"email", "unsubscribe_url", "preferences_url", "campaign_name", "list_name", "sender_name"}
-)
+    {
+        "email", "language", "time_zone", "unsubscribe_url", "preferences_url", "campaign_name",
+        "list_name", "sender_name",
+    }
+)  # fmt: skip
 
 # The engine escapes what a template of such a name prints: HTML alone.
 _MARKED: dict[Part, str] = {part: f"marked.{part}" for part in get_args(Part)}

@@ -6,8 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.db import connection
+from kombu import pools
 from pytest_django import DjangoDbBlocker
 
 from config.embedded import Home
@@ -48,6 +50,15 @@ def broker() -> Iterator[redis.Redis]:
         client.flushall()
         yield client
         client.flushall()
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A broker that is not there; what was connected before is not used."""
+    monkeypatch.setitem(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    pools.reset()
+    yield
+    pools.reset()
 
 
 @pytest.fixture

@@ -54,9 +54,13 @@ class PreferencesForm(forms.Form):
         self._person, self._sent = person, data or QueryDict()
         self.fields["language"].choices = _languages(person.language)  # type: ignore[attr-defined]
 
+    def is_whole(self) -> bool:
+        """Whether all of the form was posted: what is left out would be taken for empty."""
+        return {"paused_until", "language"} <= self._sent.keys()
+
     def lists(self) -> list[dict[str, Any]]:
         """Return what is to be ticked: each list with the words of what that means."""
-        on = preferences.is_on(self._person)
+        on = preferences.confirmed_ids(self._person)
         if self.is_bound:
             on = ListsForm(self._sent).ids()
         return [

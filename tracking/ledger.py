@@ -177,6 +177,20 @@ UPDATE django_celery_results_taskresult AS result
   FROM anonymous WHERE result.task_id = anonymous.task_id::text
 """
 
+# What a server said of somebody else's delivery; its TaskResult says the same.
+_UNNAME = """
+WITH unnamed AS (
+    UPDATE tracking_delivery
+       SET diagnostic = regexp_replace(diagnostic, %(alone)s, 'erased', 'gi')
+     WHERE id = ANY(%(ids)s::bigint[])
+    RETURNING task_id, diagnostic
+)
+UPDATE django_celery_results_taskresult AS result
+   SET result = (result.result::jsonb
+                 || jsonb_build_object('diagnostic', unnamed.diagnostic))::text
+  FROM unnamed WHERE result.task_id = unnamed.task_id::text
+"""
+
 # Where the run has a delivery of the other row already, the former one is nobody's any more.
 _HAND_OVER = """
 UPDATE tracking_delivery AS delivery
@@ -240,6 +254,17 @@ def anonymize(ids: Iterable[int]) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_ANONYMIZE, {"ids": bigints(ids)})
+
+
+def unname(ids: Iterable[int], *, alone: str) -> None:
+    """Take an address out of what was answered about these deliveries, which are of others.
+
+    The caller holds the rows, as for `anonymize`.
+
+    :param alone: as `recipients.mentions.alone` returns it
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_UNNAME, {"ids": bigints(ids), "alone": alone})
 
 
 def hand_over(ids: Iterable[int], *, to: int) -> None:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from recipients.models import Notice, Recipient
+from recipients import locks
+from recipients.models import Merge, Notice, Recipient
 from recipients.privacy import LINK_HOLDS
 from tracking.links import key_ring
 from tracking.models import Delivery
@@ -20,16 +21,29 @@ class Expired(Exception):
     """The link led to somebody, and holds no longer."""
 
 
+def delivery_of(token: str) -> Delivery:
+    """Return the delivery whose message has this link to unsubscribe, whoever has its address now.
+
+    :raises Unknown:
+    """
+    return _delivery(_read(token, Kind.UNSUBSCRIBE))
+
+
+def held(delivery: Delivery) -> Delivery:
+    """Return the delivery as it is to the end of this transaction: a merge makes it another's.
+
+    :raises Unknown: it was deleted at this moment.
+    """
+    locks.write_addresses()
+    return _delivery(delivery.pk)
+
+
 def notice_of(token: str) -> Notice:
     """Return the message whose link asks to confirm.
 
     :raises Unknown:
     """
-    try:
-        pk = read(token, kind=Kind.CONFIRM, ring=key_ring())
-    except BadToken:
-        raise Unknown from None
-    return _notice(pk)
+    return _notice(_read(token, Kind.CONFIRM))
 
 
 def asker_of(token: str, *, now: datetime) -> Recipient:
@@ -38,10 +52,7 @@ def asker_of(token: str, *, now: datetime) -> Recipient:
     :raises Unknown:
     :raises Expired: it was mailed too long ago.
     """
-    try:
-        notice = _notice(read(token, kind=Kind.PRIVACY, ring=key_ring()))
-    except BadToken:
-        raise Unknown from None
+    notice = _notice(_read(token, Kind.PRIVACY))
     if now - notice.created_at > LINK_HOLDS:
         raise Expired
     return notice.recipient
@@ -52,22 +63,36 @@ def person_of(token: str) -> Recipient:
 
     :raises Unknown:
     """
-    ring = key_ring()
     try:
-        return _addressee(read(token, kind=Kind.PREFERENCES, ring=ring))
-    except BadToken:
-        pass
+        notice_id = _read(token, Kind.NOTICE_PREFERENCES)
+    except Unknown:
+        return _addressee(_read(token, Kind.PREFERENCES))
+    return _notice(notice_id).recipient
+
+
+def _read(token: str, kind: Kind) -> int:
     try:
-        return _notice(read(token, kind=Kind.NOTICE_PREFERENCES, ring=ring)).recipient
+        return read(token, kind=kind, ring=key_ring())
     except BadToken:
         raise Unknown from None
 
 
 def _addressee(delivery_id: int) -> Recipient:
-    delivery = Delivery.objects.select_related("recipient").filter(pk=delivery_id).first()
-    if delivery is None or delivery.recipient is None or delivery.recipient.key != delivery.key:
+    delivery = _delivery(delivery_id)
+    if delivery.recipient is None or delivery.recipient.key != delivery.key:
         raise Unknown
     return delivery.recipient
+
+
+def _delivery(pk: int) -> Delivery:
+    delivery = Delivery.objects.select_related("recipient").filter(pk=pk).first()
+    if delivery is None:
+        raise Unknown
+    if delivery.recipient is None:
+        # Two rows of one person in one run became one: the other delivery kept it.
+        merge = Merge.objects.select_related("recipient").filter(former_key=delivery.key).first()
+        delivery.recipient = merge.recipient if merge else None
+    return delivery
 
 
 def _notice(pk: int) -> Notice:

@@ -1,12 +1,13 @@
 """What the ledger keeps of a person: handed out, made anonymous, or made another row's."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
+from recipients.mentions import alone, forget_mentions
 from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
 from tracking.models import Departure
@@ -25,7 +26,14 @@ SELECT id FROM tracking_delivery WHERE key = ANY(%(keys)s::text[]) AND skip_reas
 """
 
 _BY_RUN = f"""
-SELECT run_id, id FROM tracking_delivery WHERE id IN ({_THEIRS}) ORDER BY run_id, id
+SELECT run_id, id FROM tracking_delivery WHERE id IN ({_THEIRS})
+"""
+
+# What servers answered may name them where others were mailed: an alias, a mailbox that forwards.
+# It reads the whole ledger; an index on words would cost each message that is sent.
+_NAMING = """
+SELECT run_id, id FROM tracking_delivery
+ WHERE diagnostic LIKE '%%@%%' AND diagnostic ~* %(alone)s
 """
 
 # All that will be written of a run is held before its counters are: who claims and records takes
@@ -80,36 +88,51 @@ def forget(person: Person, now: datetime) -> None:
     """Leave out what is still open, and keep of all their deliveries only what became of them.
 
     What a worker holds at this moment keeps its state, and its end is recorded; the worker looks
-    once more before it sends.
+    once more before it sends. What was answered about others loses their address alone.
     """
-    for run_id, ids in _held(person.ids, person.keys):
+    named = alone(person.keys)
+    theirs, naming = _theirs(person.ids, person.keys), _by_run(_NAMING, {"alone": named})
+    for run_id in sorted({*theirs, *naming}):
+        ids = theirs[run_id]
+        others = naming[run_id] - ids
+        _hold(ids | others)
         _leave_out(run_id, ids, reason="no_address", now=now)
         ledger.anonymize(ids)
+        ledger.unname(others, alone=named)
         Departure.objects.filter(delivery__in=ids).delete()
+    forget_mentions("tracking_departure", "comment", person.keys)
 
 
 def merge(keep: int, other: int, now: datetime) -> None:
     """Make the other recipient's deliveries those of the first; nobody gets a message twice."""
-    for run_id, ids in _held([other], []):
+    for run_id, ids in sorted(_theirs([other], []).items()):
+        _hold(ids)
         params = {"ids": ledger.bigints(ids), "reason": "duplicate", "to": keep}
         ledger.move(run_id, pick=_TWICE, changes=_LEFT_OUT, params=params, now=now)
         ledger.hand_over(ids, to=keep)
     engagement.hand_over(other, to=keep)
 
 
-def _held(ids: list[int], keys: list[str]) -> Iterator[tuple[int, list[int]]]:
-    """Return the deliveries of these recipients or addresses, run by run, each in our hands."""
-    by_run: dict[int, list[int]] = defaultdict(list)
+def _theirs(ids: list[int], keys: list[str]) -> dict[int, set[int]]:
+    """Return the deliveries of these recipients or addresses, run by run."""
+    return _by_run(_BY_RUN, {"ids": ids, "keys": keys})
+
+
+def _by_run(sql: str, params: Mapping[str, Any]) -> dict[int, set[int]]:
+    by_run: dict[int, set[int]] = defaultdict(set)
     with connection.cursor() as cursor:
-        cursor.execute(_BY_RUN, {"ids": ids, "keys": keys})
+        cursor.execute(sql, params)
         for run_id, pk in cursor.fetchall():
-            by_run[run_id].append(pk)
-        for run_id, of_run in by_run.items():
-            cursor.execute(_HOLD, {"ids": ledger.bigints(of_run)})
-            yield run_id, of_run
+            by_run[run_id].add(pk)
+    return by_run
 
 
-def _leave_out(run_id: int, ids: list[int], *, reason: str, now: datetime) -> None:
+def _hold(ids: Iterable[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, {"ids": ledger.bigints(ids)})
+
+
+def _leave_out(run_id: int, ids: Iterable[int], *, reason: str, now: datetime) -> None:
     params = {"ids": ledger.bigints(ids), "reason": reason}
     ledger.move(run_id, pick=_OPEN, changes=_LEFT_OUT, params=params, now=now)
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from recipients import services as recipients
 from recipients.consent import Origin
 from recipients.models import (
@@ -11,26 +13,27 @@ from recipients.models import (
     Suppression,
 )
 from tracking.models import Delivery, Departure
+from tracking.people import held
 
 
 def lists_of(delivery: Delivery) -> list[MailingList]:
     """Return the lists that the message came by and that its recipient has not left.
 
-    Who stands on none of the campaign's lists got it because of a segment, or by a list that a
-    recurring campaign has no more: then it is every list.
+    These are the campaign's when the message was written down, whatever it has now. Who stands on
+    none of them got it because of a segment, or by a list that was deleted: then it is every list.
     """
     subscriptions = Subscription.objects.filter(recipient=delivery.recipient_id)
     if not is_on_no_list(delivery):
-        subscriptions = subscriptions.filter(mailing_list__campaigns__runs=delivery.run_id)
+        subscriptions = subscriptions.filter(mailing_list__runs=delivery.run_id)
     still_on = subscriptions.exclude(state=SubscriptionState.UNSUBSCRIBED)
     lists = MailingList.objects.filter(pk__in=still_on.values("mailing_list"))
     return list(lists.order_by("name"))
 
 
 def is_on_no_list(delivery: Delivery) -> bool:
-    """Whether the recipient has neither confirmed nor left a list of the delivery's campaign."""
+    """Whether the recipient has neither confirmed nor left a list that the message came by."""
     spoken = Subscription.objects.exclude(state=SubscriptionState.PENDING)
-    on_lists = spoken.filter(mailing_list__campaigns__runs=delivery.run_id)
+    on_lists = spoken.filter(mailing_list__runs=delivery.run_id)
     return not on_lists.filter(recipient=delivery.recipient_id).exists()
 
 
@@ -39,8 +42,10 @@ def is_suppressed(delivery: Delivery) -> bool:
     return Suppression.objects.filter(key__in=[delivery.key, delivery.domain]).exists()
 
 
+@transaction.atomic
 def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
+    delivery = held(delivery)
     if delivery.recipient:
         recipients.unsubscribe(
             delivery.recipient,
@@ -51,8 +56,10 @@ def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
         )
 
 
+@transaction.atomic
 def unsubscribe_from_all(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Let the recipient's address never be mailed again. May be repeated."""
+    delivery = held(delivery)
     if delivery.recipient:
         recipients.leave_everything(
             delivery.recipient, source=_link_of(delivery), now=now, origin=origin

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -38,7 +35,9 @@ from campaigns.services import Refused
 from campaigns.tasks import go_on
 from recipients.admin.base import state_tag
 from recipients.admin.recipients import COUNTED
+from recipients.hurry import hurry_after_commit
 from recipients.segments.grammar import BadRules
+from recipients.sentences import sentence
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
@@ -76,8 +75,7 @@ def _pause(campaign: Campaign, _form: ConfirmForm, _now: datetime) -> str:
 
 def _resume(campaign: Campaign, _form: ConfirmForm, now: datetime) -> str:
     for run_id in services.resume(campaign, now=now):
-        # Robust: where the broker is away, the sweep sends what this could not.
-        transaction.on_commit(partial(go_on, run_id), robust=True)
+        hurry_after_commit(go_on, run_id)
     return "It goes on."
 
 
@@ -280,7 +278,7 @@ class CampaignAdmin(ModelAdmin):
             try:
                 message = verb.act(campaign, form, timezone.now())
             except Refused as refusal:
-                form.add_error(None, f"{capfirst(str(refusal))}.".replace("..", "."))
+                form.add_error(None, sentence(refusal))
             else:
                 self.log_change(request, campaign, verb.title)
                 self.message_user(request, message, messages.SUCCESS)

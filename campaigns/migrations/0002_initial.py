@@ -66,6 +66,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='run',
+            name='lists',
+            field=models.ManyToManyField(blank=True, editable=False, related_name='runs', to='recipients.mailinglist'),
+        ),
+        migrations.AddField(
+            model_name='run',
             name='version',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion'),
         ),

@@ -94,7 +94,8 @@ WITH leased AS (
     INSERT INTO tracking_lease (id, run_id, until, deliveries)
     VALUES (%(lease)s, %(run)s, %(until)s, %(ids)s)
 )
-SELECT delivery.id, delivery.address, coalesce(recipient.fields::text, 'null'), delivery.attempts
+SELECT delivery.id, delivery.address, coalesce(recipient.fields::text, 'null'), delivery.attempts,
+       coalesce(recipient.language, ''), coalesce(recipient.time_zone, '')
   FROM tracking_delivery delivery
   LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
  WHERE delivery.id = ANY(%(ids)s)
@@ -109,6 +110,8 @@ class Claimed(NamedTuple):
     address: str
     fields: dict[str, Any] | None  # None: the recipient was deleted while this was claimed
     attempts: int  # this one included
+    language: str = ""
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def _leased(run_id: int, ids: Sequence[int], *, lease: uuid.UUID, until: datetim
     with connection.cursor() as cursor:
         cursor.execute(_LEASED, {**params, "run": run_id})
         return [
-            Claimed(pk, to, loads(fields), tries) for pk, to, fields, tries in cursor.fetchall()
+            Claimed(pk, to, loads(fields), *rest) for pk, to, fields, *rest in cursor.fetchall()
         ]
 
 

@@ -95,6 +95,8 @@ class Mailing:
             **(delivery.fields or {}),
             **self._common,
             "email": delivery.address,
+            "language": delivery.language,
+            "time_zone": delivery.time_zone,
             "unsubscribe_url": unsubscribe_url,
         }
         if self._asks_preferences:

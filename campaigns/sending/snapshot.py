@@ -49,6 +49,8 @@ def take_slice(run_id: int, *, now: datetime, size: int | None = None, walk: int
     state = "cancelled" if run.status == RunStatus.CANCELLED else "queued"
     bounds = {"after": run.snapshot_cursor, "upto": upto, "size": size, "state": state}
     params = {**members.params, **bounds}
+    # A slice later than a change of the campaign's lists is written by the new ones.
+    run.lists.add(*run.campaign.lists.all())
     written = ledger.enqueue(run_id, audience=members.sql, params=params, now=now)
     is_full = written.rows == size
     finished = not is_full and _after(upto) == upto

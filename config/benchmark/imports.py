@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config.benchmark import machine, usage
+from config.benchmark import machine, report, usage
 from config.benchmark.installation import servers
 from config.embedded.services import Services
 from config.rig.audience import tidy_up
@@ -47,16 +47,11 @@ class Measured:
 def measure(rows: int, *, keep: bool, say: Say) -> list[Measured]:
     """Import a file of so many people: all new, all known, all changed."""
     with servers(keep=keep) as services:
-        for name, value in machine.describe().items():
-            say(f"{name:<12}{value}")
-        say(f"{'file':<12}{rows:,} rows of 4 columns, ASCII, in no order")
+        file = f"{rows:,} rows of 4 columns, ASCII, in no order"
+        for line in report.named({**machine.describe(), "file": file}):
+            say(line)
         say(f"\n{'':<12}{'rows/s':>10}{'s':>8}{'CPU µs':>9}{'MiB':>6}")
-        cases = [
-            ("new", "Hanoi", "new"),
-            ("known", "Hanoi", "unchanged"),
-            ("changed", "Hue", "changed"),
-        ]
-        return [_case(services, *case, rows=rows, say=say) for case in cases]
+        return [_case(services, *case, rows=rows, say=say) for case in _CASES]
 
 
 def _case(

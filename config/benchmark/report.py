@@ -1,6 +1,6 @@
 """Numbers for people: tables on a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from config.benchmark import machine
 from config.benchmark.installation import Installation
@@ -29,7 +29,12 @@ def heading(installation: Installation, *, dkim: bool = False) -> list[str]:
         "next hop": f"{installation.sink}, {way}",
         "message": message.describe() + ", signed" * dkim,
     }
-    return ["", *(f"{name:<12}{value}" for name, value in rows.items())]
+    return ["", *named(rows)]
+
+
+def named(rows: Mapping[str, str]) -> list[str]:
+    """Return a line for each value, with its name before it."""
+    return [f"{name:<12}{value}" for name, value in rows.items()]
 
 
 def speed(runs: Sequence[Measured]) -> list[str]:

@@ -146,8 +146,8 @@ def measure(asked: Mapping[str, Any], *, now: datetime) -> Iterator[Measured]:
 
 def run(recipients: int, *, say: Callable[[str], object]) -> None:
     """Make the recipients, count, and say what was found."""
-    for name, value in machine.describe().items():
-        say(f"{name:<12}{value}")
+    for line in report.named(machine.describe()):
+        say(line)
     say(f"\nmaking {recipients:,} recipients")
     found = list(measure(segments(*make_base(recipients)), now=timezone.now()))
     head = ("segment", "recipients", "ms")

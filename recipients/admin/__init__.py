@@ -1,3 +1,3 @@
 """The console's pages of recipients; each module registers its own."""
 
-from recipients.admin import exports, imports, recipients, segments, signup  # noqa: F401
+from recipients.admin import exports, imports, recipients, segments, signup, suppression  # noqa: F401

@@ -5,6 +5,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -26,6 +27,12 @@ class ManyRowsAdmin(ModelAdmin):
 def state_tag(state: str, word: str) -> SafeString:
     """Show a state as a word; the style sheet adds shape and colour."""
     return format_html('<span class="state" data-state="{}">{}</span>', state, word)
+
+
+def link_to_recipients(of: str, pk: int) -> SafeString:
+    """Link to the recipients of a list, a tag or a segment, as `recipients.admin.filters` finds."""
+    url = reverse("admin:recipients_recipient_changelist")
+    return format_html('<a href="{}?{}={}">Show</a>', url, of, pk)
 
 
 def find_key(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":

@@ -29,7 +29,6 @@ class ExportAdmin(ModelAdmin):
     list_filter = ("status",)
     list_select_related = ("created_by",)
     ordering = ("-pk",)
-    fields: Any = ("mailing_list", "segment", "format")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("recipients.export_recipient"))

@@ -1,13 +1,11 @@
 # unfold has no type hints:
 # mypy: allow-subclassing-any, allow-untyped-decorators
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import (
     Http404,
     HttpRequest,
@@ -25,10 +23,12 @@ from unfold.decorators import display
 
 from recipients.admin.base import state_tag
 from recipients.forms.imports import LayoutForm, UploadForm, initial_columns, reading
+from recipients.hurry import hurry_after_commit
 from recipients.importing import jobs, rejects, undoing
 from recipients.importing.detect import Preview, preview
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus
+from recipients.sentences import sentence
 from recipients.tasks import work_on
 
 _MAPPED = (ImportStatus.MAPPING, ImportStatus.CHECKED)
@@ -70,7 +70,7 @@ class ImportAdmin(ModelAdmin):
             try:
                 importing = jobs.begin(file, name=file.name, by=_user(request))
             except BadFile as error:
-                form.add_error("file", f"{capfirst(str(error))}.")
+                form.add_error("file", sentence(error))
             else:
                 return self._to_page(importing)
         return self._page(request, "recipients/import_upload.html", {"form": form}, form=form)
@@ -136,7 +136,7 @@ class ImportAdmin(ModelAdmin):
         try:
             seen = _preview(importing, reading(stored, request.POST))
         except BadFile as error:
-            self.message_user(request, f"{capfirst(str(error))}.", messages.ERROR)
+            self.message_user(request, sentence(error), messages.ERROR)
             return self._to_page(importing)
         if not start:
             chosen = {**request.POST.dict(), **initial_columns(seen.layout.columns)}
@@ -159,7 +159,7 @@ class ImportAdmin(ModelAdmin):
         except jobs.Refused as refusal:
             self.message_user(request, f"Nothing was done: {refusal}.", messages.ERROR)
         else:
-            _wake(importing)
+            hurry_after_commit(work_on, importing.pk)
         return self._to_page(importing)
 
     # --- what is shown --------------------------------------------------------------------------
@@ -170,8 +170,14 @@ class ImportAdmin(ModelAdmin):
             again = request.GET.get("columns") or importing.status == ImportStatus.MAPPING
             if again:
                 return self._show_stored_mapping(request, importing, stored)
+        return self._show_state(request, importing)
+
+    def _show_state(
+        self, request: HttpRequest, importing: Import, problem: str = ""
+    ) -> HttpResponse:
         context = {
             "importing": importing,
+            "problem": problem,
             "state": self.state(importing),
             "is_under_way": importing.status in _UNDER_WAY,
             "may_change": self.has_change_permission(request, importing),
@@ -185,8 +191,7 @@ class ImportAdmin(ModelAdmin):
         try:
             seen = _preview(importing, stored)
         except BadFile as error:
-            context = {"importing": importing, "problem": capfirst(str(error))}
-            return self._page(request, "recipients/import_detail.html", context, importing)
+            return self._show_state(request, importing, str(error))
         initial = {
             "encoding": stored.encoding,
             "delimiter": stored.delimiter,
@@ -235,7 +240,7 @@ def _user(request: HttpRequest) -> User | None:
 
 
 def _preview(importing: Import, layout: Layout) -> Preview:
-    with importing.file.open("rb") as file:
+    with jobs.open_file(importing) as file:
         return preview(file, layout)
 
 
@@ -246,14 +251,9 @@ def _percent(importing: Import) -> int:
     return min(99, 100 * importing.merged // (importing.addresses or 1))
 
 
-def _wake(importing: Import) -> None:
-    # Robust: where the broker is away, the sweep does it.
-    transaction.on_commit(partial(work_on, importing.pk), robust=True)
-
-
 def _go(importing: Import) -> str:
     jobs.go(importing, now=timezone.now())
-    _wake(importing)
+    hurry_after_commit(work_on, importing.pk)
     return "It is being imported."
 
 

@@ -16,11 +16,12 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from recipients import privacy
-from recipients.admin.verb_page import Verb, refuse, verb_page
+from recipients.admin.verb_page import Verb, verb_page
 from recipients.forms.verbs import EraseForm, HandOutForm, MergeForm
-from recipients.handout import CONTENT_TYPES, HandoutForm, written
+from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.merging import NotMerged, hints, merge
 from recipients.models import MergePolicy, Recipient
+from recipients.sentences import sentence
 
 HAND_OUT = Verb(
     "Hand out",
@@ -64,7 +65,7 @@ class PersonVerbs(ModelAdmin):
         if not form.is_valid():
             back = _page_of(recipient)
             return verb_page(self, request, HAND_OUT, form, back=back, original=recipient)
-        chosen = HandoutForm(form.cleaned_data["form"])
+        chosen = HandoutFormat(form.cleaned_data["form"])
         known = privacy.known(privacy.person(recipient.key))
         self.log_change(request, recipient, f"Handed out as {chosen.name}")
         headers = {
@@ -110,7 +111,7 @@ class PersonVerbs(ModelAdmin):
                     now=timezone.now(),
                 )
             except NotMerged as refusal:
-                refuse(form, refusal)
+                form.add_error(None, sentence(refusal))
             else:
                 self.log_change(request, recipient, f"Merged with recipient {other.pk}")
                 self.message_user(request, f"{other} is a part of it now.", messages.SUCCESS)

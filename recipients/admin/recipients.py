@@ -3,110 +3,38 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import SimpleListFilter
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.forms import ModelChoiceField, ModelForm
+from django.db.models import Exists, Prefetch, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
 
 from recipients import tags
-from recipients.addresses import BadAddress, parse_address
-from recipients.admin.base import ManyRowsAdmin, find_key, state_tag
+from recipients.admin.base import ManyRowsAdmin, find_key, link_to_recipients, state_tag
 from recipients.admin.consent import ConsentOfRecipient
+from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
 from recipients.admin.people import PersonVerbs
-from recipients.admin.suppression import SuppressionVerbs, added_by
-from recipients.consent import subject
-from recipients.forms.recipients import FieldForm, RecipientForm, SuppressionForm
+from recipients.forms.recipients import FieldForm, RecipientForm
 from recipients.models import (
     Field,
     FieldKind,
     MailingList,
     Recipient,
-    Segment,
     Subscription,
     Suppression,
-    SuppressionReason,
     Tag,
-    Tagging,
 )
 from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
 from recipients.segments.grammar import BadRules
-from recipients.segments.known import kinds_of_fields
 from recipients.segments.saving import segments_about
-from recipients.suppression import suppress
-from recipients.values import BadValue
+from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
-
-
-class OnListFilter(SimpleListFilter):
-    title = "list"
-    parameter_name = "list"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        lists = MailingList.objects.order_by("name").values_list("pk", "name")
-        return [(str(pk), name) for pk, name in lists]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        mailing_list = MailingList.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
-        return queryset.subscribed_to(mailing_list) if mailing_list else queryset
-
-
-class SuppressedFilter(SimpleListFilter):
-    title = "suppression"
-    parameter_name = "suppressed"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Suppressed"), ("no", "May be mailed")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "yes":
-            return queryset.filter(is_suppressed=True)
-        return queryset.not_suppressed() if self.value() == "no" else queryset
-
-
-class TagFilter(SimpleListFilter):
-    title = "tag"
-    parameter_name = "tag"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Tag.objects.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        if not chosen.isdecimal():
-            return queryset
-        return queryset.filter(
-            Exists(Tagging.objects.filter(recipient=OuterRef("pk"), tag=int(chosen)))
-        )
-
-
-class SegmentFilter(SimpleListFilter):
-    title = "segment"
-    parameter_name = "segment"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Segment.objects.values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value() or ""
-        segment = Segment.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
-        if segment is None:
-            return queryset
-        try:
-            return queryset.filter(pk__in=those(segment.rules, now=timezone.now()))
-        except BadRules as error:
-            messages.error(request, f"{segment}: {error}.")
-            return queryset.none()
 
 
 class TagActionForm(ActionForm):
@@ -147,8 +75,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
-        keys = [OuterRef("key"), OuterRef("domain")]
-        suppressed = Exists(Suppression.objects.filter(key__in=keys))
+        suppressed = Exists(Suppression.objects.of_outer())
         subscriptions = Subscription.objects.select_related("mailing_list").order_by("pk")
         return Recipient.objects.annotate(is_suppressed=suppressed).prefetch_related(
             Prefetch("subscription_set", queryset=subscriptions)
@@ -225,8 +152,7 @@ class MailingListAdmin(ModelAdmin):
 
     @display(description="Recipients")
     def recipients(self, mailing_list: MailingList) -> SafeString:
-        url = reverse("admin:recipients_recipient_changelist")
-        return format_html('<a href="{}?list={}">Show</a>', url, mailing_list.pk)
+        return link_to_recipients("list", mailing_list.pk)
 
     @display(description="Confirmed recipients")
     def confirmed(self, mailing_list: MailingList) -> str:
@@ -234,61 +160,6 @@ class MailingListAdmin(ModelAdmin):
             return "None yet"
         found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
         return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
-
-
-def _entries_found(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
-    """Find by address or domain; who was erased, only by the whole address."""
-    found = find_key(queryset, term)
-    try:
-        digest = subject(parse_address(term).key)
-    except BadAddress:
-        return found
-    return found | queryset.filter(digest=digest)
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(SuppressionVerbs, ManyRowsAdmin):
-    """Added and lifted, never edited: who was left alone, and why, stays as it was."""
-
-    form = SuppressionForm
-    list_display = ("whom", "reason", "source", "created_at")
-    list_filter = ("reason",)
-    search_fields = ("key",)
-    search_help_text = "A whole address is found at once"
-
-    readonly_fields = ("whom",)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # it is lifted, with a reason
-
-    @display(description="Address or domain")
-    def whom(self, entry: Suppression) -> str:
-        return entry.key or "Somebody who was erased"
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("whom", "reason", "source", "created_at") if obj else ("key", "reason")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
-    ) -> tuple["QuerySet[Any]", bool]:
-        return (_entries_found(queryset, search_term) if search_term else queryset), False
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"reason": SuppressionReason.MANUAL, **super().get_changeform_initial_data(request)}
-
-    def save_model(
-        self, request: HttpRequest, obj: Suppression, form: ModelForm[Any], change: bool
-    ) -> None:
-        suppress(
-            str(obj.key),
-            reason=SuppressionReason(obj.reason),
-            source=added_by(request),
-            now=timezone.now(),
-        )
-        obj.pk = Suppression.objects.get(key=obj.key).pk
 
 
 @admin.register(Field)
@@ -336,14 +207,13 @@ class TagAdmin(ModelAdmin):
 
     @display(description="Recipients")
     def recipients_with_it(self, tag: Tag) -> SafeString:
-        url = reverse("admin:recipients_recipient_changelist")
-        return format_html('<a href="{}?tag={}">Show</a>', url, tag.pk)
+        return link_to_recipients("tag", tag.pk)
 
 
 def _with_value(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any] | None":
     """Find `city:Hanoi` by the index of the field; None where it is no field and a value."""
     name, _, value = term.strip().partition(":")
-    kind = kinds_of_fields().get(name) if value else None
+    kind = kinds_of(Field.objects.all()).get(name) if value else None
     if kind is None:
         return None
     try:

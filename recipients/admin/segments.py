@@ -9,12 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from recipients.admin.base import link_to_recipients
 from recipients.forms.segments import rows
 from recipients.models import Segment
 from recipients.segments import asking, draft
@@ -50,8 +50,7 @@ class SegmentAdmin(ModelAdmin):
 
     @display(description="Recipients")
     def recipients(self, segment: Segment) -> SafeString:
-        url = reverse("admin:recipients_recipient_changelist")
-        return format_html('<a href="{}?segment={}">Show</a>', url, segment.pk)
+        return link_to_recipients("segment", segment.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Keep a segment that a campaign or another segment uses."""

@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.text import capfirst
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,3 @@ def verb_page(
         },
         status=422 if form.errors else 200,
     )
-
-
-def refuse(form: forms.Form, reason: object) -> None:
-    """Show on the page why it was not done."""
-    form.add_error(None, f"{capfirst(str(reason))}.".replace("..", "."))

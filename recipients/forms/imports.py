@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.text import capfirst
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectMultipleWidget,
@@ -28,6 +27,7 @@ from recipients.importing.layout import (
     field_name,
 )
 from recipients.models import Field, MailingList, MergePolicy, Tag
+from recipients.sentences import sentence
 from recipients.services import Refused, get_list
 
 _DELIMITERS = ((",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "vertical bar"))
@@ -114,7 +114,7 @@ class LayoutForm(forms.Form):
                 answers["layout"] = self.layout(answers).check()
                 answers["mailing_list"] = _list(answers)
             except (BadFile, Refused) as error:
-                self.add_error(None, f"{capfirst(str(error))}.")
+                self.add_error(None, sentence(error))
         return answers
 
     def layout(self, answers: dict[str, Any]) -> Layout:

@@ -12,11 +12,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from recipients.addresses import Address, BadAddress, parse_address
 from recipients.importing.layout import RESERVED, STANDARD
 from recipients.models import Field, FieldKind, Recipient, Suppression, SuppressionReason
-from recipients.segments.known import kinds_of_fields
 from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
 from recipients.suppression import BadEntry, erased, parse_entry
-from recipients.values import BadValue, Kind
+from recipients.values import BadValue, Kind, kinds_of
 
 
 def clean_address(text: str) -> Address:
@@ -76,7 +75,7 @@ class RecipientForm(forms.ModelForm[Recipient]):
             raise ValidationError(
                 "There is a NUL, half a character or a number without value in it."
             )
-        known = kinds_of_fields()
+        known = kinds_of(Field.objects.all())
         if unknown := sorted(values.keys() - known.keys()):
             raise ValidationError(
                 f"There is no field {', '.join(unknown)}: add it to the fields first."

@@ -24,6 +24,16 @@ DEEPEST_SHOWN = 2  # groups in the outermost one, and groups in those; more is h
 MATCHES = [("all", "All of"), ("any", "Any of"), ("none", "None of")]
 
 
+# Another operator takes another value: where a script runs, all is shown again.
+_OTHER_CONTROLS = {
+    "hx-post": "",
+    "hx-trigger": "change consume",
+    "hx-select": "#content-main",
+    "hx-target": "#content-main",
+    "hx-swap": "outerHTML",
+}
+
+
 @dataclass(slots=True)
 class RuleRow:
     place: str
@@ -84,7 +94,11 @@ class _Page:
         operators = subject.operators if subject else {}
         choices = [(name, each.label) for name, each in operators.items()]
         operator = _select(
-            f"{place}-operator", choices, draft.operator, f"{label}: operator", self._at(place)
+            f"{place}-operator",
+            choices,
+            draft.operator,
+            f"{label}: operator",
+            {**_OTHER_CONTROLS, **self._at(place)},
         )
         values = _values(draft, f"{place}-value", label, self.known)
         return RuleRow(place, label, [operator, *values], draft.about, self._problem_at(path))
@@ -148,7 +162,7 @@ def _select(
     choices: Sequence[tuple[str, object]],
     chosen: str,
     label: str,
-    attrs: Mapping[str, bool] | None = None,
+    attrs: Mapping[str, bool | str] | None = None,
 ) -> SafeString:
     control = UnfoldAdminSelectWidget(choices=choices)
     return SafeString(

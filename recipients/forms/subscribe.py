@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from recipients import consent
-from recipients.addresses import Address, BadAddress, parse_address
-from recipients.models import ConsentWording, Field, FieldKind, SignupForm
-from recipients.values import BadValue, Kind, Value
+from recipients.addresses import Address
+from recipients.forms.recipients import clean_address
+from recipients.models import ConsentWording, FieldKind, SignupForm
+from recipients.values import BadValue, Kind, Value, kinds_of
 
 HONEYPOT = "website"
 ADDRESS, AGREED, WORDING = "address", "agreed", "wording"
@@ -38,7 +39,7 @@ class SubscribeForm(forms.Form):
                 data, missing = _read_again(data), CHANGED
             self._wording = found or present
         super().__init__(data, auto_id="subscribe-%s")
-        self.custom = {field.name: _kind(field) for field in signup_form.fields.order_by("pk")}
+        self.custom = kinds_of(signup_form.fields.order_by("pk"))
         self.fields[ADDRESS] = _AddressField()
         for name, kind in self.custom.items():
             self.fields[f"{_FIELD}{name}"] = _field(name, kind)
@@ -90,10 +91,7 @@ class _AddressField(forms.CharField):
         )
 
     def clean(self, value: Any) -> Address:
-        try:
-            return parse_address(super().clean(value))
-        except BadAddress as error:
-            raise ValidationError(f"This is not an address: {error}.") from None
+        return clean_address(super().clean(value))
 
 
 class _Answer(forms.CharField):
@@ -112,10 +110,6 @@ class _Answer(forms.CharField):
             return self._kind.read(text) if text else ""
         except BadValue as error:
             raise ValidationError(f"This does not fit: {error}.") from None
-
-
-def _kind(field: Field) -> Kind:
-    return Kind(FieldKind(field.kind), tuple(field.choices))
 
 
 def _field(name: str, kind: Kind) -> _Answer:

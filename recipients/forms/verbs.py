@@ -12,7 +12,7 @@ from unfold.widgets import (
 )
 
 from recipients.forms.recipients import clean_address
-from recipients.handout import HandoutForm
+from recipients.handout import HandoutFormat
 from recipients.models import Export, MergePolicy, Recipient, SuppressionReason
 from recipients.suppression import LONGEST_SOURCE, BadEntry, entries_of
 
@@ -61,8 +61,8 @@ class LiftForm(forms.Form):
 class HandOutForm(forms.Form):
     form = forms.ChoiceField(
         label="File",
-        choices=HandoutForm.choices,
-        initial=HandoutForm.JSON,
+        choices=HandoutFormat.choices,
+        initial=HandoutFormat.JSON,
         widget=UnfoldAdminRadioSelectWidget,
     )
 

@@ -10,6 +10,7 @@ from django.db import connection
 
 from recipients.importing import jobs
 from recipients.importing.detect import detect
+from recipients.importing.kinds import with_kinds
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus, MailingList, MergePolicy, Tag
 
@@ -34,6 +35,7 @@ def import_file(
     """Import a file; one of the same content that was to be imported alike goes on if cut off.
 
     :raises BadFile: it cannot be imported; nothing of it was.
+    :raises jobs.Refused: it was held in its midst; the text says what to do.
     """
     importing = read_file(
         file,
@@ -49,6 +51,8 @@ def import_file(
         jobs.go(importing, now=clock())
     _merge(importing, clock)
     importing.refresh_from_db()
+    if importing.problem:
+        raise jobs.Refused(importing.problem)
     return importing
 
 
@@ -100,7 +104,9 @@ def _cut_off(
     """Return the import of this very file, read in this way, that a killed process left behind."""
     sha256, _ = jobs.fingerprint(file)
     left = Import.objects.filter(sha256=sha256, mailing_list=mailing_list, policy=policy)
-    left = left.filter(layout=layout.as_dict(), declaration=declaration, created_by=None)
+    left = left.filter(
+        layout=with_kinds(layout).as_dict(), declaration=declaration, created_by=None
+    )
     alive = left.filter(status__in=_ALIVE).order_by("-pk")
     return next((each for each in alive if set(each.tags.all()) == set(tags)), None)
 

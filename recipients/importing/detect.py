@@ -17,6 +17,8 @@ from recipients.importing.layout import (
     DELIMITERS,
     ENCODINGS,
     LEAVE_OUT,
+    LEAVE_OUT_SOME,
+    MOST_COLUMNS,
     REJECTED,
     BadFile,
     Layout,
@@ -69,12 +71,14 @@ def detect(file: IO[bytes]) -> Preview:
 def preview(file: IO[bytes], layout: Layout) -> Preview:
     """Read the first rows by a layout; name its columns where that does not.
 
-    :raises BadFile: there is not one row.
+    :raises BadFile: there is not one row, or there are more columns than a file may have.
     """
     with open_rows(file, replace(layout, has_header=False)) as lines:
         rows = [cells for _, _, cells, _ in islice(lines, _SAMPLE_ROWS)]
     if not rows:
         raise BadFile("it is empty")
+    if len(rows[0]) > MOST_COLUMNS:
+        raise BadFile(f"it has more than {MOST_COLUMNS} columns; {LEAVE_OUT_SOME}")
     if not layout.columns:
         has_header = not any(_is_address(cell) for cell in rows[0])
         columns = _from_header(rows[0]) if has_header else _from_content(rows)

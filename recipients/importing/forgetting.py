@@ -1,7 +1,6 @@
 """Take a person out of what imports have read, wherever they are."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from recipients.addresses import BadAddress, parse_address, spellings
 from recipients.consent import subject
+from recipients.mentions import alone, forget_mentions
 from recipients.models import Suppression, SuppressionReason
 
 # The digest stays: by it the row is recognised as that of somebody who was erased, and not merged.
@@ -28,7 +28,18 @@ UPDATE {table} SET reason = 'erased', raw = '' WHERE raw ~* %(mentioned)s OR rea
 _BLANK_LINES = """
 UPDATE import_rejected_{id} SET reason = 'erased', raw = '' WHERE line = ANY(%(lines)s::bigint[])
 """
-_ADDRESS = re.compile(r"""[^\s,;"'<>()|]+@[^\s,;"'<>()|]+""")
+
+_FORGET_MENTIONS = """
+UPDATE import_read_{id} AS read
+   SET fields = regexp_replace(fields::text, alone, 'erased', 'gi')::jsonb,
+       filled = regexp_replace(filled::text, alone, 'erased', 'gi')::jsonb
+  FROM unnest(%(lines)s::bigint[], %(alone)s::text[]) AS mention (line, alone)
+ WHERE read.line = mention.line
+"""
+
+# What may be an address, longer where it cannot be told where it begins: boss=ada@example.org.
+_ADDRESS = re.compile(r"""([^\s,;:"<>()|@]+)@([\w.-]+)""")
+_BEGINS = re.compile(r"^|(?<=\W)(?=\w)")
 _AT_ONCE = 2_000  # rows
 
 _TABLES = r"""
@@ -40,7 +51,7 @@ SELECT relname FROM pg_class
 
 
 def forget(keys: Collection[str]) -> None:
-    """Blank the rows of these people, and those rejected rows that mention them.
+    """Blank the rows of these people, take them out of others', and blank rejected ones of both.
 
     :param keys: as Recipient.key has them; they have to be suppressed in the same transaction, so
         that nobody makes them anew.
@@ -52,6 +63,8 @@ def forget(keys: Collection[str]) -> None:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(blank.format(table=table), params)
+                for column in () if "rejected" in table else ("fields", "filled"):
+                    forget_mentions(table, column, keys, cast="::jsonb")
         except ProgrammingError:
             if table in _tables():  # else its import has ended at this moment
                 raise
@@ -64,35 +77,46 @@ def _tables() -> list[str]:
 
 
 def forget_erased(import_id: int) -> None:
-    """Blank the rows that an import has read of people who were erased before."""
+    """Blank the rows that an import has read of people who were erased before; forget mentions."""
     if not Suppression.objects.filter(reason=SuppressionReason.ERASED).exists():
         return
-    lines = [line for rows in _rejected(import_id) for line in _naming_erased(rows)]
+    rejected = _mentions(f"SELECT line, raw FROM import_rejected_{int(import_id)}")
+    others = _mentions(
+        f"SELECT line, fields::text FROM import_read_{int(import_id)} WHERE fields::text ~ '@'"
+    )
+    mentions: dict[str, Any] = {
+        "lines": list(others),
+        "alone": [alone(keys) for keys in others.values()],
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BLANK_ERASED.format(table=f"import_read_{int(import_id)}"))
-        cursor.execute(_BLANK_LINES.format(id=int(import_id)), {"lines": lines})
+        cursor.execute(_BLANK_LINES.format(id=int(import_id)), {"lines": list(rejected)})
+        cursor.execute(_FORGET_MENTIONS.format(id=int(import_id)), mentions)
 
 
-def _rejected(import_id: int) -> Iterator[list[tuple[int, str]]]:
+def _mentions(query: str) -> dict[int, set[str]]:
+    """Return the lines that have addresses of people who were erased, and which."""
+    found: dict[int, set[str]] = {}
     with connection.chunked_cursor() as cursor:
-        cursor.execute(f"SELECT line, raw FROM import_rejected_{int(import_id)}")
+        cursor.execute(query)
         while rows := cursor.fetchmany(_AT_ONCE):
-            yield rows
+            found |= _naming_erased(rows)
+    return found
 
 
-def _naming_erased(rows: Iterable[tuple[int, str]]) -> set[int]:
-    """Return the lines that have an address of somebody who was erased."""
-    lines: dict[bytes, set[int]] = defaultdict(set)
-    for line, raw in rows:
-        for text in _ADDRESS.findall(raw):
-            if key := _key(text):
-                lines[subject(key)].add(line)
-    found = Suppression.objects.filter(digest__in=list(lines)).values_list("digest", flat=True)
-    return {line for digest in found for line in lines[bytes(digest or b"")]}
+def _naming_erased(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
+    keys = {line: set(_keys(text)) for line, text in rows}
+    digests = {key: subject(key) for key in set().union(*keys.values())}
+    known = Suppression.objects.filter(digest__in=list(digests.values()))
+    erased = {bytes(digest or b"") for digest in known.values_list("digest", flat=True)}
+    named = {key for key, digest in digests.items() if digest in erased}
+    return {line: theirs & named for line, theirs in keys.items() if theirs & named}
 
 
-def _key(text: str) -> str | None:
-    try:
-        return parse_address(text).key
-    except BadAddress:
-        return None
+def _keys(text: str) -> Iterator[str]:
+    for local, domain in _ADDRESS.findall(text):
+        for begin in _BEGINS.finditer(local):
+            try:
+                yield parse_address(f"{local[begin.start() :]}@{domain.rstrip('.-')}").key
+            except BadAddress:
+                continue

@@ -5,7 +5,7 @@ done again. Steps of one import may run at the same time.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO
@@ -13,11 +13,13 @@ from typing import IO
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files import File
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from recipients import locks
 from recipients.importing import checking, forgetting, merging, staging
 from recipients.importing.detect import detect
+from recipients.importing.kinds import changed, sentence, with_kinds
 from recipients.importing.layout import BadFile, Layout
 from recipients.importing.reading import Rejected, RowReader
 from recipients.importing.source import open_rows
@@ -31,12 +33,18 @@ from recipients.models import (
     MergePolicy,
     Tag,
 )
-from recipients.values import Kind
+from recipients.models.imports import UPLOADS
 
 CHUNK = 50_000  # rows that are read in one transaction
 _BYTES = 1024 * 1024
 _UNDER_WAY = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 _WAITING = (ImportStatus.MAPPING, ImportStatus.CHECKED, ImportStatus.STOPPED)
+
+# Where a field is not what it was, of an import that is checked, and of one that was stopped.
+_REMEDIES = (
+    "choose Change the columns, and have it checked once more",
+    merging.REMEDY,
+)
 
 
 class Refused(Exception):
@@ -98,7 +106,7 @@ def start(
     )
     if not ready.update(
         status=ImportStatus.CHECKING,
-        layout=layout.as_dict(),
+        layout=with_kinds(layout).as_dict(),
         mailing_list=mailing_list,
         rows=0,
         invalid=0,
@@ -120,16 +128,20 @@ def go(importing: Import, *, now: datetime) -> None:
 
     Columns that are no field yet become one, of text.
 
-    :raises Refused: it is not ready, or has no list.
+    :raises Refused: it is not ready, has no list, or a field is not what it was when it was read.
     """
     if importing.mailing_list is None:
         raise Refused("it has no list; choose one")
     ready = (ImportStatus.CHECKING, ImportStatus.CHECKED, ImportStatus.STOPPED)
     if importing.status == ImportStatus.CHECKING and importing.addresses is None:
         raise Refused("it is still being read")
+    was_stopped = importing.status == ImportStatus.STOPPED
     _move(importing, ready, ImportStatus.IMPORTING, now=now)
-    names = Layout.from_dict(importing.layout).fields
-    Field.objects.bulk_create([Field(name=name) for name in names], ignore_conflicts=True)
+    layout = Layout.from_dict(importing.layout)
+    texts = [name for name, kind in layout.kinds.items() if kind.kind == FieldKind.TEXT]
+    Field.objects.bulk_create([Field(name=name) for name in texts], ignore_conflicts=True)
+    if names := changed(layout):
+        raise Refused(f"{sentence(names)}; {_REMEDIES[was_stopped]}")
 
 
 def stop(importing: Import, *, now: datetime) -> None:
@@ -144,7 +156,7 @@ def _move(
     importing: Import, sources: Sequence[ImportStatus], target: ImportStatus, *, now: datetime
 ) -> None:
     moved = Import.objects.filter(pk=importing.pk, status__in=sources)
-    if not moved.update(status=target, moved_at=now):
+    if not moved.update(status=target, problem="", moved_at=now):
         importing.refresh_from_db()
         raise Refused(f"it is {importing.get_status_display()}")
     importing.refresh_from_db()
@@ -188,17 +200,25 @@ def read(
     none that can be read.
     """
     try:
-        return _is_read(importing) or _read_on(importing, clock=clock, until=until)
+        is_read = _is_read(importing)
+        if is_read is False:
+            return _read_on(importing, clock=clock, until=until)
+        return is_read
     except BadFile as error:
         _fail(importing, str(error))
         return None
 
 
 @transaction.atomic(durable=True)
-def _is_read(importing: Import) -> bool:
-    """Whether all rows are in the import's tables; what PostgreSQL lost in a crash is forgotten."""
-    # Locked: between two looks somebody else may add a chunk.
+def _is_read(importing: Import) -> bool | None:
+    """Whether all rows are in the import's tables; what PostgreSQL lost in a crash is forgotten.
+
+    None where it has ended meanwhile.
+    """
+    # Locked: between two looks somebody else may add a chunk, or finish.
     importing.refresh_from_db(from_queryset=Import.objects.select_for_update(no_key=True))
+    if importing.status not in (*_UNDER_WAY, ImportStatus.CHECKED):
+        return None
     staging.create(importing.pk)
     read, rejected = staging.counts(importing.pk)
     if (read + rejected, rejected) != (importing.rows, importing.invalid):
@@ -218,8 +238,8 @@ def _read_on(
     None where somebody else goes on with it.
     """
     layout = Layout.from_dict(importing.layout)
-    reader = RowReader(layout, _kinds(layout), secret=settings.ADDRESS_KEY)
-    with importing.file.open("rb") as file, open_rows(file, layout) as lines:
+    reader = RowReader(layout, layout.kinds, secret=settings.ADDRESS_KEY)
+    with open_file(importing) as file, open_rows(file, layout) as lines:
         for _ in islice(lines, importing.rows):
             pass
         count: int | None = CHUNK
@@ -331,6 +351,21 @@ def forget_old(*, before: datetime, now: datetime, at_most: int) -> int:
     return len(old)
 
 
+def forget_strays(*, before: datetime) -> int:
+    """Delete the uploads of before that time that no import names, and return how many.
+
+    Whoever was killed between an upload and its row left them.
+    """
+    if not default_storage.exists(UPLOADS):
+        return 0
+    there = {f"{UPLOADS}/{name}" for name in default_storage.listdir(UPLOADS)[1]}
+    unnamed = there - set(Import.objects.filter(file__in=there).values_list("file", flat=True))
+    old = [name for name in unnamed if default_storage.get_modified_time(name) < before]
+    for name in old:
+        default_storage.delete(name)
+    return len(old)
+
+
 @transaction.atomic
 def _forget(importing: Import, *, now: datetime) -> None:
     waiting = Import.objects.filter(pk=importing.pk, status__in=_WAITING)
@@ -341,10 +376,25 @@ def _forget(importing: Import, *, now: datetime) -> None:
     _delete_file(importing)
 
 
+@transaction.atomic
 def _fail(importing: Import, problem: str) -> None:
-    Import.objects.filter(pk=importing.pk).update(status=ImportStatus.FAILED, problem=problem[:500])
-    staging.drop_rows(importing.pk)
+    locks.write_addresses()
+    under_way = Import.objects.filter(pk=importing.pk, status__in=_UNDER_WAY)
+    if under_way.update(status=ImportStatus.FAILED, problem=problem[:500]):
+        forgetting.forget_erased(importing.pk)
+        staging.drop_rows(importing.pk)
     importing.refresh_from_db()
+
+
+def open_file(importing: Import) -> "File[bytes]":
+    """Open what was uploaded.
+
+    :raises BadFile: it is there no more.
+    """
+    try:
+        return importing.file.open("rb")
+    except FileNotFoundError:
+        raise BadFile("the uploaded file is not there any more; upload it once more") from None
 
 
 def _delete_file(importing: Import) -> None:
@@ -362,12 +412,3 @@ def fingerprint(file: IO[bytes]) -> tuple[str, int]:
         digest.update(block)
         size += len(block)
     return digest.hexdigest(), size
-
-
-def _kinds(layout: Layout) -> Mapping[str, Kind]:
-    """Return what each field of the file takes; one that is not there yet takes any text."""
-    known = {field.name: field for field in Field.objects.filter(name__in=layout.fields)}
-    kinds = dict.fromkeys(layout.fields, Kind(FieldKind.TEXT))
-    return kinds | {
-        name: Kind(FieldKind(field.kind), tuple(field.choices)) for name, field in known.items()
-    }

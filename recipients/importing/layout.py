@@ -1,8 +1,12 @@
 """How a file of recipients is to be read."""
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from recipients.models.fields import FieldKind
+from recipients.values import Kind
 
 ADDRESS = "email"
 LANGUAGE, TIME_ZONE = "language", "time_zone"
@@ -25,6 +29,7 @@ ENCODINGS = (
     "big5", "cp949",
 )  # fmt: skip
 MOST_COLUMNS = 500
+LEAVE_OUT_SOME = "delete those that are not needed from the file"
 
 
 class BadFile(Exception):
@@ -43,13 +48,19 @@ class Layout:
     has_header: bool = True
     is_xlsx: bool = False
     is_gzip: bool = False
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """What each field takes; of all fields once an import is started."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "columns": tuple(values["columns"])})
+        kinds = {
+            name: Kind(FieldKind(kind["kind"]), tuple(kind["choices"]))
+            for name, kind in values["kinds"].items()
+        }
+        return cls(**{**values, "columns": tuple(values["columns"]), "kinds": kinds})
 
     @property
     def fields(self) -> list[str]:
@@ -64,7 +75,7 @@ class Layout:
         if ADDRESS not in self.columns:
             raise BadFile(f"no column is the address; name one of them {ADDRESS!r}")
         if len(self.columns) > MOST_COLUMNS:
-            raise BadFile(f"it has more than {MOST_COLUMNS} columns")
+            raise BadFile(f"it has more than {MOST_COLUMNS} columns; {LEAVE_OUT_SOME}")
         named = [name for name in self.columns if name != LEAVE_OUT]
         for position, name in enumerate(self.columns, start=1):
             if named.count(name) > 1:

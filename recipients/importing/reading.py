@@ -16,7 +16,7 @@ from recipients.formulas import unguarded
 from recipients.importing.layout import ADDRESS, LANGUAGE, TIME_ZONE, Layout
 from recipients.importing.source import LONGEST_CELL, REPLACING, Line
 from recipients.models.fields import FieldKind
-from recipients.values import BadValue, Kind
+from recipients.values import BadValue, Kind, tidy
 
 # Nobody is meant by these (RFC 2142 5); a message to them makes enemies.
 NEVER_MAILED = frozenset({"abuse", "postmaster", "noreply", "no-reply", "mailer-daemon"})
@@ -118,6 +118,8 @@ class RowReader:
         for at, name, write in self._fields:
             cell = cells[at].strip()
             if cell:
+                if not cell.isascii():
+                    cell = tidy(cell)
                 values.append(name + write(unguarded(cell) if cell[0] == "'" else cell))
             elif write is encode_basestring:
                 blanks.append(f'{name}""')  # read by templates, where no value is an error

@@ -11,10 +11,11 @@ from django.db import connection
 from recipients.importing.reading import Rejected
 
 # `import_read_N`: what can be imported. `import_rejected_N`: what cannot. `import_sorted_N`: the
-# first row of each address, numbered in the order of addresses, in which they are merged.
+# first row of each address, numbered in the order of addresses, in which they are merged. The keys
+# have the collation of Recipient.key: compared by another they would not be found by its index.
 _CREATE = """
 CREATE UNLOGGED TABLE IF NOT EXISTS import_read_{id} (
-    line bigint NOT NULL, key text COLLATE "C" NOT NULL, address text NOT NULL,
+    line bigint NOT NULL, key text NOT NULL, address text NOT NULL,
     domain text NOT NULL, needs_smtputf8 boolean NOT NULL, subject bytea NOT NULL,
     fields jsonb NOT NULL, filled jsonb, language text NOT NULL, time_zone text NOT NULL
 );
@@ -37,9 +38,10 @@ SET LOCAL work_mem = '64MB';
 DROP TABLE IF EXISTS import_sorted_{id};
 CREATE UNLOGGED TABLE import_sorted_{id} AS
 SELECT row_number() OVER () AS position, first.*
-  FROM (SELECT DISTINCT ON (key) * FROM import_read_{id} ORDER BY key, line) first;
+  FROM (SELECT DISTINCT ON (key COLLATE "C") * FROM import_read_{id}
+         ORDER BY key COLLATE "C", line) first;
 CREATE UNIQUE INDEX import_sorted_{id}_position ON import_sorted_{id} (position);
-ANALYZE import_sorted_{id}
+ANALYZE import_sorted_{id} (position, key)
 """
 
 _DROP = """

@@ -43,14 +43,15 @@ WITH subscription AS (
 
 _UNTAG = "DELETE FROM recipients_tagging WHERE imported_by_id = %(import)s"
 
-# Who was changed by somebody else since then keeps what that one wrote.
+# Who was changed by somebody else since then, be it in the midst of the import, keeps what that one
+# wrote.
 _RESTORE = """
 UPDATE recipients_recipient AS recipient
    SET fields = change.before -> 'fields', language = change.before ->> 'language',
        time_zone = change.before ->> 'time_zone', updated_at = %(now)s
   FROM recipients_importchange change
  WHERE change.importing_id = %(import)s AND recipient.id = change.recipient_id
-   AND recipient.updated_at <= %(finished)s
+   AND recipient.updated_at = (change.before ->> 'changed_at')::timestamptz
 """
 
 # Who is subscribed to something else by now, or was tagged by somebody, is somebody's by now; and
@@ -87,7 +88,6 @@ def undo(importing: Import, *, now: datetime) -> int:
     params: dict[str, Any] = {
         "import": locked.pk,
         "source": f"undone: {source_of(locked)}"[:300],
-        "finished": locked.moved_at,
         "now": now,
     }
     with connection.cursor() as cursor:
@@ -108,7 +108,11 @@ def undo(importing: Import, *, now: datetime) -> int:
 
 
 def _check(importing: Import) -> None:
-    if importing.status not in {ImportStatus.DONE, ImportStatus.STOPPED}:
+    failed_in_its_midst = importing.status == ImportStatus.FAILED and importing.merged
+    if not failed_in_its_midst and importing.status not in {
+        ImportStatus.DONE,
+        ImportStatus.STOPPED,
+    }:
         raise CannotUndo(f"it is {importing.get_status_display()}")
     for obstacle in obstacles:
         if why := obstacle(importing):

@@ -197,8 +197,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('before', models.JSONField()),
-                ('importing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='recipients.import')),
-                ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
+                ('importing', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='recipients.import')),
+                ('recipient', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
             ],
         ),
         migrations.CreateModel(

@@ -3,6 +3,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from recipients.models.imported import Imported
 from recipients.validators import validate_header_text
 
 
@@ -35,7 +36,7 @@ class MailingList(models.Model):
         return self.name
 
 
-class Subscription(models.Model):
+class Subscription(Imported):
     """Where a recipient stands with a list now; how it came to that is in the consent ledger."""
 
     # PostgreSQL does not check these two: it would lock the list's row for each row of an import,
@@ -47,16 +48,6 @@ class Subscription(models.Model):
         MailingList, on_delete=models.CASCADE, db_index=False, db_constraint=False
     )
     state = models.CharField(max_length=12, choices=SubscriptionState)
-    # The import that made it; not indexed, because only its undoing asks.
-    imported_by = models.ForeignKey(
-        "recipients.Import",
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        editable=False,
-        db_index=False,
-        db_constraint=False,
-    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -22,7 +22,7 @@ class Merge(models.Model):
             models.UniqueConstraint(fields=["former_id"], name="merge_former_unique"),
         ]
         indexes = [
-            # merging.kept: whose address it was
+            # privacy.person, and imports, which do not make its row anew
             models.Index(fields=["former_key"], name="merge_former_key")
         ]
 

@@ -1,8 +1,9 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 
+from recipients.models.imported import Imported
 from recipients.models.lists import MailingList, SubscriptionState
 from recipients.models.suppression import Suppression
 
@@ -23,12 +24,10 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
     def not_suppressed(self) -> Self:
         """Those whose address, and whose domain, nobody has asked us to leave alone."""
-        return self.exclude(
-            Exists(Suppression.objects.filter(key__in=[OuterRef("key"), OuterRef("domain")]))
-        )
+        return self.exclude(Exists(Suppression.objects.of_outer()))
 
 
-class Recipient(models.Model):
+class Recipient(Imported):
     # As written by its owner, with the domain as A-label: what RCPT TO says.
     address = models.CharField(max_length=254)
     # The address for comparing: lower case, domain as A-label.
@@ -47,16 +46,6 @@ class Recipient(models.Model):
     )
     paused_until = models.DateField(
         null=True, blank=True, help_text="Wants no message before that day."
-    )
-    # The import that made it; not indexed, because only its undoing asks.
-    imported_by = models.ForeignKey(
-        "recipients.Import",
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        editable=False,
-        db_index=False,
-        db_constraint=False,
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -99,19 +88,9 @@ class Tag(models.Model):
         return self.name
 
 
-class Tagging(models.Model):
+class Tagging(Imported):
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE, db_index=False)
     recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE)
-    # The import that made it; not indexed, because only its undoing asks.
-    imported_by = models.ForeignKey(
-        "recipients.Import",
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        editable=False,
-        db_index=False,
-        db_constraint=False,
-    )
 
     class Meta:
         constraints = [

@@ -1,7 +1,7 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
 
 class SuppressionReason(models.TextChoices):
@@ -21,15 +21,18 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         """What is said of one address, known or erased; not of its domain."""
         return self.filter(Q(key=key) | Q(digest=digest))
 
+    def of_outer(self) -> Self:
+        """What is said of the recipient that the outer query looks at, or of its domain."""
+        return self.filter(key__in=[OuterRef("key"), OuterRef("domain")])
+
     def liftable(self) -> Self:
         """What the person whose address it is may lift."""
         return self.filter(reason__in=LIFTED_BY_PERSON)
 
     def lasting(self, *, key: str, domain: str, digest: bytes) -> Self:
         """What stands whatever the person says: complaints, bounces, staff, the domain."""
-        of_person = Q(key=key) | Q(digest=digest)
-        lasting = of_person & ~Q(reason__in=LIFTED_BY_PERSON)
-        return self.filter(lasting | Q(key=domain))
+        of_person = self.of_person(key=key, digest=digest)
+        return of_person.exclude(reason__in=LIFTED_BY_PERSON) | self.filter(key=domain)
 
 
 class Suppression(models.Model):

@@ -48,8 +48,8 @@ def operator_of(rule: Rule, known: Known) -> tuple[Subject, Operator]:
     if found is None:
         raise BadRules(_unknown(rule.about), path=rule.path)
     if rule.operator not in found.operators:
-        can = ", ".join(found.operators)
-        raise BadRules(f"{found.label} can be asked by {can}", path=rule.path)
+        can = ", ".join(each.label for each in found.operators.values())
+        raise BadRules(f"{found.label}: choose one of {can}", path=rule.path)
     return found, found.operators[rule.operator]
 
 

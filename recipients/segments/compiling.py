@@ -11,6 +11,7 @@ from recipients.segments.known import Known
 from recipients.values import BadValue
 
 MOST_RULES_IN_ALL = 500  # with those of other segments that are spoken of
+DEEPEST_SEGMENTS = 10  # within each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _read_rule(rule: Rule, known: Known) -> Rule:
 def expand(group: Group, known: Known, *, within: tuple[int, ...] = ()) -> Group:
     """Return the rules with those of other segments in the places where they are spoken of.
 
-    :raises BadRules: they lead back to themselves, or are too many
+    :raises BadRules: they lead back to themselves, or are too deep or too many
     """
     return _Expansion(known).group(group, within)
 
@@ -106,6 +107,12 @@ class _Expansion:
         name = self.known.segments[pk]
         if pk in within:
             raise BadRules(f"the segment {name} leads back to itself; take it out", path=path)
+        if len(within) == DEEPEST_SEGMENTS:
+            raise BadRules(
+                f"segments may stand {DEEPEST_SEGMENTS} deep in each other; write the rules of"
+                f" {name} in its place",
+                path=path,
+            )
         try:
             return self.group(understand(self.known.rules[pk], self.known), (*within, pk))
         except BadRules as error:

@@ -17,6 +17,7 @@ from recipients.segments.takes import Widget
 from recipients.values import in_digits
 
 ROOT = "r"
+_LONGEST_NUMBER = 4  # digits
 _SEVERAL = frozenset({Widget.CHOICES, Widget.NUMBERS, Widget.DATES})
 
 
@@ -88,7 +89,7 @@ def from_post(data: Posted) -> DraftGroup:
 
 def _posted_group(data: Posted, place: str, *, depth: int) -> DraftGroup:
     size = _last(data, f"{place}-size")
-    count = int(size) if size.isascii() and size.isdecimal() and len(size) < 5 else 0
+    count = int(size) if _is_number(size) else 0
     places = [f"{place}-{number}" for number in range(min(count, MOST_RULES))]
     inside = [_posted(data, each, depth=depth) for each in places]
     match = _last(data, f"{place}-match") or Match.ALL
@@ -108,6 +109,10 @@ def _last(data: Posted, key: str) -> str:
     return str((data.getlist(key) or [""])[-1])
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+
+
 # --- what buttons do --------------------------------------------------------------------------
 
 
@@ -122,7 +127,7 @@ def act(draft: DraftGroup, data: Posted, *, known: Known) -> str:
     """
     verb, _, place = _last(data, "action").partition(" ")
     numbers = place.split("-")[1:]
-    if verb not in _ACTIONS or not all(n.isascii() and n.isdecimal() for n in numbers):
+    if verb not in _ACTIONS or not all(map(_is_number, numbers)):
         return ""
     try:
         return _ACTIONS[verb](draft, tuple(map(int, numbers)), data, known)

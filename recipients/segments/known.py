@@ -4,14 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from recipients.models import Field, FieldKind, MailingList, Segment, Tag
-from recipients.values import Kind
-
-
-def kinds_of_fields() -> dict[str, Kind]:
-    """Return what each custom field takes, by its name."""
-    fields = Field.objects.order_by("name").values_list("name", "kind", "choices")
-    return {name: Kind(FieldKind(kind), tuple(choices)) for name, kind, choices in fields}
+from recipients.models import Field, MailingList, Segment, Tag
+from recipients.values import Kind, kinds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +25,7 @@ class Known:
         lists = MailingList.objects.order_by("name").values_list("pk", "name")
         tags = Tag.objects.order_by("name").values_list("pk", "name")
         return cls(
-            fields=kinds_of_fields(),
+            fields=kinds_of(Field.objects.order_by("name")),
             lists=dict(lists),
             tags=dict(tags),
             segments={pk: name for pk, name, _ in segments},

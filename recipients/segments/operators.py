@@ -9,11 +9,16 @@ from recipients.segments.subjects import Operator, Question, days_ago, today
 from recipients.segments.takes import DAYS, Date, Number, Several, Span, Takes, Text
 
 Expression: TypeAlias = Callable[[Question], str]
+Spelling: TypeAlias = Callable[[str], str]
 
 # No number is further from 0 (recipients.values).
 _LEAST, _MOST = "'-1e15'", "'1e15'"
 NO_NUMBER = f"{{value}} NOT BETWEEN {_LEAST} AND {_MOST}"
 FIRST_DAY, LAST_DAY = date.min.isoformat(), date.max.isoformat()
+
+
+def as_typed(text: str) -> str:
+    return text
 
 
 def equality(expression: Expression, takes: Takes, *, folds: bool = True) -> dict[str, Operator]:
@@ -42,16 +47,21 @@ def equality(expression: Expression, takes: Takes, *, folds: bool = True) -> dic
     }
 
 
-def parts(expression: Expression, whole: Expression) -> dict[str, Operator]:
-    """Look for a part of a text: at its beginning, and anywhere in all of it."""
+def parts(
+    expression: Expression, whole: Expression, *, written: Spelling = as_typed
+) -> dict[str, Operator]:
+    """Look for a part of a text: at its beginning, and anywhere in all of it.
+
+    :param written: how else what is looked for may stand there
+    """
 
     def inside(question: Question) -> str:
-        return f"strpos({whole(question)}, {_lower(question, question.value)}) > 0"
+        return _any_spelling(question, written, f"strpos({whole(question)}, {{part}}) > 0")
 
     def starts(question: Question) -> str:
         # Nothing that starts so is blank; a field's index has what is not, and PostgreSQL asks.
         found = expression(question)
-        return f"({found} ^@ {_lower(question, question.value)} AND {found} <> '')"
+        return _any_spelling(question, written, f"({found} ^@ {{part}} AND {found} <> '')")
 
     contains = Operator("contains", inside, Text())
     return {
@@ -61,12 +71,18 @@ def parts(expression: Expression, whole: Expression) -> dict[str, Operator]:
     }
 
 
-def ending(expression: Expression) -> dict[str, Operator]:
+def ending(expression: Expression, *, written: Spelling = as_typed) -> dict[str, Operator]:
     def ends(question: Question) -> str:
-        value = _lower(question, question.value)
-        return f"right({expression(question)}, length({value})) = {value}"
+        found = f"right({expression(question)}, length({{part}})) = {{part}}"
+        return _any_spelling(question, written, found)
 
     return {"ends_with": Operator("ends with", ends, Text())}
+
+
+def _any_spelling(question: Question, written: Spelling, condition: str) -> str:
+    spellings = dict.fromkeys([question.value, written(question.value)])
+    found = [condition.replace("{part}", _lower(question, each)) for each in spellings]
+    return f"({' OR '.join(found)})" if len(found) > 1 else found[0]
 
 
 def blankness(expression: Expression, blank: str) -> dict[str, Operator]:

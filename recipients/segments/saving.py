@@ -1,6 +1,7 @@
 """What staff do with segments: save them, delete them; and who speaks of what."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from recipients.segments.compiling import compile_rules, understand
 from recipients.segments.grammar import BadRules, parse
 from recipients.segments.known import Known
 
+_NEW = 0  # the id of none
+
 
 class InUse(Exception):
     """It cannot be deleted; the text says what uses it."""
@@ -20,15 +23,36 @@ class InUse(Exception):
 def save_segment(segment: Segment, *, rules: object, now: datetime) -> None:
     """Save a segment with these rules, its values in the form in which they are asked.
 
-    :raises BadRules: they cannot be asked, or lead back to the segment
+    :raises BadRules: they cannot be asked, lead back to the segment, or leave another one that
+        speaks of it too deep or too large
     """
     # All of them, and there are few: two that are saved at once cannot lead to each other.
     list(Segment.objects.select_for_update().order_by("pk").values_list("pk"))
     known = Known.load()
-    compile_rules(rules, now=now, known=known, within=[segment.pk] if segment.pk else [])
+    compile_rules(rules, now=now, known=known, within=[segment.pk or _NEW])
+    _keep_others(segment, rules, known, now=now)
     segment.rules = understand(rules, known).as_json()
     segment.full_clean()
     segment.save()
+
+
+def _keep_others(segment: Segment, rules: object, known: Known, *, now: datetime) -> None:
+    """Refuse rules with which a segment that can be asked could not be asked any more."""
+    if not segment.pk:
+        return
+    later = replace(known, rules={**known.rules, segment.pk: rules})
+    for pk, name in known.segments.items():
+        problem = _problem_of(pk, later, now=now)
+        if problem and not _problem_of(pk, known, now=now):
+            raise BadRules(f"the segment {name} could not be asked any more: {problem}")
+
+
+def _problem_of(pk: int, known: Known, *, now: datetime) -> BadRules | None:
+    try:
+        compile_rules(known.rules[pk], now=now, known=known, within=[pk])
+    except BadRules as problem:
+        return problem
+    return None
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from recipients.addresses import with_a_labels
 from recipients.models import SubscriptionState, TrackingConsent
 from recipients.segments.operators import (
     Expression,
@@ -76,12 +77,18 @@ def _consent_operators() -> dict[str, Operator]:
     return {name: consent[name] for name in ("is", "is_not")}
 
 
+def _parts_and_ends(expression: Expression) -> dict[str, Operator]:
+    return parts(expression, expression, written=with_a_labels) | ending(
+        expression, written=with_a_labels
+    )
+
+
 _key, _domain = column("recipient.key"), column("recipient.domain")
 _language, _zone = column("lower(recipient.language)"), column("lower(recipient.time_zone)")
 
 _FIELDS: Mapping[str, tuple[str, Mapping[str, Operator]]] = {
-    "address": ("Address", equality(_key, WholeAddress()) | parts(_key, _key) | ending(_key)),
-    "domain": ("Domain", equality(_domain, Domain()) | parts(_domain, _domain) | ending(_domain)),
+    "address": ("Address", equality(_key, WholeAddress()) | _parts_and_ends(_key)),
+    "domain": ("Domain", equality(_domain, Domain()) | _parts_and_ends(_domain)),
     "language": (
         "Language",
         equality(_language, Text()) | parts(_language, _language) | blankness(_language, _EMPTY),

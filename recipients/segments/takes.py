@@ -1,5 +1,6 @@
 """What operators take: values as rules have them, and as people type them."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,11 +10,12 @@ from typing import Any, Protocol
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import FieldKind
 from recipients.segments.known import Known
-from recipients.values import BadValue, Kind, in_digits
+from recipients.values import BadValue, Kind, in_digits, tidy
 
 LONGEST_VALUE = 200  # characters; the expressions of `custom` look at one more
 MOST_VALUES = 100
 MOST_DAYS = 36_500
+_NOT_TYPED = frozenset({"Cc", "Cs"})  # control characters, and halves of others
 
 
 class Widget(StrEnum):
@@ -74,7 +76,7 @@ class Text(Typed):
     def read(self, value: Any, _known: Known) -> str:
         if not isinstance(value, str) or not value.strip():
             raise BadValue("write what to look for")
-        return _storable(value.strip())
+        return _storable(tidy(value.strip()))
 
 
 class WholeAddress(Text):
@@ -231,6 +233,6 @@ class Named:
 def _storable(text: str) -> str:
     if len(text) > LONGEST_VALUE:
         raise BadValue(f"write at most {LONGEST_VALUE} characters")
-    if not text.isprintable():
-        raise BadValue("there is an invisible character in it; type it anew")
+    if any(unicodedata.category(character) in _NOT_TYPED for character in text):
+        raise BadValue("there is a character that no text has in it; type it anew")
     return text

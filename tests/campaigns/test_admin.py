@@ -2,6 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.contrib import admin
 from django.db import connection
 from django.test import Client, RequestFactory
@@ -158,6 +159,32 @@ def test_a_run_is_paused_resumed_and_cancelled(
         ("sending", 1, "It goes on."),
         ("cancelled", 0, "Cancelled. Recipients who will not be mailed: 1."),
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_resumed_is_woken_at_once(
+    console: Client, campaign: Campaign, broker: redis.Redis
+) -> None:
+    make_run(campaign)
+    services.pause(campaign)
+
+    console.post(url(campaign, "resume"))
+
+    assert broker.llen("maintenance") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_resumed_though_the_broker_is_away(
+    console: Client, campaign: Campaign, no_broker: None
+) -> None:
+    run = make_run(campaign)
+    services.pause(campaign)
+
+    answer = console.post(url(campaign, "resume"), follow=True)
+
+    run.refresh_from_db()
+    assert run.status == "sending"
+    assert messages(answer) == ["It goes on."]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -292,6 +292,20 @@ def test_a_campaign_needs_a_name_that_may_stand_in_a_subject(campaign: Campaign,
     assert Campaign.objects.get() == campaign
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_campaign_is_resumed_though_the_broker_is_away(
+    campaign: Campaign, no_broker: None
+) -> None:
+    sending = make_run(campaign)
+    run("pause_campaign", str(campaign.pk))
+
+    said = run("resume_campaign", str(campaign.pk))
+
+    sending.refresh_from_db()
+    assert sending.status == "sending"
+    assert said == f"campaign {campaign.pk} goes on\n"
+
+
 @pytest.mark.parametrize("cron", ["* * * * * *", "* * * *", ""])
 def test_a_crontab_expression_has_five_fields(campaign: Campaign, cron: str) -> None:
     with pytest.raises(CommandError, match=r"no crontab expression|say when"):

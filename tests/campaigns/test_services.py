@@ -2,12 +2,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from django.db import OperationalError
+from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from campaigns import services
 from campaigns.models import Campaign, CampaignStatus, Page, Run, RunStatus, Sender, Transport
 from campaigns.secrets import Undecipherable
-from campaigns.sending import pages, reconcile
+from campaigns.sending import domain_gates, pages, reconcile
 from campaigns.sending.claim import claim
 from campaigns.sending.fire import fire
 from campaigns.sending.way_out import transport_of
@@ -229,6 +231,24 @@ def test_of_a_large_run_the_sweep_cancels_what_a_person_does_not_wait_for(
     assert (count, len(left), claimed, swept) == (3, 1, [], 1)
     assert str(RunCounters.objects.get()) == "3 cancelled"
     assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_campaign_is_cancelled_though_those_of_others_cannot_be_lined_up_anew(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(campaign)
+    RunCounters.objects.filter(run=run).update(queued=F("queued") - 1, retry=1)
+
+    def failing(*, now: datetime) -> None:
+        raise OperationalError("no such luck")
+
+    monkeypatch.setattr(domain_gates, "shorten", failing)
+
+    services.cancel(campaign, now=NOW)
+
+    campaign.refresh_from_db()
+    assert campaign.status == "cancelled"
 
 
 def test_cancelling_twice_is_refused(campaign: Campaign) -> None:

@@ -9,7 +9,7 @@ from campaigns import tasks
 from campaigns.models import Campaign, Gate, Run, Transport
 from campaigns.sending import fire
 from campaigns.services import schedule, set_routes
-from recipients.models import Field, NoticeKind, SignupWindow
+from recipients.models import Field, NoticeKind, Signup, SignupWindow
 from recipients.notices import write
 from recipients.segments.indexes import mend_indexes
 from tests.factories import (
@@ -144,12 +144,16 @@ def test_a_message_of_ours_whose_wake_up_was_lost_is_found_by_the_sweep(
 
 
 def test_retention_forgets_who_never_confirmed(broker: redis.Redis) -> None:
-    old = timezone.now() - timedelta(hours=3)
+    old = timezone.now() - timedelta(days=31)
     SignupWindow.objects.create(who="192.0.2.0/24", hour=old, used=1)
+    Signup.objects.create(
+        recipient=make_recipient(), mailing_list=make_list(), wording=b"", asked_at=old
+    )
 
     tasks.retention()
 
     assert not SignupWindow.objects.exists()
+    assert not Signup.objects.exists()
 
 
 def test_each_minute_indexes_are_mended_and_ended_runs_folded() -> None:

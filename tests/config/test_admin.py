@@ -1,9 +1,12 @@
 """Every page of the console answers, for each role."""
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
@@ -138,3 +141,20 @@ def test_the_sidebar_shows_what_its_reader_may_see() -> None:
     assert reverse("admin:recipients_recipient_changelist") in page
     assert reverse("admin:campaigns_campaign_changelist") not in page
     assert Campaign.objects.count() == 0
+
+
+def test_who_logs_in_by_the_page_itself_comes_to_the_console(client: Client) -> None:
+    User.objects.create_superuser("boss", password="secret")
+
+    answer = client.post(reverse("admin:login"), {"username": "boss", "password": "secret"})
+
+    assert (answer.status_code, answer["Location"]) == (302, reverse("admin:index"))
+
+
+def test_where_no_script_runs_the_console_is_shown(client: Client) -> None:
+    page = client.get(reverse("admin:login")).content.decode()
+    style = Path(settings.BASE_DIR, "config/static/godwit/admin.css").read_text()
+
+    assert re.search(r"<html [^>]*x-cloak", page)
+    assert page.index("godwit/admin.css") < page.index("unfold/css/styles.css")
+    assert re.search(r"@layer .*\(scripting: none\) {\s*html\[x-cloak\] {", style, re.DOTALL)

@@ -118,7 +118,7 @@ def test_wrapping_is_refused_with_the_address_inside_as_suggestion(text: str) ->
         ("a@exam\u200bple.org", "invisible character"),
         ("a\u202eb@example.org", "invisible character"),
         ("a\x00@example.org", "invisible character"),
-        ("a..b@example.org", "two periods"),
+        ("a..b@example.org", "two periods in a row$"),
         (".a@example.org", "before the @"),
         ("a.@example.org", "before the @"),
         ('"a b"@example.org', "space inside"),

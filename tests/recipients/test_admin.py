@@ -156,6 +156,17 @@ def test_a_filter_that_makes_no_sense_filters_nothing(console: Client) -> None:
     assert found(console, f"{RECIPIENTS}?list=nonsense") == [ada]
 
 
+@pytest.mark.parametrize("what", ["list", "tag", "segment"])
+def test_of_a_list_a_tag_or_a_segment_that_is_gone_there_is_nobody(
+    what: str, console: Client
+) -> None:
+    make_recipient(lists=[make_list()])
+    Tag.objects.create(name="VIP")
+    Segment.objects.create(name="All", rules=every(rule("address", "contains", "@")))
+
+    assert found(console, f"{RECIPIENTS}?{what}=999999") == []
+
+
 def test_many_recipients_are_listed_without_counting_them(console: Client) -> None:
     readers = make_list()
     make_recipients(2, mailing_list=readers)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.auth.models import Permission, User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -103,6 +104,45 @@ def test_the_way_from_an_upload_to_recipients(console: Client, broker: redis.Red
     assert ada.fields == {"vorname": "Zoë"}
     assert Recipient.objects.subscribed_to(MailingList.objects.get(name="Readers")).get() == ada
     assert vip.recipients.get() == ada
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_begins_though_the_broker_is_away(console: Client, no_broker: None) -> None:
+    upload(console)
+    importing = Import.objects.get()
+
+    answer = console.post(page_of(importing), chosen())
+
+    assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
+    importing.refresh_from_db()
+    assert importing.status == ImportStatus.CHECKING
+
+
+def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(console: Client) -> None:
+    upload(console)
+    importing = Import.objects.get()
+    default_storage.delete(str(importing.file.name))
+
+    page = console.get(page_of(importing)).content.decode()
+    console.post(page_of(importing), chosen())
+    console.post(page_of(importing), {"verb": "discard"})
+
+    assert "The uploaded file is not there any more; upload it once more." in page
+    assert 'value="discard"' in page
+    assert not Import.objects.exists()
+
+
+@pytest.mark.parametrize(("columns", "kept"), [(500, True), (501, False)])
+def test_a_file_of_too_many_columns_is_refused_when_it_is_uploaded(
+    columns: int, kept: bool, console: Client
+) -> None:
+    header = ",".join(["email", *(f"c{n}" for n in range(columns - 1))])
+
+    answer = upload(console, f"{header}\n".encode())
+
+    assert Import.objects.exists() == kept
+    assert answer.status_code == (302 if kept else 422)
+    assert kept or "It has more than 500 columns; delete those" in answer.content.decode()
 
 
 def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from recipients import consent, signup
 from recipients.addresses import parse_address
 from recipients.admin.consent import staff_changes
+from recipients.merging import merge
 from recipients.models import (
     ConsentEvent,
     MailingList,
@@ -84,6 +85,21 @@ def test_a_ledger_that_was_changed_is_no_proof(sql: str, problem: str, ada: Reci
         call_command("consent_proof", ADA)
 
     assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("asked", ["lovelace@example.com", ADA])
+def test_a_proof_has_what_was_said_under_an_address_that_was_merged(
+    asked: str, ada: Recipient
+) -> None:
+    kept = make_recipient("lovelace@example.com")
+    merge(kept.pk, ada.pk, by="Eve", now=timezone.now())
+
+    found = proof(asked, now=timezone.now())
+
+    said = [(fact.action, fact.source) for fact in found.facts]
+    assert [action for action, _ in said[:4]] == ["granted", "confirmed", "withdrawn", "withdrawn"]
+    assert said[4:] == [("withdrawn", f"recipient {ada.pk} was merged into {kept.pk}")] * 2
+    assert found.address == "lovelace@example.com"
 
 
 def test_the_proof_of_somebody_who_was_erased_needs_their_address_alone(ada: Recipient) -> None:

@@ -53,7 +53,7 @@ def test_notices_that_ended_and_windows_that_are_over_are_deleted(settings: Sett
         Notice.objects.create(
             kind=kind, recipient=ada, key=ada.key, created_at=NOW - age * DAY, sent_at=sent
         )
-    for hours in (23, 25):
+    for hours in (1.9, 2.1):
         hour = NOW - timedelta(hours=hours)
         SignupWindow.objects.create(who="192.0.2.0/24", hour=hour, used=1)
 
@@ -101,3 +101,20 @@ def test_the_files_of_old_imports_are_deleted_unless_somebody_works_on_them(
     importing.refresh_from_db()
     assert (importing.status, bool(importing.file)) == left
     assert default_storage.exists(name) == left[1]
+
+
+def test_an_upload_that_no_import_names_is_deleted_after_a_day() -> None:
+    default_storage.save("imports/killed.csv", ContentFile(b"ada@example.org"))
+    importing = Import.objects.create(file_name="a.csv", size=1)
+    importing.file.save("a.csv", ContentFile(b"x"))
+    name = str(importing.file)
+    written = default_storage.get_modified_time("imports/killed.csv")
+
+    retention.clean(now=written + DAY)
+    is_kept = default_storage.exists("imports/killed.csv")
+    deleted = retention.clean(now=written + DAY + DAY / 24)["uploads of no import"]
+
+    assert is_kept
+    assert deleted >= 1  # other tests leave some
+    assert not default_storage.exists("imports/killed.csv")
+    assert default_storage.exists(name)

@@ -14,6 +14,9 @@ CHOICE = Kind(FieldKind.CHOICE, ("Gold", "Silver"))
     ("kind", "text", "value"),
     [
         (Kind(FieldKind.TEXT), " Zürich ", "Zürich"),
+        (Kind(FieldKind.TEXT), "Zu\u0308rich\u00a0West", "Zürich West"),
+        (Kind(FieldKind.TEXT), "क्\u200cष\n2", "क्\u200cष\n2"),
+        (Kind(FieldKind.CHOICE, ("Café\u00a0au lait",)), "cafe\u0301 au lait", "Café\u00a0au lait"),
         (Kind(FieldKind.NUMBER), "12", 12),
         (Kind(FieldKind.NUMBER), "-3.50", -3.5),
         (Kind(FieldKind.NUMBER), "+7", 7),

@@ -2,9 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from campaigns.models import Run
 from recipients import consent, privacy
@@ -21,7 +23,7 @@ from recipients.models import (
     Tagging,
 )
 from tests.factories import make_campaign, make_list, make_recipient, make_run
-from tracking import engagement
+from tracking import engagement, links
 from tracking.models import Activity, Delivery, Engagement
 from tracking.verify import disagreements
 
@@ -141,6 +143,23 @@ def test_nobody_gets_a_message_twice_and_what_was_sent_is_theirs() -> None:
         (None, "skipped", "duplicate"),
     ]
     assert disagreements(Run.objects.ids(), kept_since=None) == []
+
+
+def test_the_link_of_either_message_of_one_run_unsubscribes_them(client: Client) -> None:
+    readers = make_list()
+    keep, gone = ada(), augusta()
+    for each in (keep, gone):
+        Subscription.objects.create(recipient=each, mailing_list=readers, state=C)
+    make_run(make_campaign(lists=[readers]), now=NOW)
+    theirs = Delivery.objects.get(recipient=gone)
+    merged(keep, gone)
+
+    answer = client.post(
+        urlsplit(links.unsubscribe_url(theirs.pk)).path, {"List-Unsubscribe": "One-Click"}
+    )
+
+    assert answer.content == b"Unsubscribed.\n"
+    assert Subscription.objects.get(recipient=keep).state == U
 
 
 def test_what_they_opened_and_clicked_is_counted_together() -> None:

@@ -62,7 +62,8 @@ def path(delivery: Delivery) -> str:
 def save(client: Client, delivery: Delivery, *lists: str, **chosen: str) -> Any:
     """Press the page's button with these lists ticked."""
     ids = {each.name: each.pk for each in MailingList.objects.all()}
-    data = {"shown": list(ids.values()), "list": [ids[name] for name in lists], **chosen}
+    ticked = {"shown": list(ids.values()), "list": [ids[name] for name in lists]}
+    data = {"paused_until": "", "language": "", **ticked, **chosen}
     return client.post(path(delivery), data)
 
 
@@ -135,14 +136,47 @@ def test_to_save_twice_is_to_save_once(delivery: Delivery, browser: Client) -> N
     assert len(events()) == 4
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        ONE_CLICK,
+        {"language": "de"},
+        {"paused_until": ""},
+        {"tracking": "granted"},
+        {"list": ""},
+    ],
+)
+def test_a_post_that_is_not_of_the_form_changes_nothing_and_says_so(
+    sent: dict[str, str], delivery: Delivery, browser: Client
+) -> None:
+    until = timezone.localdate() + timedelta(days=9)
+    Recipient.objects.update(language="vi", paused_until=until)
+    lists = {"shown": [make_list().pk]}
+
+    answer = browser.post(path(delivery), {**lists, **sent})
+
+    ada = Recipient.objects.get()
+    assert answer.status_code == 400
+    assert "Nothing was saved" in answer.content.decode()
+    assert "checked" in answer.content.decode()
+    assert (ada.language, ada.paused_until) == ("vi", until)
+    assert ada.tracking_consent == TrackingConsent.UNKNOWN
+    assert states() == {"Readers": "confirmed"}
+    assert events() == []
+
+
 def test_a_list_that_the_page_did_not_show_is_neither_joined_nor_left(
     delivery: Delivery, browser: Client
 ) -> None:
     staff, readers = make_list("Staff"), make_list()
 
     save(browser, delivery, "Readers", "Staff")
-    browser.post(path(delivery), {"list": [staff.pk], "shown": []})
-    browser.post(path(delivery), {"list": ["x", "9" * 30, "-1", "²"], "shown": [readers.pk + 99]})
+    for ids in (
+        {"list": [staff.pk], "shown": []},
+        {"list": ["x", "9" * 30, "-1", "²"], "shown": [readers.pk + 99]},
+    ):
+        browser.post(path(delivery), {"paused_until": "", "language": "", **ids})
 
     assert states() == {"Readers": "confirmed"}
     assert events() == []

@@ -1,17 +1,22 @@
 """What is known of a person, handed out and erased, also while they are being mailed."""
 
 import io
+import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django_celery_results.models import TaskResult
 from pytest_django import Settings
 
 from campaigns.models import Gate, Run
@@ -25,6 +30,7 @@ from recipients.consent import Consent, Origin, subject
 from recipients.forms.recipients import RecipientForm, SuppressionForm
 from recipients.importing import jobs, merging
 from recipients.importing.at_once import import_file, read_file
+from recipients.merging import merge
 from recipients.models import (
     ConsentAction,
     ConsentDetail,
@@ -41,6 +47,7 @@ from recipients.models import (
     NoticeKind,
     Recipient,
     Segment,
+    Subscription,
     Suppression,
     SuppressionReason,
     Tag,
@@ -48,7 +55,8 @@ from recipients.models import (
 )
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients, make_run
 from tests.live import wait_until
-from tracking.models import Delivery, RunCounters
+from tracking import links
+from tracking.models import Delivery, Departure, RunCounters
 from tracking.verify import disagreements
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -169,6 +177,49 @@ def test_a_dump_of_the_database_does_not_have_the_address_in_any_case(
 
 
 @pytest.mark.django_db
+def test_what_was_said_of_others_loses_the_address_and_nothing_else() -> None:
+    readers = make_list()
+    bob = make_recipient("bob@example.org", lists=[readers])
+    run = make_run(make_campaign(lists=[readers]), now=NOW)
+    [held] = claimed(run, bob)
+    lease = Delivery.objects.get(pk=held).lease
+    assert lease
+    forwarded = Rejected(reply_code=550, diagnostic=f"<bob@example.org>, to <{ADDRESS}>: unknown")
+    record(run.pk, [Result(held, 1, "<1@x>", forwarded)], lease=lease, policy=POLICY, now=NOW)
+    Notice.objects.create(recipient=bob, kind=NoticeKind.WELCOME, diagnostic=f"no {ADDRESS}")
+    Departure.objects.create(delivery_id=held, comment=f"Ask {ADDRESS}, not bob@example.org.")
+    before = tables_naming(ADDRESS)
+
+    erase()
+
+    assert before == {
+        "django_celery_results_taskresult", "recipients_notice", "tracking_delivery",
+        "tracking_departure",
+    }  # fmt: skip
+    assert tables_naming(ADDRESS) == set()
+    refused, task = Delivery.objects.get(), TaskResult.objects.get()
+    assert (refused.state, refused.recipient) == ("failed", bob)
+    assert refused.diagnostic == "<bob@example.org>, to <erased>: unknown"
+    assert json.loads(task.result)["diagnostic"] == refused.diagnostic
+    assert Departure.objects.get().comment == "Ask erased, not bob@example.org."
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.django_db
+def test_why_a_person_left_goes_with_them() -> None:
+    run = sent(REFUSED, "bob@example.org")
+    hers, his = Delivery.objects.filter(run=run).order_by("pk")
+    Departure.objects.create(delivery=hers, reason="other", comment="I am Ada of number 12.")
+    Departure.objects.create(delivery=his, comment="Bye.")
+    known = privacy.known(privacy.person(KEY))["messages"]
+
+    erase()
+
+    assert [each["comment"] for each in known] == ["I am Ada of number 12."]
+    assert list(Departure.objects.values_list("comment", flat=True)) == ["Bye."]
+
+
+@pytest.mark.django_db
 def test_a_longer_address_is_not_taken_for_hers() -> None:
     make_recipient("a+b@example.org")
     texts = [
@@ -268,6 +319,22 @@ def test_an_import_that_waits_for_a_person_forgets_her_and_goes_on_without_her()
     assert left == after == set()
     assert tables_naming("carol@example.org") == {f"import_rejected_{again.pk}"}
     assert [each.address for each in Recipient.objects.all()] == ["bob@example.org"]
+
+
+@pytest.mark.django_db
+def test_an_import_that_forgot_a_person_goes_on_without_her_when_she_is_back() -> None:
+    file = io.BytesIO(f"email\n{ADDRESS}\nbob@example.org\n".encode())
+    importing = read_file(file, name="x.csv", mailing_list=make_list(), clock=lambda: NOW)
+    erase()
+    Suppression.objects.all().delete()  # as where she subscribes, and confirms
+
+    jobs.go(importing, now=NOW)
+    while merging.merge_next(importing.pk, now=NOW):
+        pass
+
+    importing.refresh_from_db()
+    assert [each.address for each in Recipient.objects.all()] == ["bob@example.org"]
+    assert (importing.new, importing.suppressed, importing.duplicates) == (1, 1, 0)
 
 
 @pytest.mark.django_db
@@ -375,6 +442,40 @@ def test_an_erasure_and_workers_that_claim_and_record_do_not_block_each_other() 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_erasure_holds_all_of_a_run_that_it_will_write_before_it_counts() -> None:
+    readers = make_list()
+    ada, other, bob = (
+        make_recipient(address, lists=[readers]) for address in (ADDRESS, FORMER, "bob@example.org")
+    )
+    Merge.objects.create(
+        recipient=ada, former_id=other.pk, former_address=FORMER, former_key=FORMER, merged_at=NOW
+    )
+    run = make_run(make_campaign(lists=[readers]), now=NOW)
+    ids = list(Delivery.objects.filter(recipient__in=[other, bob]).values_list("pk", flat=True))
+    batch = claim(run.pk, ids, now=NOW, lease_for=timedelta(minutes=5))
+    Delivery.objects.filter(recipient=bob).update(diagnostic=f"forwarded to {ADDRESS}")
+    results = [Result(one.id, one.attempts, "<1@x>", REFUSED) for one in batch.deliveries]
+    acts: list[Callable[[], object]] = [
+        erase,
+        lambda: record(run.pk, results, lease=batch.lease, policy=POLICY, now=NOW),
+    ]
+    done: list[Future[object]] = []
+
+    with ThreadPoolExecutor(2) as threads:
+        with transaction.atomic():
+            # What is queued is hers, and makes the erasure count; what the worker records, too.
+            RunCounters.objects.select_for_update().get(run=run)
+            for act in acts:
+                done.append(threads.submit(in_a_connection_of_its_own, act))
+                wait_until(lambda: waiting_for_locks() == len(done), "it waits", timeout=10)
+        for future in done:
+            future.result()
+
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["failed"] * 2 + ["skipped"]
+    assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_slice_of_the_audience_that_read_her_address_is_waited_for() -> None:
     readers = make_list()
     make_recipient(ADDRESS, lists=[readers])
@@ -398,3 +499,48 @@ def test_a_slice_of_the_audience_that_read_her_address_is_waited_for() -> None:
     assert tables_naming(ADDRESS) == set()
     assert Delivery.objects.get().state == "skipped"
     assert disagreements([run.pk], kept_since=None) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("link", "sent", "status"),
+    [
+        (links.unsubscribe_url, {"List-Unsubscribe": "One-Click"}, 200),
+        (links.unsubscribe_url, {"List-Unsubscribe": "One-Click", "scope": "all"}, 200),
+        (links.preferences_url, {"nothing": "1"}, 404),
+        (links.preferences_url, {"paused_until": "", "language": ""}, 404),
+        (links.preferences_url, {"known": "1"}, 404),
+    ],
+)
+def test_who_is_erased_while_they_press_a_button_is_answered(
+    link: Callable[[int], str], sent: dict[str, str], status: int
+) -> None:
+    make_recipient(ADDRESS, lists=[make_list()])
+    make_run(make_campaign(), now=NOW)
+    path = link(Delivery.objects.get().pk).removeprefix(settings.SITE_URL)
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        erase()
+        answer = threads.submit(in_a_connection_of_its_own, lambda: Client().post(path, sent))
+        wait_until(lambda: waiting_for_locks() == 1, "it waits", timeout=10)
+
+    assert cast("HttpResponse", answer.result()).status_code == status
+    assert tables_naming(ADDRESS) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_merged_while_they_unsubscribe_has_left_by_either_address() -> None:
+    readers = make_list()
+    kept, other = make_recipient(FORMER), make_recipient(ADDRESS, lists=[readers])
+    make_run(make_campaign(lists=[readers]), now=NOW)
+    path = links.unsubscribe_url(Delivery.objects.get().pk).removeprefix(settings.SITE_URL)
+    click = {"List-Unsubscribe": "One-Click"}
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        merge(kept.pk, other.pk, by="root", now=NOW)
+        answer = threads.submit(in_a_connection_of_its_own, lambda: Client().post(path, click))
+        wait_until(lambda: waiting_for_locks() == 1, "it waits", timeout=10)
+
+    assert cast("HttpResponse", answer.result()).status_code == 200
+    subscription = Subscription.objects.get()
+    assert (subscription.recipient, subscription.state) == (kept, "unsubscribed")

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 from pytest_django import Settings
 
+from campaigns.sending.snapshot import take_slice
 from recipients.models import (
     Recipient,
     Subscription,
@@ -150,6 +152,7 @@ def test_a_wrong_token_is_not_found(
     answer = getattr(mail_program, method)(f"/u/{token}", ONE_CLICK)
 
     assert answer.status_code == 404
+    assert "This link is not known" in answer.content.decode()
     assert states() == UNTOUCHED
 
 
@@ -303,16 +306,47 @@ def test_who_is_on_a_list_of_the_campaign_leaves_that_however_often(
     assert {name for name, state in states().items() if state == "unsubscribed"} == left
 
 
-def test_the_link_leaves_a_list_that_the_campaign_has_no_more(
-    delivery: Delivery, mail_program: Client
+@pytest.mark.parametrize("now_to", ["Third", "Other"])
+def test_the_link_leaves_the_list_that_the_message_came_by_whatever_the_campaign_has_now(
+    now_to: str, delivery: Delivery, mail_program: Client
 ) -> None:
-    delivery.run.campaign.lists.set([make_list("Third")])
+    delivery.run.campaign.lists.set([make_list(now_to)])
 
     page = mail_program.get(path(delivery)).content.decode()
     mail_program.post(path(delivery), ONE_CLICK)
 
-    assert "Unsubscribe from Other, Readers" in page
-    assert set(states().values()) == {SubscriptionState.UNSUBSCRIBED}
+    assert "Unsubscribe from Readers" in page
+    assert "Other" not in page
+    assert states() == UNSUBSCRIBED
+
+
+def test_the_link_leaves_lists_that_the_campaign_had_while_its_audience_was_written_down(
+    mail_program: Client,
+) -> None:
+    readers, other = make_list(), make_list("Other")
+    for name in ("ada", "bob"):
+        make_recipient(f"{name}@example.org", lists=[readers, other])
+    run = make_run(make_campaign(), snapshot_taken=False)
+    take_slice(run.pk, now=timezone.now(), size=1)
+    run.campaign.lists.set([other])
+    take_slice(run.pk, now=timezone.now())
+    bob = Delivery.objects.get(address="bob@example.org")
+
+    mail_program.post(path(bob), ONE_CLICK)
+
+    left = Subscription.objects.filter(state=SubscriptionState.UNSUBSCRIBED)
+    assert set(left.values_list("recipient__address", flat=True)) == {"bob@example.org"}
+    assert left.count() == 2
+
+
+def test_who_came_by_a_list_that_was_deleted_leaves_every_list(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    make_list().delete()
+
+    mail_program.post(path(delivery), ONE_CLICK)
+
+    assert states() == {"Other": SubscriptionState.UNSUBSCRIBED}
 
 
 def test_an_address_of_a_suppressed_domain_is_told_that_it_gets_nothing(

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from recipients import signup
 from recipients.forms.subscribe import in_words
-from recipients.models import Notice
+from recipients.models import Notice, Recipient
 from recipients.models.signup import CONFIRM_WITHIN
 from recipients.origin import origin_of
 from recipients.values import Value
@@ -35,7 +35,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "tracking/confirm_expired.html", {"form": notice.form}, status=410)
     if request.method == "POST":
         shown = ListsForm(request.POST).ids()
-        signup.confirm(notice, lists=shown, origin=origin_of(request), now=now)
+        try:
+            signup.confirm(notice, lists=shown, origin=origin_of(request), now=now)
+        except Recipient.DoesNotExist:  # erased or merged at this moment
+            return render(request, "tracking/link_unknown.html", status=404)
     return _page(request, notice, was_done=request.method == "POST")
 
 

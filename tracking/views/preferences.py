@@ -24,6 +24,13 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "tracking/link_unknown.html", status=404)
     if request.method != "POST":
         return _page(request, person, PreferencesForm(person))
+    try:
+        return _change(request, person)
+    except Recipient.DoesNotExist:  # erased or merged at this moment
+        return render(request, "tracking/link_unknown.html", status=404)
+
+
+def _change(request: HttpRequest, person: Recipient) -> HttpResponse:
     if "nothing" in request.POST:
         services.leave_everything(
             person, source=chosen.SOURCE, now=timezone.now(), origin=origin_of(request)
@@ -33,6 +40,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         privacy.ask(person, timezone.now())
         return _page(request, person, PreferencesForm(person), is_asked=True)
     typed = PreferencesForm(person, request.POST)
+    if not typed.is_whole():
+        return _page(request, person, PreferencesForm(person), status=400, is_in_part=True)
     if not typed.is_valid():
         return _page(request, person, typed, status=422)
     chosen.choose(person, typed.choice(), origin=origin_of(request), now=timezone.now())
@@ -48,12 +57,14 @@ def _page(
     status: int = 200,
     is_saved: bool = False,
     is_asked: bool = False,
+    is_in_part: bool = False,
 ) -> HttpResponse:
     context = {
         "address": person.address,
         "typed": typed,
         "is_saved": is_saved,
         "is_asked": is_asked,
+        "is_in_part": is_in_part,
         "is_suppressed": chosen.is_suppressed(person),
         "forms": SignupForm.objects.filter(is_open=True, mailing_list__is_public=True),
     }

@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from recipients import privacy as known_of
-from recipients.handout import CONTENT_TYPES, HandoutForm, written
+from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.models import Recipient
 from tracking import people
 
@@ -28,8 +28,8 @@ def privacy(request: HttpRequest, token: str) -> HttpResponse:
     except people.Expired:
         return render(request, "tracking/privacy_expired.html", status=410)
     wanted = request.POST.get("do", "")
-    if wanted in HandoutForm:
-        return _handed_out(recipient, HandoutForm(wanted))
+    if wanted in HandoutFormat:
+        return _handed_out(recipient, HandoutFormat(wanted))
     if wanted != "erase":
         return _page(request, recipient)
     if "sure" not in request.POST:
@@ -38,7 +38,7 @@ def privacy(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "tracking/privacy_erased.html")
 
 
-def _handed_out(recipient: Recipient, form: HandoutForm) -> HttpResponse:
+def _handed_out(recipient: Recipient, form: HandoutFormat) -> HttpResponse:
     known = known_of.known(known_of.person(recipient.key))
     headers = {"Content-Disposition": f'attachment; filename="known.{form}"'}
     return HttpResponse(written(known, form), content_type=CONTENT_TYPES[form], headers=headers)

@@ -1,16 +1,15 @@
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from recipients.origin import origin_of
-from tracking import services, unconfirmed
+from tracking import people, services, unconfirmed
 from tracking.forms import DepartureForm
-from tracking.links import key_ring, preferences_url, reason_url
+from tracking.links import preferences_url, reason_url
 from tracking.models import Delivery
-from tracking.tokens import BadToken, Kind, read
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
@@ -22,15 +21,14 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show what would be unsubscribed from (GET), or do it (POST).
 
     A mail program posts `List-Unsubscribe=One-Click` and gets plain text; the buttons of the page
-    post the same, with `scope`. A link checker that follows the link changes nothing.
+    post the same, with `scope`. A link checker that follows the link unsubscribes nobody.
     """
     try:
-        delivery_id = read(token, kind=Kind.UNSUBSCRIBE, ring=key_ring())
-    except BadToken:
+        delivery = people.delivery_of(token)
+    except people.Unknown:
         return render(request, "tracking/link_unknown.html", status=404)
-    delivery = get_object_or_404(Delivery.objects.select_related("recipient"), pk=delivery_id)
-    # Whoever asks, a person or a program: the message is there.
-    unconfirmed.confirm(delivery_id, evidence="its unsubscribe link was used", now=timezone.now())
+    # Whoever asks, by whatever method, a person or a link checker: the message is there.
+    unconfirmed.confirm(delivery.pk, evidence="its unsubscribe link was used", now=timezone.now())
     if request.method != "POST":
         return _page(request, delivery)
     name, value = ONE_CLICK
@@ -63,10 +61,9 @@ def _unsubscribe(request: HttpRequest, delivery: Delivery) -> HttpResponse:
 def reason(request: HttpRequest, token: str) -> HttpResponse:
     """Ask why a person has left (GET), and keep what they say (POST); it is never required."""
     try:
-        delivery_id = read(token, kind=Kind.UNSUBSCRIBE, ring=key_ring())
-    except BadToken:
+        delivery = people.delivery_of(token)
+    except people.Unknown:
         return render(request, "tracking/link_unknown.html", status=404)
-    delivery = get_object_or_404(Delivery.objects.select_related("recipient"), pk=delivery_id)
     if not services.has_left(delivery):
         return redirect("tracking:unsubscribe", token)
     why = DepartureForm(request.POST if request.method == "POST" else None)

@@ -5,6 +5,7 @@ from django.utils import timezone
 from campaigns.management.base import CampaignCommand
 from campaigns.services import resume
 from campaigns.tasks import go_on
+from recipients.hurry import hurry_after_commit
 
 
 class Command(CampaignCommand):
@@ -13,5 +14,5 @@ class Command(CampaignCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = self.campaign(options)
         for run_id in resume(campaign, now=timezone.now()):
-            go_on(run_id)
+            hurry_after_commit(go_on, run_id)
         self.stdout.write(f"campaign {campaign.pk} goes on")

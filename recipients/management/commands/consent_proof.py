@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from recipients.addresses import BadAddress, parse_address
+from recipients.management.arguments import key_of
 from recipients.proof import Fact, Proof, proof
 
 
@@ -21,10 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--html", metavar="FILE", type=Path, help="write a page to print")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            key = parse_address(options["address"]).key
-        except BadAddress as error:
-            raise CommandError(f"{options['address']}: {error}") from None
+        key = key_of(options["address"])
         found = proof(key, now=timezone.now())
         if not found.facts:
             raise CommandError(f"nothing is known of the consent of {key}")

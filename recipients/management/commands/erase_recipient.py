@@ -1,9 +1,9 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from recipients.addresses import BadAddress, parse_address
+from recipients.management.arguments import key_of
 from recipients.privacy import erase
 
 
@@ -20,11 +20,3 @@ class Command(BaseCommand):
         key = key_of(options["address"])
         is_new = erase(key, source="command erase_recipient", now=timezone.now())
         self.stdout.write("erased" if is_new else "was erased before; nothing new was found")
-
-
-def key_of(text: str) -> str:
-    """:raises CommandError: it is no address."""
-    try:
-        return parse_address(text).key
-    except BadAddress as error:
-        raise CommandError(f"{text!r}: {error}") from None

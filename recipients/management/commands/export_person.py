@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recipients.handout import HandoutForm, written
-from recipients.management.commands.erase_recipient import key_of
+from recipients.handout import HandoutFormat, written
+from recipients.management.arguments import key_of
 from recipients.privacy import known, person
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         form.add_argument("--csv", metavar="FILE", help="- is standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        form = HandoutForm.JSON if options["json"] else HandoutForm.CSV
+        form = HandoutFormat.JSON if options["json"] else HandoutFormat.CSV
         target = options["json"] or options["csv"]
         text = written(known(person(key_of(options["address"]))), form)
         if target == "-":

@@ -1,11 +1,10 @@
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from recipients.management.commands.suppress import read_entries
+from recipients.management.arguments import add_entries, read_entries
 from recipients.suppression import NotLifted, lift
 
 
@@ -17,9 +16,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("entry", nargs="?", metavar="ADDRESS|DOMAIN")
-        what.add_argument("--file", type=Path, help="one address or domain on each line")
+        add_entries(parser)
         parser.add_argument("--why", required=True, help="kept beside what was lifted")
         parser.add_argument(
             "--even-complaints", action="store_true", help="also where somebody complained"

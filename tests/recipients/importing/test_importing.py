@@ -3,6 +3,7 @@
 import csv
 import io
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ from recipients.models import (
     SuppressionReason,
     Tag,
 )
+from recipients.privacy import erase
 from recipients.services import unsubscribe
 from recipients.suppression import suppress
 from tests.factories import make_list, make_recipient
@@ -96,6 +98,29 @@ def test_rejected_rows_are_imported_when_mended_as_if_they_had_never_been_wrong(
         {"name": "=Cy"},
     ]
     assert Field.objects.get().name == "name"
+
+
+def test_people_of_a_file_are_looked_up_however_many_others_there_are() -> None:
+    readers, tag = make_list(), Tag.objects.create(name="fair")
+    load(lines(500), mailing_list=readers)
+
+    before = read_so_far("recipients_recipient", "recipients_subscription")
+    text = "email,name\nr00001@example.org,R1\nr00400@example.org,New\nada@example.org,Ada\n"
+    done = load(text, mailing_list=readers, tags=[tag])
+
+    assert counts(done) == {"new": 1, "changed": 1, "unchanged": 1}
+    assert read_so_far("recipients_recipient", "recipients_subscription") - before < 50
+
+
+def read_so_far(*tables: str) -> int:
+    """Return how many rows of these this transaction has read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_user_tables"
+            " WHERE relname = ANY(%s)",
+            [list(tables)],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_the_first_row_of_an_address_counts() -> None:
@@ -203,6 +228,91 @@ def test_fields_of_a_kind_take_only_their_values() -> None:
 
     assert counts(done) == {"new": 1, "invalid": 1}
     assert Recipient.objects.get().fields == {"age": 41}
+
+
+AGE = "email,age\nada@example.org,old\nbob@example.org,41\n"
+
+
+def read_to_its_end(text: str) -> Import:
+    file = io.BytesIO(text.encode())
+    read = read_file(file, name="x.csv", mailing_list=make_list(), clock=timezone.now)
+    jobs.conclude_check(read, now=timezone.now())
+    return read
+
+
+def test_a_field_that_was_made_since_the_check_is_told_and_takes_nothing_unchecked() -> None:
+    checked = read_to_its_end(AGE)
+    Field.objects.create(name="age", kind=FieldKind.NUMBER)
+
+    with pytest.raises(jobs.Refused, match="since the file was checked"):
+        jobs.go(checked, now=timezone.now())
+
+    checked.refresh_from_db()
+    assert checked.status == ImportStatus.CHECKED
+    layout = Layout.from_dict(checked.layout)
+    jobs.start(checked, layout=layout, mailing_list=checked.mailing_list, now=timezone.now())
+    jobs.step(checked.pk, clock=timezone.now, seconds=60)
+    checked.refresh_from_db()
+    jobs.go(checked, now=timezone.now())
+    jobs.step(checked.pk, clock=timezone.now, seconds=60)
+    assert counts(Import.objects.get()) == {"new": 1, "invalid": 1}
+    assert Recipient.objects.get().fields == {"age": 41}
+
+
+def test_all_of_a_file_is_read_by_the_kinds_of_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "CHUNK", 1)
+    begun = jobs.begin(io.BytesIO(AGE.encode()), name="x.csv")
+    layout = Layout.from_dict(begun.layout)
+    jobs.start(begun, layout=layout, mailing_list=make_list(), now=timezone.now())
+    times = iter([timezone.now() - timedelta(seconds=9), *[timezone.now()] * 9])
+    jobs.read(begun, clock=lambda: next(times), until=timezone.now() - timedelta(seconds=5))
+
+    Field.objects.create(name="age", kind=FieldKind.BOOLEAN)
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.rows, begun.invalid) == (2, 0)
+
+
+@pytest.mark.parametrize("change", ["made anew", "choices"])
+def test_an_import_is_held_where_a_field_becomes_another_in_its_midst(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    field = Field.objects.create(name="size", kind=FieldKind.CHOICE, choices=["S", "M"])
+    begun = read_to_its_end("email,size\nada@example.org,S\nbob@example.org,M\n")
+    jobs.go(begun, now=timezone.now())
+    merging.merge_next(begun.pk, now=timezone.now())
+    if change == "choices":
+        Field.objects.update(choices=["S", "L"])
+    else:
+        field.delete()
+        Field.objects.create(name="size")
+
+    assert not jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.merged) == (ImportStatus.STOPPED, 1)
+    assert begun.problem == (
+        "the fields have changed since the file was checked (size); "
+        "undo what is imported, and import the file once more"
+    )
+    with pytest.raises(jobs.Refused, match="undo what is imported"):
+        jobs.go(begun, now=timezone.now())
+    assert undoing.undo(begun, now=timezone.now()) == 1
+
+
+def test_a_choice_more_holds_no_import() -> None:
+    Field.objects.create(name="size", kind=FieldKind.CHOICE, choices=["S"])
+    begun = read_to_its_end("email,size\nada@example.org,S\n")
+    Field.objects.update(choices=["S", "L"])
+
+    jobs.go(begun, now=timezone.now())
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    assert counts(Import.objects.get()) == {"new": 1}
 
 
 def test_a_dry_run_foretells_what_the_import_does() -> None:
@@ -367,6 +477,50 @@ def test_the_file_is_gone_when_the_import_is_done() -> None:
     assert len(left - set(default_storage.listdir("imports")[1])) == 1
 
 
+def test_an_import_whose_file_is_gone_has_failed_and_says_so() -> None:
+    begun = jobs.begin(io.BytesIO(b"email\nada@example.org\n"), name="x.csv")
+    layout = Layout.from_dict(begun.layout)
+    jobs.start(begun, layout=layout, mailing_list=make_list(), now=timezone.now())
+    default_storage.delete(str(begun.file.name))
+
+    assert not jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.problem) == (
+        ImportStatus.FAILED,
+        "the uploaded file is not there any more; upload it once more",
+    )
+    assert jobs.standing_still(since=timezone.now()) == []
+    jobs.discard(begun)
+
+
+def test_an_import_that_fails_in_its_midst_can_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    begun = read_to_its_end("email\nada@example.org\nbob@example.org\n")
+    jobs.go(begun, now=timezone.now())
+    merging.merge_next(begun.pk, now=timezone.now())
+    staging.drop(begun.pk)  # as a crash of PostgreSQL does
+    default_storage.delete(str(begun.file.name))
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+
+    begun.refresh_from_db()
+    assert (begun.status, begun.merged) == (ImportStatus.FAILED, 1)
+    assert undoing.undo(begun, now=timezone.now()) == 1
+
+
+def test_a_step_that_begins_while_another_ends_the_import_changes_nothing() -> None:
+    begun = read_to_its_end("email\nada@example.org\nwrong\n")
+    jobs.go(begun, now=timezone.now())
+    late = Import.objects.get(pk=begun.pk)
+    jobs.step(begun.pk, clock=timezone.now, seconds=60)
+    done = Import.objects.values().get()
+
+    assert jobs.read(late, clock=timezone.now, until=None) is None
+
+    assert Import.objects.values().get() == done
+    assert [row.line for row in staging.rejected(begun.pk)] == [3]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_the_same_people_at_once_make_each_of_them_once(
     monkeypatch: pytest.MonkeyPatch,
@@ -393,6 +547,37 @@ def test_two_imports_of_the_same_people_at_once_make_each_of_them_once(
     assert sum(each.unchanged for each in done) == 3_000
     assert consent.verify().events == 6_000
     assert consent.verify().problems == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_made_by_another_meanwhile_is_one_of_those_who_are_known() -> None:
+    readers = make_list()
+    done: list[Import] = []
+
+    def run() -> None:
+        text = "email,name\naaron@example.org,Aaron\nada@example.org,Ada\nbob@example.org,Bob\n"
+        done.append(load(text, mailing_list=readers))
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        make_recipient("ada@example.org")
+        thread.start()
+        while thread.is_alive() and not somebody_waits():
+            pass
+    thread.join()
+
+    assert counts(done[0]) == {"new": 2, "changed": 1}
+    assert Recipient.objects.get(key="ada@example.org").fields == {"name": "Ada"}
+    assert Recipient.objects.subscribed_to(readers).count() == 3
+    assert consent.verify() == replace(consent.verify(), events=3, blocks=2, problems=[])
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction waits for another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -478,6 +663,27 @@ def test_slices_that_ended_in_another_order_are_undone_all(
     assert names == ["ada", "bob"]
 
 
+def test_what_another_import_changed_in_the_midst_of_this_one_is_not_undone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merging, "SLICE", 1)
+    for name in ("ada", "bob"):
+        make_recipient(f"{name}@example.org", fields={"name": name})
+    one = read_to_its_end("email,name\nada@example.org,A\nbob@example.org,B\n")
+    other = read_to_its_end("email,name\nada@example.org,Augusta\n")
+    now = timezone.now()
+    for importing in (one, other):
+        jobs.go(importing, now=now)
+    for seconds, importing in enumerate((one, other, one), start=1):
+        merging.merge_next(importing.pk, now=now + timedelta(seconds=seconds))
+    jobs.finish(one.pk, now=now + timedelta(seconds=4))
+
+    undoing.undo(one, now=now + timedelta(seconds=5))
+
+    names = [each.fields["name"] for each in Recipient.objects.order_by("key")]
+    assert names == ["Augusta", "bob"]
+
+
 def test_who_has_left_since_an_import_stays_away_when_it_is_undone() -> None:
     readers = make_list()
     text = "email\nada@example.org\nbob@example.org\n"
@@ -557,3 +763,46 @@ def test_who_is_erased_is_taken_out_of_what_imports_have_read() -> None:
         "duplicates": 1,
         "suppressed": 1,
     }
+
+
+MENTIONS = (
+    "email,boss,note\nbob@example.org,Ada@example.org,\ncy@example.org,x,'to=ada@example.org.'\n"
+)
+
+
+def everything_read(importing: Import) -> str:
+    texts = []
+    with connection.cursor() as cursor:
+        for table in ("read", "sorted", "rejected"):
+            cursor.execute(f"SELECT rows::text FROM import_{table}_{importing.pk} rows")
+            texts += [text.lower() for (text,) in cursor.fetchall()]
+    return "\n".join(texts)
+
+
+def test_who_is_erased_is_taken_out_of_the_rows_of_others_that_are_not_merged_yet() -> None:
+    make_recipient("ada@example.org")
+    waiting = read_to_its_end(MENTIONS)
+
+    erase("ada@example.org", source="test", now=timezone.now())
+    left = everything_read(waiting)
+    jobs.go(waiting, now=timezone.now())
+    jobs.step(waiting.pk, clock=timezone.now, seconds=60)
+
+    assert "ada@" not in left
+    assert [each.fields for each in Recipient.objects.order_by("key")] == [
+        {"boss": "erased", "note": ""},
+        {"boss": "x", "note": "'to=erased.'"},
+    ]
+    assert counts(Import.objects.get()) == {"new": 2}
+
+
+def test_a_file_does_not_bring_back_whom_it_mentions_and_who_was_erased_before() -> None:
+    erase("ada@example.org", source="test", now=timezone.now())
+    text = MENTIONS + "wrong,x,<mailto:ada@example.org>\ndee@example.org,nada@example.org,\n"
+
+    waiting = read_to_its_end(text)
+
+    left = everything_read(waiting)
+    assert "ada@" not in left.replace("nada@example.org", "")
+    assert "nada@example.org" in left
+    assert waiting.invalid == 1

@@ -16,7 +16,7 @@ from recipients.models import (
     Tagging,
 )
 from recipients.segments.catalogue import subjects
-from recipients.segments.compiling import compile_rules
+from recipients.segments.compiling import DEEPEST_SEGMENTS, compile_rules
 from recipients.segments.grammar import DEEPEST, MOST_RULES, BadRules
 from recipients.segments.known import Known
 from tests.factories import make_list, make_recipient
@@ -129,6 +129,15 @@ def test_what_is_none_of_its_fields_kind_is_blank_or_without_meaning(fields: Non
         ("domain", "is", "BÜCHER.de", ["zoe"]),
         ("domain", "one_of", ["example.org", "@bücher.de"], ["ada", "zoe"]),
         ("domain", "ends_with", "example.org", ["ada", "bob"]),
+        ("domain", "ends_with", ".BÜCHER.de", []),
+        ("domain", "ends_with", "BÜCHER.de", ["zoe"]),
+        ("domain", "starts_with", "bu\u0308cher.", ["zoe"]),
+        ("domain", "contains", "bücher", ["zoe"]),
+        ("domain", "contains_not", "xn--bcher-kva", ["ada", "bob"]),
+        ("address", "ends_with", "@bücher.de", ["zoe"]),
+        ("address", "starts_with", "zoe@bücher", ["zoe"]),
+        ("address", "contains", "Bücher.de", ["zoe"]),
+        ("address", "contains", "bücher..de", []),
         ("language", "is", "VI", ["ada"]),
         ("language", "is_not", "vi", ["bob", "zoe"]),
         ("language", "starts_with", "pt", ["bob"]),
@@ -191,6 +200,23 @@ def test_tags_are_asked() -> None:
     assert found(rule("tag", "has_not", str(vip.pk))) == ["bob"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [
+        ("क्\u200cष", "क्\u200cष"),
+        ("Ha\u0300 No\u0323\u0302i", "Hà Nội"),
+        ("Hà\u00a0Nội", "Hà Nội"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+    ],
+)
+def test_what_a_text_is_asked_by_is_written_as_it_is_stored(asked: str, stored: str) -> None:
+    Field.objects.create(name="city")
+    make_recipient("ada@example.org", fields={"city": stored})
+
+    for operator in ("is", "contains", "starts_with"):
+        assert found(rule("field:city", operator, asked)) == ["ada"]
+
+
 # --- groups and segments ----------------------------------------------------------------------
 
 
@@ -224,6 +250,26 @@ def test_segments_that_lead_back_to_themselves_are_refused() -> None:
 
     with pytest.raises(BadRules, match="leads back to itself"):
         found(rule("segment", "in", first.pk))
+
+
+def nested(depth: int) -> Segment:
+    """Save segments that include each other, one in the other; return the outermost one."""
+    segment = Segment.objects.create(name="1", rules=every(rule("language", "blank")))
+    for number in range(2, depth + 1):
+        rules = every(rule("segment", "in", segment.pk))
+        segment = Segment.objects.create(name=str(number), rules=rules)
+    return segment
+
+
+@pytest.mark.parametrize("depth", [DEEPEST_SEGMENTS + 1, 240])
+def test_segments_may_stand_so_deep_in_each_other(depth: int) -> None:
+    make_recipient("ada@example.org")
+    outermost = nested(depth)
+    deepest = Segment.objects.get(name=str(DEEPEST_SEGMENTS))
+
+    assert found(rule("segment", "in", deepest.pk)) == ["ada"]
+    with pytest.raises(BadRules, match=f"stand {DEEPEST_SEGMENTS} deep in each other"):
+        found(rule("segment", "in", outermost.pk))
 
 
 def test_several_conditions_can_stand_in_one_statement() -> None:
@@ -260,11 +306,13 @@ def test_several_conditions_can_stand_in_one_statement() -> None:
         (every({"about": "address", "operator": "is", "sql": "1"}), "rule 1: a rule has"),
         (every(every(rule("moon", "is", "x"))), "rule 1.1: nothing is known about 'moon'"),
         (every(rule("field:moon", "is", "x")), "there is no field 'moon'"),
-        (every(rule("address", "; DROP", "x")), "Address can be asked by is,"),
+        (every(rule("address", "; DROP", "x")), "Address: choose one of is, "),
         (every(rule("address", "is", "")), "write what to look for"),
         (every(rule("address", "is", 1)), "write what to look for"),
         (every(rule("address", "is", "a" * 201)), "at most 200 characters"),
-        (every(rule("address", "is", "a\0b")), "invisible character"),
+        (every(rule("address", "is", "a\0b")), "a character that no text has"),
+        (every(rule("address", "contains", "a\nb")), "a character that no text has"),
+        (every(rule("language", "is", "\ud800")), "a character that no text has"),
         (every(rule("address", "one_of", [])), "name at least one"),
         (every(rule("address", "one_of", ["a"] * 101)), "name at most 100"),
         (every(rule("domain", "is", "nowhere")), "write a domain"),

@@ -136,6 +136,19 @@ def test_what_is_wrong_stands_at_its_rule_and_nothing_is_saved(console: Client) 
     assert "This field is required." in text(page.answer)
 
 
+def test_it_is_counted_anew_with_each_change_where_scripts_run(console: Client) -> None:
+    segment = Segment.objects.create(name="A", rules=every(rule("address", "contains", "a")))
+    page = console.get(change(segment)).content.decode()
+    seen = staff("recipients.view_segment").get(change(segment)).content.decode()
+
+    form = page[page.index('<form method="post"') : page.index('class="panel answer"')]
+    [operator] = re.findall(r'<select name="r-0-operator"[^>]*>', page)
+
+    assert 'hx-post="" hx-trigger="change"' in form[: form.index(">\n")]
+    assert 'hx-target="#content-main"' in operator
+    assert "hx-post" not in seen[seen.index('id="content-main"') :].partition("<fieldset")[0]
+
+
 def test_choices_are_kept_chosen(console: Client) -> None:
     Field.objects.create(name="plan", kind="choice", choices=["Free", "Pro", "Team"])
     rules = every(
@@ -159,6 +172,7 @@ def test_choices_are_kept_chosen(console: Client) -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        {"action": "remove r-" + "7" * 5000}, {"action": "add-rule r-" + "0" * 5000},
         {"action": "remove r-7"}, {"action": "remove r"}, {"action": "remove r-x"},
         {"action": "add-rule r", "r-new": "moon"}, {"action": "add-rule r-0", "r-new": "language"},
         {"action": "drop r"}, {"r-size": "99999999"}, {"r-size": "-1"},

@@ -2,6 +2,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from recipients.models import Segment
+from recipients.segments.compiling import DEEPEST_SEGMENTS
 from recipients.segments.grammar import BadRules
 from recipients.segments.saving import InUse, delete_segment, save_segment, segments_about
 from tests.factories import make_campaign, make_list
@@ -53,6 +54,21 @@ def test_a_segment_may_not_come_to_lead_to_itself() -> None:
     for pk in (first.pk, second.pk):
         with pytest.raises(BadRules, match="First leads back to itself"):
             save_segment(first, rules=every(rule("segment", "not_in", pk)), now=NOW)
+
+
+def test_segments_that_could_not_be_asked_any_more_keep_one_from_being_saved() -> None:
+    lower = [make_segment("0")]
+    for number in range(1, DEEPEST_SEGMENTS):
+        lower.append(make_segment(str(number), segment=lower[-1].pk))
+    bottom = make_segment("Bottom")
+    make_segment("Top", segment=make_segment("Between", segment=bottom.pk).pk)
+    Segment.objects.create(name="Broken", rules=[])
+
+    with pytest.raises(BadRules, match="10 deep"):
+        make_segment("New", segment=lower[-1].pk)
+    with pytest.raises(BadRules, match=r"the segment Top could not be asked .* 10 deep"):
+        save_segment(bottom, rules=every(rule("segment", "in", lower[-3].pk)), now=NOW)
+    save_segment(bottom, rules=every(rule("segment", "in", lower[-4].pk)), now=NOW)
 
 
 def test_a_segment_that_somebody_speaks_of_is_not_deleted() -> None:
