@@ -67,6 +67,7 @@ def test_before_anybody_is_imported_any_field_may_be_one(console: Client) -> Non
 
 def test_the_preview_stands_in_a_frame_that_may_do_nothing(console: Client) -> None:
     template = make_template(html="<p>Dear {{ first_name }}</p><script>alert(1)</script>")
+    EmailTemplate.objects.update(is_raw=True)
 
     page = console.get(f"{TEMPLATES}{template.pk}/change/").content.decode()
 
