@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from templates_app import rendering
 from templates_app.compiling.document import Document, Sources, compile_document
-from templates_app.compiling.expanding import Expanded, expand
+from templates_app.compiling.expanding import Expanded, expand, included
 from templates_app.compiling.library import Library, Piece
 from templates_app.compiling.markdown import LETTER
 from templates_app.compiling.problems import Problem
@@ -18,7 +18,16 @@ from templates_app.drafts import Draft, Written
 from templates_app.models import Kind
 from templates_app.plaintext import html_to_text
 
-__all__ = ["Compilation", "CompiledContent", "Library", "Piece", "Problem", "compile_draft"]
+__all__ = [
+    "Compilation",
+    "CompiledContent",
+    "Library",
+    "Piece",
+    "Problem",
+    "compile_draft",
+    "included",
+    "piece_problems",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,19 @@ def compile_draft(
         compilation.contents += one.contents
         compilation.warnings += [replace(each, language=written.language) for each in one.warnings]
     return compilation
+
+
+def piece_problems(
+    name: str, piece: Piece, library: Library, *, known: Collection[str] | None = None
+) -> list[Problem]:
+    """List what is wrong with a snippet by itself, whoever uses it.
+
+    :param name: what it is called, such as: snippet 'footer'.
+    """
+    expanded = expand(
+        piece.source, kind=piece.kind, part="source", snippets=library.snippets, piece=name
+    )
+    return [*expanded.problems, *([] if expanded.problems else _faults_of(expanded, known))]
 
 
 def _compile(

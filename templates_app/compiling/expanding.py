@@ -13,6 +13,7 @@ from templates_app.models import Kind
 
 _DEPTH = 5
 _LONGEST = 512 * 1024  # characters; as much as is rendered
+_AT_LEAST = 256  # what one more snippet counts, however short: there can be 2,000 of them
 _INCLUDE = re.compile(r"\{%[-+]?\s*include\b(.*?)[-+]?%\}", re.DOTALL)
 _NAME = re.compile(r"""\s*(?:"([\w-]+)"|'([\w-]+)')\s*""")
 
@@ -101,11 +102,15 @@ def _name(block: str) -> str:
 class _Expansion:
     into: Expanded
     snippets: Mapping[str, Piece]
+    length: int = 0
+    is_stopped: bool = False
 
     def take(self, whole: _Segment, above: tuple[str, ...]) -> None:
         position = 0
         for start, end in blocks(whole.source):
             block = whole.source[start:end]
+            if self.is_stopped:
+                return
             if not _INCLUDE.fullmatch(block):
                 continue
             self._copy(whole, position, start)
@@ -135,7 +140,9 @@ class _Expansion:
             return f"snippet {name!r} includes itself: {' → '.join((*above, name))}"
         if len(above) >= _DEPTH:
             return f"snippets stand in snippets more than {_DEPTH} deep; take one out"
-        if len(self.into.text) + len(self.snippets[name].source) > _LONGEST:
+        self.length += len(self.snippets[name].source) + _AT_LEAST
+        if self.length > _LONGEST:
+            self.is_stopped = True
             return f"with its snippets it has more than {_LONGEST:,} characters"
         if (other := self.snippets[name].kind) not in FITTING[kind]:
             return f"snippet {name!r} is {other.label}, which does not fit into {kind.label}"
