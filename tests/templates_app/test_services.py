@@ -108,7 +108,7 @@ def test_the_tables_refuse_what_may_not_be() -> None:
         (MediaFile(name="LOGO.png", blob=blob), "media_file_name_unique"),
         (TemplateVersion(number=1, digest="d", **twin), "template_version_number_unique"),
         (
-            TemplateVersion(number=2, digest=version.digest, **twin),
+            TemplateVersion(number=99, digest=version.digest, **twin),
             "template_version_digest_unique",
         ),
     ):
