@@ -1,6 +1,7 @@
 """What people do with snippets and layouts, which many templates use."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 
@@ -24,16 +25,25 @@ def save_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
 
     :raises Refused: naming the templates that the change would break.
     """
+    check_snippet(snippet, known=known)
+    snippet.save()
+
+
+def check_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
+    """Refuse a snippet that has a fault, or that breaks a template which uses it.
+
+    :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :raises Refused:
+    """
     before = library()
     old = Snippet.objects.filter(pk=snippet.pk).first()
-    names = [name for name in before.snippets if old is None or name != old.name]
-    _check_values(snippet, snippet.name in names)
+    others = {name: each for name, each in before.snippets.items() if not old or name != old.name}
+    _check_values(snippet, snippet.name in others)
     piece = Piece(Kind(snippet.kind), snippet.source)
-    kept = {name: before.snippets[name] for name in names}
-    after = Library({**kept, snippet.name: piece}, before.layouts, before.media)
-    _check_piece(f"snippet {snippet.name!r}", piece, after, known)
+    after = replace(before, snippets={**others, snippet.name: piece})
+    found = piece_problems(f"snippet {snippet.name!r}", piece, after, known=known or None)
+    sound(Compilation(problems=found))
     _check_users(used_by(old) if old else [], before, after, known)
-    snippet.save()
 
 
 def save_layout(layout: Layout, *, known: Collection[str]) -> None:
@@ -41,17 +51,26 @@ def save_layout(layout: Layout, *, known: Collection[str]) -> None:
 
     :raises Refused: naming the templates that the change would break.
     """
+    check_layout(layout, known=known)
+    layout.save()
+
+
+def check_layout(layout: Layout, *, known: Collection[str]) -> None:
+    """Refuse a layout that has a fault, or that breaks a template which uses it.
+
+    :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :raises Refused:
+    """
     before = library()
     old = Layout.objects.filter(pk=layout.pk).first()
-    names = [name for name in before.layouts if old is None or name != old.name]
-    _check_values(layout, layout.name in names)
+    others = {name: each for name, each in before.layouts.items() if not old or name != old.name}
+    _check_values(layout, layout.name in others)
     piece = Piece(Kind(layout.kind), layout.source)
-    kept = {name: before.layouts[name] for name in names}
-    after = Library(before.snippets, {**kept, layout.name: piece}, before.media)
-    trial = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=layout.name)
-    sound(compile_draft(trial, library=after, known=known or None))
+    after = replace(before, layouts={**others, layout.name: piece})
+    letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=layout.name)
+    sound(compile_draft(letter, library=after, known=known or None))
+    # Templates keep their layout when its name changes.
     _check_users(used_by(old) if old and old.name == layout.name else [], before, after, known)
-    layout.save()
 
 
 def delete_snippet(snippet: Snippet) -> None:
@@ -59,7 +78,7 @@ def delete_snippet(snippet: Snippet) -> None:
 
     :raises Refused: naming what uses it.
     """
-    if users := [*_users_of(snippet.name), *map(str, used_by(snippet))]:
+    if users := users_of(snippet):
         raise Refused(f"snippet {snippet.name!r} is used by {', '.join(users)}; take it out first")
     snippet.delete()
 
@@ -69,9 +88,20 @@ def delete_layout(layout: Layout) -> None:
 
     :raises Refused: naming the templates.
     """
-    if users := [str(each) for each in used_by(layout)]:
+    if users := users_of(layout):
         raise Refused(f"layout {layout.name!r} is used by {', '.join(users)}; choose another there")
     layout.delete()
+
+
+def users_of(piece: Snippet | Layout) -> list[str]:
+    """Name all that uses it: snippets and layouts that name it themselves, then templates."""
+    others: list[str] = []
+    if isinstance(piece, Snippet):
+        snippets = Snippet.objects.exclude(name=piece.name).order_by("name")
+        others += [f"snippet {each.name!r}" for each in snippets if _names(each, piece)]
+        layouts = Layout.objects.order_by("name")
+        others += [f"layout {each.name!r}" for each in layouts if _names(each, piece)]
+    return [*others, *map(str, used_by(piece))]
 
 
 def used_by(piece: Snippet | Layout) -> list[EmailTemplate]:
@@ -104,10 +134,6 @@ def _check_values(piece: Snippet | Layout, is_taken: bool) -> None:
         raise Refused("; ".join(map(str, found)), found) from None
 
 
-def _check_piece(name: str, piece: Piece, within: Library, known: Collection[str]) -> None:
-    sound(Compilation(problems=piece_problems(name, piece, within, known=known or None)))
-
-
 def _check_users(
     users: Sequence[EmailTemplate], before: Library, after: Library, known: Collection[str]
 ) -> None:
@@ -130,17 +156,8 @@ def _check_users(
     sound(Compilation(problems=list(rehearsed(tuple(contents)))))
 
 
-def _users_of(name: str) -> list[str]:
-    """Return the snippets and layouts that name a snippet themselves."""
-    snippets = [
-        f"snippet {each.name!r}"
-        for each in Snippet.objects.exclude(name=name)
-        if name in included(each.source)
-    ]
-    layouts = [
-        f"layout {each.name!r}" for each in Layout.objects.all() if name in included(each.source)
-    ]
-    return [*snippets, *layouts]
+def _names(piece: Snippet | Layout, snippet: Snippet) -> bool:
+    return snippet.name in included(piece.source)
 
 
 def _with_users(name: str) -> set[str]:
