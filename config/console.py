@@ -14,6 +14,8 @@ _SIDEBAR = (
             ("Campaigns", "campaign", "campaigns.campaign"),
             ("Runs", "flight_takeoff", "campaigns.run"),
             ("Templates", "article", "templates_app.emailtemplate"),
+            ("Snippets", "extension", "templates_app.snippet"),
+            ("Layouts", "dashboard", "templates_app.layout"),
             ("Frozen versions", "ac_unit", "templates_app.templateversion"),
         ),
     ),

@@ -3,14 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, StackedInline
 
 from templates_app.compiling import CompiledContent, compile_draft
 from templates_app.drafts import draft_of
-from templates_app.forms import EmailTemplateForm
-from templates_app.models import EmailTemplate, TemplateVersion
+from templates_app.forms import (
+    EmailTemplateForm,
+    LayoutForm,
+    SnippetForm,
+    TemplateVariantFormSet,
+    known_fields,
+)
+from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVariant, TemplateVersion
+from templates_app.pieces import delete_layout, delete_snippet, save_layout, save_snippet, users_of
 from templates_app.rendering import (
     RESERVED_NAMES,
     Rendered,
@@ -18,7 +25,7 @@ from templates_app.rendering import (
     check_content,
     compile_content,
 )
-from templates_app.services import library
+from templates_app.services import check, library, save_template
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -82,13 +89,88 @@ class PreviewAdmin(ModelAdmin):
         return super().changeform_view(request, object_id, form_url, extra)  # type: ignore[no-any-return]
 
 
+class TemplateVariantInline(StackedInline):
+    """The same template in other languages."""
+
+    model = TemplateVariant
+    formset = TemplateVariantFormSet
+    fields = ("language", "subject", "preheader", "source", "text")
+    extra = 0
+    verbose_name = "language"
+    verbose_name_plural = "other languages"
+
+
 @admin.register(EmailTemplate)
 class EmailTemplateAdmin(PreviewAdmin):
     form = EmailTemplateForm
-    list_display = ("name", "subject", "updated_at")
+    inlines = (TemplateVariantInline,)
+    list_display = ("name", "kind", "subject", "updated_at")
+    list_filter = ("kind",)
     search_fields = ("name", "subject")
     ordering = ("-updated_at",)
     warn_unsaved_form = True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Leave it to `save_related`: a template is saved with its languages."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        for formset in formsets:
+            formset.save(commit=False)  # what changed, for the log
+        variants = [each for formset in formsets for each in formset.variants()]
+        may_write_raw = request.user.has_perm("templates_app.write_raw_html")
+        known = known_fields()
+        by = request.user.get_username()
+        save_template(
+            form.instance, variants=variants, known=known, by=by, may_write_raw=may_write_raw
+        )
+        for warning in check(form.instance, known=known).warnings:
+            messages.warning(request, str(warning))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Take the versions along, which nobody deletes by themselves; campaigns protect theirs."""
+        listed, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, forbidden - {"template version"}, protected
+
+
+class PieceAdmin(ModelAdmin):
+    """What many templates use, and which is not deleted as long as one does."""
+
+    list_display = ("name", "kind", "updated_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+    readonly_fields = ("used_by",)
+    actions: Any = None
+    warn_unsaved_form = True
+
+    @admin.display(description="used by")
+    def used_by(self, piece: Any) -> str:
+        return ", ".join(map(str, users_of(piece))) or "nothing"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_used = obj is not None and bool(users_of(obj))
+        return bool(super().has_delete_permission(request, obj)) and not is_used
+
+
+@admin.register(Snippet)
+class SnippetAdmin(PieceAdmin):
+    form = SnippetForm
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        save_snippet(obj, known=known_fields())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_snippet(obj)
+
+
+@admin.register(Layout)
+class LayoutAdmin(PieceAdmin):
+    form = LayoutForm
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        save_layout(obj, known=known_fields())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_layout(obj)
 
 
 @admin.register(TemplateVersion)

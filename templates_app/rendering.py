@@ -45,7 +45,8 @@ _TAGS_UNCOUNTED = 100
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
-_TOO_LARGE = "the result is too large"
+TOO_LARGE = "the result is too large"
+TOO_MANY_STEPS = "it takes too many steps; loop over fewer items"
 # What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
 # found here before anybody is mailed, and there in each message, with the recipient's fields.
 _ENDS_A_HEADER = re.compile(
@@ -132,7 +133,7 @@ class Compiled:
             result = result.replace("&#x2f;", "/")
         pieces = self._marks[part].pieces(result)
         if sum(map(len, pieces)) > _LIMITS[part]:
-            raise RenderError(part, None, _TOO_LARGE)
+            raise RenderError(part, None, TOO_LARGE)
         return pieces
 
     def _explain(self, part: Part, values: dict[str, Any]) -> None:
@@ -297,7 +298,7 @@ def _located(part: Part, line: int | None, text: str) -> str:
 
 def _in_words(error: TemplateError) -> str:
     if error.kind == "OutOfFuel":
-        return "it takes too many steps; loop over fewer items"
+        return TOO_MANY_STEPS
     return error.detail or str(error.kind)
 
 
@@ -328,7 +329,7 @@ def _count_output(state: Any, value: object) -> object:
     """Stop a loop that prints too much before it has been printed."""
     size = state.get_temp("size", 0) + len(str(value))
     if size > _LIMITS["html"]:
-        raise ValueError(_TOO_LARGE)
+        raise ValueError(TOO_LARGE)
     state.set_temp("size", size)
     return NotImplemented
 
@@ -349,7 +350,7 @@ def _charge(state: Any, characters: int) -> None:
     """Stop filters that work on too much, also in sum: the engine counts each as one step."""
     worked_on = state.get_temp("worked_on", 0) + characters
     if characters > _VALUE_LIMIT or worked_on > _WORK_LIMIT:
-        raise ValueError(_TOO_LARGE)
+        raise ValueError(TOO_LARGE)
     state.set_temp("worked_on", worked_on)
 
 
@@ -381,7 +382,7 @@ def _urlencode(state: Any, value: object) -> str:
 def _date(value: object, form: object = "%Y-%m-%d") -> str:
     """Write an ISO 8601 date or time in a form such as '%d.%m.%Y'."""
     if len(_text(form)) > _DATE_FORM_LIMIT:
-        raise ValueError(_TOO_LARGE)
+        raise ValueError(TOO_LARGE)
     return datetime.fromisoformat(_text(value)).strftime(_text(form))
 
 

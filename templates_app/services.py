@@ -1,8 +1,11 @@
-"""What people do with templates: save them, and freeze what a campaign will send."""
+"""What people do with templates: save them, restore them, and freeze what a campaign will send."""
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,15 +19,20 @@ from templates_app.compiling import (
     Problem,
     compile_draft,
 )
-from templates_app.drafts import Draft, draft_of
+from templates_app.drafts import Draft, Written, draft_of
 from templates_app.models import (
     EmailTemplate,
     Kind,
     Layout,
     Snippet,
+    TemplateVariant,
     TemplateVersion,
     VersionVariant,
 )
+from templates_app.rehearsal import Content, rehearse
+
+_Source = TypeVar("_Source", EmailTemplate, TemplateVariant)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # RFC 5646, as far as mail needs it
 
 
 class Refused(Exception):
@@ -51,28 +59,63 @@ def create_template(
     known: Collection[str],
     kind: Kind = Kind.HTML,
     text: str = "",
+    by: str = "",
 ) -> EmailTemplate:
-    """Create a template.
+    """Create a template of one language, and its first version.
 
+    :raises Refused: as `save_template`.
+    """
+    template = EmailTemplate(name=name, kind=kind, subject=subject, source=source, text=text)
+    save_template(template, known=known, by=by)
+    return template
+
+
+def save_template(
+    template: EmailTemplate,
+    *,
+    variants: Sequence[TemplateVariant] | None = None,
+    known: Collection[str],
+    by: str = "",
+    may_write_raw: bool = False,
+) -> TemplateVersion:
+    """Save a new or changed template with its languages, and freeze what it says now.
+
+    :param variants: all of them from now on; None keeps those that it has.
     :param known: the names of the custom fields that recipients have; where there is none yet, any
         name is taken, and the campaign's scheduling has the last word.
-    :raises Refused: where the name is taken, there is no content, or the content has a fault.
+    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
+    :raises Refused: where the name is taken, a value is missing, or the content has a fault.
     """
-    name = name.strip()
-    template = EmailTemplate(name=name, kind=kind, subject=subject, source=source, text=text)
-    if EmailTemplate.objects.filter(name=name).exists():
-        raise Refused(f"there is a template {name!r} already; choose another name")
-    if not source.strip():
-        raise Refused(f"a template needs {kind.label}")
-    try:
-        template.clean_fields()
-    except ValidationError as error:
-        faults = error.message_dict.items()
-        raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in faults)) from None
-    if found := problems(template, known=known or unknown_fields(template)):
-        raise Refused("; ".join(str(problem) for problem in found), found)
-    template.save()
-    return template
+    template.name = template.name.strip()
+    template.is_raw = may_write_raw
+    sound(check(template, variants=variants, known=known))
+    with transaction.atomic():
+        template.save()
+        if variants is not None:
+            _replace_variants(template, variants)
+        return freeze(template, by=by)
+
+
+def check(
+    template: EmailTemplate,
+    *,
+    variants: Sequence[TemplateVariant] | None = None,
+    known: Collection[str],
+) -> Compilation:
+    """Compile a template that may not be saved yet, and render it in a process of its own.
+
+    :param variants: in place of those that it has.
+    :param known: as in `save_template`.
+    """
+    found = [*_value_faults(template, variants or ())]
+    if found:
+        return Compilation(problems=found)
+    compilation = compile_draft(
+        draft_of(template, variants), library=library(), known=known or None
+    )
+    if not compilation.problems:
+        compilation.problems += rehearsed(tuple(compilation.contents))
+    return compilation
 
 
 def problems(template: EmailTemplate, *, known: Collection[str]) -> list[Problem]:
@@ -86,6 +129,35 @@ def unknown_fields(template: EmailTemplate, *, known: Collection[str] = ()) -> l
     return list(dict.fromkeys(name for name in found if name))
 
 
+def restore(
+    version: TemplateVersion,
+    *,
+    known: Collection[str],
+    by: str = "",
+    may_write_raw: bool = False,
+) -> TemplateVersion:
+    """Make what was written then the present source again: a new save, with snippets of now.
+
+    :raises Refused: its layout or a snippet is gone, or it has a fault by now.
+    """
+    draft = Draft.from_json(version.source)
+    template = EmailTemplate.objects.get(pk=version.template_id)
+    layout = Layout.objects.filter(name=draft.layout).first() if draft.layout else None
+    if draft.layout and layout is None:
+        raise Refused(f"{version}: there is no layout {draft.layout!r} any more; create it first")
+    fallback, *others = draft.written
+    template.kind, template.layout = draft.kind, layout
+    template.link_parameters, template.language = draft.link_parameters, fallback.language
+    _write(template, fallback)
+    variants = [_write(TemplateVariant(language=each.language), each) for each in others]
+    try:
+        return save_template(
+            template, variants=variants, known=known, by=by, may_write_raw=may_write_raw
+        )
+    except Refused as refusal:
+        raise Refused(f"{version} cannot be restored: {refusal}", refusal.problems) from None
+
+
 @transaction.atomic
 def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
     """Return the version that holds the template's present content, made if there is none.
@@ -95,7 +167,7 @@ def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
     """
     template = EmailTemplate.objects.select_for_update(of=("self",)).get(pk=template.pk)
     draft = draft_of(template)
-    contents = _sound(compile_draft(draft, library=library())).contents
+    contents = sound(compile_draft(draft, library=library())).contents
     fallback, *others = contents
     digest = _digest(draft, contents)
     if version := template.versions.filter(digest=digest).first():
@@ -115,10 +187,84 @@ def freeze(template: EmailTemplate, *, by: str = "") -> TemplateVersion:
     return version
 
 
-def _sound(compilation: Compilation) -> Compilation:
+def sound(compilation: Compilation) -> Compilation:
+    """Return what has no problem.
+
+    :raises Refused: naming each problem.
+    """
     if found := compilation.problems:
         raise Refused("; ".join(str(problem) for problem in found), found)
     return compilation
+
+
+def _value_faults(
+    template: EmailTemplate, variants: Sequence[TemplateVariant]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the values, apart from what they say."""
+    if EmailTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
+        message = f"there is a template {template.name!r} already; choose another name"
+        yield Problem("name", None, message)
+    if template.layout and template.kind != Kind.MARKDOWN:
+        yield Problem("layout", None, "a layout is for Markdown; choose none")
+    seen = {template.language}
+    sources: list[EmailTemplate | TemplateVariant] = [template, *variants]
+    for source in sources:
+        if not source.source.strip():
+            kind = Kind(template.kind).label
+            yield Problem("source", None, f"a template needs {kind}", source.language)
+        elif isinstance(source, TemplateVariant) and source.language in seen:
+            yield Problem("language", None, f"{source.language or 'none'} stands there twice")
+        yield from _invalid(source)
+        seen.add(source.language)
+
+
+def _invalid(source: EmailTemplate | TemplateVariant) -> Iterator[Problem]:
+    if source.language and not _LANGUAGE.fullmatch(source.language):
+        message = f"{source.language!r} is no language; write such as de or pt-BR"
+        yield Problem("language", None, message)
+    try:
+        source.clean_fields(exclude=["template", "layout", "source"])
+    except ValidationError as error:
+        for part, said in error.message_dict.items():
+            if part != "subject" or source.subject:  # an empty one is said with the content
+                yield Problem(part, None, " ".join(said), source.language)
+
+
+@lru_cache(maxsize=16)  # a form looks, and then saves the same
+def rehearsed(contents: tuple[CompiledContent, ...]) -> tuple[Problem, ...]:
+    """List what goes wrong where contents are rendered in a process of their own."""
+    faults = rehearse([Content(each.subject, each.html, each.text) for each in contents])
+    return tuple(
+        Problem(
+            "source" if fault.part == "html" else fault.part,
+            # The lines of the compiled HTML are not those of the author.
+            fault.line if fault.part != "html" else None,
+            fault.message,
+            contents[fault.number].language,
+        )
+        for fault in faults
+    )
+
+
+def _replace_variants(template: EmailTemplate, variants: Sequence[TemplateVariant]) -> None:
+    languages = [each.language for each in variants]
+    template.variants.exclude(language__in=languages).delete()
+    for each in variants:
+        template.variants.update_or_create(
+            language=each.language,
+            defaults={
+                "subject": each.subject,
+                "preheader": each.preheader,
+                "source": each.source,
+                "text": each.text,
+            },
+        )
+
+
+def _write(into: _Source, written: Written) -> _Source:
+    into.subject, into.preheader = written.subject, written.preheader
+    into.source, into.text = written.source, written.text
+    return into
 
 
 def _columns(content: CompiledContent) -> dict[str, object]:

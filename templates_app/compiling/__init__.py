@@ -1,16 +1,33 @@
-"""From what an author wrote to what is rendered for each recipient; done once for each version."""
+"""From what an author wrote to what is rendered for each recipient; done once for each version.
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+Source (MJML, HTML, Markdown, text) → snippets put in → tags protected → HTML → files of the media
+library found → sanitised → styles inlined → preheader → link parameters → tags restored → text.
+Pure: what a source needs beside itself comes as a `Library`.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 
 from templates_app import rendering
+from templates_app.compiling.document import Document, Sources, compile_document
+from templates_app.compiling.expanding import Expanded, expand, included
 from templates_app.compiling.library import Library, Piece
+from templates_app.compiling.markdown import LETTER
 from templates_app.compiling.problems import Problem
 from templates_app.drafts import Draft, Written
 from templates_app.models import Kind
 from templates_app.plaintext import html_to_text
 
-__all__ = ["Compilation", "CompiledContent", "Library", "Piece", "Problem", "compile_draft"]
+__all__ = [
+    "Compilation",
+    "CompiledContent",
+    "Library",
+    "Piece",
+    "Problem",
+    "compile_draft",
+    "included",
+    "piece_problems",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +55,115 @@ def compile_draft(
 ) -> Compilation:
     """Compile each language of a draft: the same input gives the same bytes.
 
+    A language with a problem has no content.
+
     :param known: the names of the recipients' fields; None: names are not checked.
     """
     compilation = Compilation()
     for written in draft.written:
-        content = _content(draft.kind, written)
-        compilation.contents.append(content)
-        text = written.source if draft.kind == Kind.TEXT else written.text
-        found = rendering.check_content(
-            subject=content.subject, html=content.html, text=text, known=known or ()
-        )
-        compilation.problems += [
-            _problem(draft.kind, written, each)
-            for each in found
-            if known is not None or not each.unknown
-        ]
+        one = _compile(draft, written, library, known)
+        named = [replace(each, language=written.language) for each in one.problems]
+        compilation.problems += named
+        compilation.contents += one.contents
+        compilation.warnings += [replace(each, language=written.language) for each in one.warnings]
     return compilation
 
 
-def _content(kind: Kind, written: Written) -> CompiledContent:
-    html = "" if kind == Kind.TEXT else written.source
-    text = written.source if kind == Kind.TEXT else written.text or html_to_text(html)
-    return CompiledContent(written.language, written.subject, html, text)
+def piece_problems(
+    name: str, piece: Piece, library: Library, *, known: Collection[str] | None = None
+) -> list[Problem]:
+    """List what is wrong with a snippet by itself, whoever uses it.
+
+    :param name: what it is called, such as: snippet 'footer'.
+    """
+    expanded = expand(
+        piece.source, kind=piece.kind, part="source", snippets=library.snippets, piece=name
+    )
+    return [*expanded.problems, *([] if expanded.problems else _faults_of(expanded, known))]
 
 
-def _problem(kind: Kind, written: Written, found: rendering.Problem) -> Problem:
-    is_source = found.part == "html" or (found.part == "text" and kind == Kind.TEXT)
-    part = "source" if is_source else found.part
-    return Problem(part, found.line, found.message, written.language, unknown=found.unknown)
+def _compile(
+    draft: Draft, written: Written, library: Library, known: Collection[str] | None
+) -> Compilation:
+    if draft.layout and draft.layout not in library.layouts:
+        gone = Problem("layout", None, f"there is no layout {draft.layout!r}; choose another one")
+        return Compilation(problems=[gone])
+    sources, text = _sources(draft, written, library)
+    problems = [*_faults(written, sources, text, known)]
+    if problems:
+        return Compilation(problems=problems)
+    if draft.kind == Kind.TEXT:
+        plain = CompiledContent(written.language, written.subject, "", sources.body.text)
+        return Compilation([plain])
+    document = compile_document(sources, library)
+    if document.problems:
+        return Compilation(problems=document.problems, warnings=document.warnings)
+    return _checked(written, document, text.text if written.text else "")
+
+
+def _checked(written: Written, document: Document, text: str) -> Compilation:
+    """Return the content, if its tags are still in an order that can be rendered."""
+    content = CompiledContent(
+        written.language,
+        written.subject,
+        document.html,
+        text or html_to_text(document.html),
+        document.links,
+    )
+    found = rendering.check_content(
+        subject=content.subject, html=content.html, text=content.text, known=()
+    )
+    problems = [
+        Problem("source" if each.part == "html" else each.part, None, _COMPILED + each.message)
+        for each in found
+        if not each.unknown
+    ]
+    return Compilation([] if problems else [content], problems, document.warnings)
+
+
+_COMPILED = "when it was compiled, its tags were not where they can be rendered: "
+
+
+def _sources(draft: Draft, written: Written, library: Library) -> tuple[Sources, Expanded]:
+    def expanded(source: str, kind: Kind, part: str, piece: str = "") -> Expanded:
+        return expand(source, kind=kind, part=part, snippets=library.snippets, piece=piece)
+
+    body = expanded(written.source, draft.kind, "source")
+    layout = body
+    if draft.kind == Kind.MARKDOWN:
+        chosen = library.layouts.get(draft.layout, Piece(Kind.HTML, LETTER))
+        name = f"layout {draft.layout!r}" if draft.layout else "the letter"
+        layout = expanded(chosen.source, chosen.kind, "layout", name)
+    sources = Sources(
+        body=body,
+        layout=layout,
+        preheader=expanded(written.preheader, Kind.TEXT, "preheader"),
+        parameters=expanded(draft.link_parameters, Kind.TEXT, "link_parameters"),
+        language=written.language,
+        is_raw=draft.is_raw,
+    )
+    return sources, expanded(written.text, Kind.TEXT, "text")
+
+
+def _faults(
+    written: Written, sources: Sources, text: Expanded, known: Collection[str] | None
+) -> Iterator[Problem]:
+    """Yield what is wrong with the tags, on the lines where the author wrote them."""
+    subject = rendering.check_content(subject=written.subject, html="", text=" ", known=known or ())
+    for each in subject:
+        if known is not None or not each.unknown:
+            yield Problem("subject", each.line, each.message, unknown=each.unknown)
+    pieces = [sources.body, sources.layout, sources.preheader, sources.parameters, text]
+    for number, piece in enumerate(pieces):
+        if piece in pieces[:number]:
+            continue
+        yield from piece.problems
+        yield from _faults_of(piece, known)
+
+
+def _faults_of(piece: Expanded, known: Collection[str] | None) -> Iterator[Problem]:
+    names = {*(known or ()), "content"} if piece.part == "layout" else known or ()
+    found = rendering.check_content(subject="-", html="", text=piece.text, known=names)
+    for each in found:
+        if known is not None or not each.unknown:
+            yield piece.on_line(each.line, each.message, unknown=each.unknown)

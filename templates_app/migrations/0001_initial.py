@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                 ('source', models.JSONField()),
                 ('saved_by', models.CharField(blank=True, max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='templates_app.emailtemplate')),
+                ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='templates_app.emailtemplate')),
             ],
         ),
         migrations.CreateModel(

@@ -155,12 +155,16 @@ class TemplateVersion(Content):
     """The content of a template at one moment. Never changed: a run sends what was checked."""
 
     template = models.ForeignKey(
-        EmailTemplate, on_delete=models.PROTECT, related_name="versions", db_index=False
+        # Versions that a campaign has sent, or will send, are protected by the campaign.
+        EmailTemplate,
+        on_delete=models.CASCADE,
+        related_name="versions",
+        db_index=False,
     )
     number = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)  # SHA-256 of source and contents, in hexadecimal
     language = models.CharField(max_length=35, blank=True)
-    # What the author wrote, as `templates_app.sources` has it, to be compared and restored.
+    # What the author wrote, as `templates_app.drafts` has it, to be compared and restored.
     source = models.JSONField()
     saved_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -15,7 +15,9 @@ from campaigns.sending.fire import fire
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.models import Field, SubscriptionState, Suppression
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, Layout, Snippet
+from templates_app.pieces import save_layout, save_snippet
+from templates_app.services import save_template
 from tests.factories import (
     make_campaign,
     make_list,
@@ -292,3 +294,37 @@ def test_credentials_survive_a_new_secret_key_while_the_old_one_is_a_fallback(
 
     with pytest.raises(Undecipherable, match="enter the credentials again"):
         transport_of(sender)
+
+
+def test_nothing_that_is_edited_changes_what_is_scheduled() -> None:
+    snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
+    save_snippet(snippet, known=())
+    layout = Layout(name="Ours", kind="html", source="<b>{{ content }}</b>")
+    save_layout(layout, known=())
+    template = EmailTemplate(
+        name="Letter",
+        kind="markdown",
+        subject="Spring",
+        source='Hi\n\n{% include "footer" %}',
+        layout=layout,
+    )
+    save_template(template, known=())
+    campaign = make_campaign(template=template)
+    make_recipient(lists=[campaign.lists.get()])
+    services.schedule(campaign, now=NOW, at=LATER)
+    assert campaign.version
+    scheduled = campaign.version.html
+
+    snippet.source = "<i>Oslo</i>"
+    save_snippet(snippet, known=())
+    layout.source = "<u>{{ content }}</u>"
+    save_layout(layout, known=())
+    template.subject = "Autumn"
+    edited = save_template(template, known=())
+
+    version = Campaign.objects.get().version
+    assert version
+    assert (version.subject, version.html) == ("Spring", scheduled)
+    assert "<b>" in scheduled
+    assert "Nome" in scheduled
+    assert (edited.subject, "Oslo" in edited.html, "<u>" in edited.html) == ("Autumn", True, True)

@@ -12,7 +12,22 @@ from templates_app.models import (
     TemplateVersion,
     VersionVariant,
 )
-from templates_app.services import Refused, create_template, freeze, unknown_fields
+from templates_app.pieces import (
+    delete_layout,
+    delete_snippet,
+    save_layout,
+    save_snippet,
+    used_by,
+)
+from templates_app.services import (
+    Refused,
+    check,
+    create_template,
+    freeze,
+    restore,
+    save_template,
+    unknown_fields,
+)
 from tests.factories import make_template
 
 pytestmark = pytest.mark.django_db
@@ -108,9 +123,195 @@ def test_the_tables_refuse_what_may_not_be() -> None:
         (MediaFile(name="LOGO.png", blob=blob), "media_file_name_unique"),
         (TemplateVersion(number=1, digest="d", **twin), "template_version_number_unique"),
         (
-            TemplateVersion(number=2, digest=version.digest, **twin),
+            TemplateVersion(number=99, digest=version.digest, **twin),
             "template_version_digest_unique",
         ),
     ):
         with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
             row.save(force_insert=True)
+
+
+def variant(language: str, source: str = "<p>Hallo</p>", **values: str) -> TemplateVariant:
+    return TemplateVariant(language=language, source=source, **{"subject": "Neu", **values})
+
+
+def test_a_template_is_saved_with_its_languages_and_its_version_says_by_whom() -> None:
+    template = EmailTemplate(name=" T ", kind="html", subject="S", source="<p>Hi</p>")
+
+    version = save_template(
+        template, variants=[variant("de"), variant("fr", "<p>Salut</p>")], known=(), by="ann"
+    )
+
+    assert (version.number, version.saved_by, template.name) == (1, "ann", "T")
+    assert version.html == "<p>Hi</p>"
+    assert {each.language: each.html for each in version.variants.all()} == {
+        "de": "<p>Hallo</p>",
+        "fr": "<p>Salut</p>",
+    }
+
+
+def test_the_variants_that_are_given_are_all_there_are_and_none_keeps_them() -> None:
+    template = make_template()
+    save_template(template, variants=[variant("de"), variant("fr")], known=())
+
+    save_template(template, known=())
+    kept = template.variants.count()
+    version = save_template(template, variants=[variant("de", "<p>Neu</p>")], known=())
+
+    assert kept == 2
+    assert [each.source for each in template.variants.all()] == ["<p>Neu</p>"]
+    assert version.variants.get().html == "<p>Neu</p>"
+
+
+@pytest.mark.parametrize(
+    ("values", "variants", "reason"),
+    [
+        ({"source": " "}, [], "source: a template needs HTML"),
+        ({"name": "Taken"}, [], "name: there is a template 'Taken' already"),
+        ({"language": "german"}, [], "language: 'german' is no language"),
+        ({}, [variant("xx-")], "language: 'xx-' is no language"),
+        ({}, [variant("de"), variant("de")], "language: de stands there twice"),
+        ({}, [variant("de", "{% if %}")], r"source, line 1 \(de\)"),
+        ({}, [variant("de", subject="")], r"subject \(de\): it is empty"),
+        ({"preheader": "{{ nobody }}"}, [], "preheader, line 1: unknown field 'nobody'"),
+        ({"link_parameters": "a={{ nobody }}"}, [], "link_parameters, line 1: unknown field"),
+        ({"source": "{% for a in [1,2,3,4,5,6,7,8] %}" * 8 + "{% endfor %}" * 8}, [], "many steps"),
+    ],
+)
+def test_a_save_with_a_fault_is_refused_as_a_whole(
+    values: dict[str, str], variants: list[TemplateVariant], reason: str
+) -> None:
+    make_template("Taken")
+    template = EmailTemplate(
+        **{"name": "T", "kind": "html", "subject": "S", "source": "<p>x</p>", **values}
+    )
+
+    with pytest.raises(Refused, match=reason):
+        save_template(template, variants=variants, known=["first_name"])
+
+    assert EmailTemplate.objects.count() == 1
+
+
+def test_html_is_sanitised_unless_whoever_saves_it_may_write_it_raw() -> None:
+    template = EmailTemplate(name="T", kind="html", subject="S", source="<p>x</p><script></script>")
+
+    raw = save_template(template, known=(), may_write_raw=True)
+    clean = save_template(template, known=())
+
+    assert "<script>" in raw.html
+    assert "<script>" not in clean.html
+    assert check(template, known=()).warnings[0].line == 1
+
+
+# ---- snippets and layouts
+
+
+def in_use() -> tuple[Snippet, Layout, EmailTemplate]:
+    """A template that uses a snippet through its layout."""
+    snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
+    save_snippet(snippet, known=())
+    layout = Layout(name="Ours", kind="html", source='<b>{{ content }}</b>{% include "footer" %}')
+    save_layout(layout, known=())
+    template = EmailTemplate(
+        name="Letter", kind="markdown", subject="S", source="Hi", layout=layout
+    )
+    save_template(template, known=())
+    return snippet, layout, template
+
+
+def test_a_changed_snippet_shows_in_the_next_version_only() -> None:
+    snippet, _, template = in_use()
+    before = template.versions.get()
+
+    snippet.source = "<i>Oslo</i>"
+    save_snippet(snippet, known=())
+
+    after = freeze(template)
+    before.refresh_from_db()
+    assert "Nome" in before.html
+    assert "Oslo" in after.html
+    assert [before.number, after.number] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"source": "{% if %}"}, "snippet 'footer', line 1"),
+        ({"source": "a\n{{ nobody }}"}, "snippet 'footer', line 2: unknown field 'nobody'"),
+        ({"name": "other"}, r"break Letter \(layout 'Ours', line 1: there is no snippet 'footer'"),
+        ({"kind": "text"}, r"break Letter \(.* which does not fit into HTML"),
+        ({"source": '{% include "footer" %}'}, "includes itself"),
+        ({"name": "fo oter"}, "name: Enter a valid"),
+    ],
+)
+def test_a_change_of_a_snippet_that_breaks_a_template_is_refused(
+    values: dict[str, str], reason: str
+) -> None:
+    snippet, _, _ = in_use()
+    for name, value in values.items():
+        setattr(snippet, name, value)
+
+    with pytest.raises(Refused, match=reason):
+        save_snippet(snippet, known=["first_name"])
+
+    assert Snippet.objects.get().source == "<i>Nome</i>"
+
+
+def test_a_change_of_a_layout_that_breaks_a_template_is_refused() -> None:
+    _, layout, _ = in_use()
+    layout.source = "<b></b>"
+
+    with pytest.raises(Refused, match=r"layout 'Ours', line 1: a layout has one {{ content }}"):
+        save_layout(layout, known=())
+
+
+def test_what_is_used_is_named_and_not_deleted() -> None:
+    snippet, layout, template = in_use()
+
+    assert used_by(snippet) == used_by(layout) == [template]
+    with pytest.raises(Refused, match="is used by layout 'Ours', Letter"):
+        delete_snippet(snippet)
+    with pytest.raises(Refused, match="is used by Letter"):
+        delete_layout(layout)
+
+    template.versions.all().delete()
+    template.delete()
+    delete_layout(layout)
+    delete_snippet(snippet)
+    assert not Snippet.objects.exists()
+
+
+# ---- history
+
+
+def test_an_old_version_is_restored_as_a_new_save() -> None:
+    template = make_template(html="<p>One</p>")
+    first = save_template(template, variants=[variant("de")], known=())
+    template.source, template.kind = "# Two", Kind.MARKDOWN
+    save_template(template, variants=[], known=())
+
+    restored = restore(first, known=(), by="ben")
+
+    template.refresh_from_db()
+    assert restored == first
+    assert (template.kind, template.source) == ("html", "<p>One</p>")
+    assert template.variants.get().source == "<p>Hallo</p>"
+
+
+def test_a_version_whose_snippet_or_layout_is_gone_is_not_restored() -> None:
+    snippet, layout, template = in_use()
+    old = template.versions.get()
+    template.layout, template.source = None, "Hi"
+    save_template(template, known=())
+    delete_layout(layout)
+
+    with pytest.raises(Refused, match="there is no layout 'Ours' any more"):
+        restore(old, known=())
+
+    template.source = '{% include "footer" %}'
+    named = save_template(template, known=())
+    template.source = "Hi"
+    save_template(template, known=())
+    delete_snippet(snippet)
+    with pytest.raises(Refused, match="cannot be restored: source, line 1: there is no snippet"):
+        restore(named, known=())

@@ -1,0 +1,126 @@
+"""Where tags may stand in HTML, so that what was checked is what each recipient gets.
+
+`<a title="{% if no %}">{% endif %}" onclick="…">` is harmless to whoever reads it with its tags,
+and a handler to whoever gets it without what the condition leaves out.
+"""
+
+import re
+from collections.abc import Iterator
+
+from templates_app.compiling.markup import Token, edited, tokens
+from templates_app.compiling.problems import Problem
+from templates_app.compiling.protection import Protection, Tag
+
+_OPENS = {"if": "endif", "for": "endfor", "raw": "endraw"}
+_BRANCHES = frozenset({"elif", "else"})
+_TEXTS = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'', re.DOTALL)
+_SCHEME = re.compile(r"[^/?#]*?:")
+_GOOD_SCHEME = re.compile(r"(?:https?|mailto|tel|sms|cid):", re.IGNORECASE)
+_SPACE = re.compile(r"[\x00-\x20]+")
+_ADDRESSES = frozenset({"href", "src", "background", "srcset"})
+
+
+def check_contexts(html: str, protection: Protection) -> list[Problem]:
+    """List the tags that would change what the HTML around them is.
+
+    :param html: with words for all tags.
+    """
+    problems: list[Problem] = []
+    between: list[Tag] = []
+    for token in tokens(html):
+        if token.kind == "start":
+            problems += _between_attributes(html, token, protection)
+        for inside, text in _contexts(html, token):
+            found = [protection.tag(mark) for mark in protection.marks(text)]
+            if inside == "text":
+                between += found
+            else:
+                problems += unbalanced(found)
+            if inside in _ADDRESSES:
+                problems += _addresses(text, protection)
+    problems += unbalanced(between)
+    return _once(problems)
+
+
+def quoted(html: str, protection: Protection) -> str:
+    """Put quotes around values that have a tag in them: a field may hold a space."""
+    edits = [
+        (attribute.start, attribute.end, f'"{attribute.value}"')
+        for token in tokens(html)
+        for attribute in token.attributes
+        if not attribute.is_quoted and protection.is_in(attribute.value)
+    ]
+    return edited(html, edits)
+
+
+def _contexts(html: str, token: Token) -> Iterator[tuple[str, str]]:
+    if token.kind in {"start", "end"}:
+        yield from ((attribute.name, attribute.value) for attribute in token.attributes)
+    else:
+        yield token.kind, html[token.start : token.end]
+
+
+def _between_attributes(html: str, token: Token, protection: Protection) -> Iterator[Problem]:
+    names = [token.name, *(attribute.name for attribute in token.attributes)]
+    for name in names:
+        for mark in protection.marks(name):
+            tag = protection.tag(mark)
+            yield tag.problem(
+                f"{_short(tag)} may stand in the value of an attribute, not in or between "
+                'attributes; write class="{% if a %}b{% endif %}"'
+            )
+
+
+def unbalanced(tags: list[Tag]) -> Iterator[Problem]:
+    """Yield the statements that do not begin and end in the same text or value."""
+    opened: list[Tag] = []
+    for tag in tags:
+        if tag.word in _OPENS:
+            opened.append(tag)
+        elif tag.word in _OPENS.values() or tag.word in _BRANCHES:
+            if not opened or (tag.word not in _BRANCHES and _OPENS[opened[-1].word] != tag.word):
+                yield tag.problem(f"{_short(tag)} ends what began elsewhere; {_WAY_OUT}")
+            elif tag.word not in _BRANCHES:
+                opened.pop()
+    for tag in opened:
+        yield tag.problem(f"{_short(tag)} does not end where it began; {_WAY_OUT}")
+
+
+_WAY_OUT = "begin and end it in the same text, or in the same value of an attribute"
+
+
+def _addresses(value: str, protection: Protection) -> Iterator[Problem]:
+    """Refuse tags that write the beginning of an address, if not as that of a page."""
+    if _GOOD_SCHEME.match(value.strip()):
+        return
+    for mark in protection.marks(value):
+        tag = protection.tag(mark)
+        for text in _texts(tag):
+            if is_program(text):
+                yield tag.problem("an address begins with https://, written out")
+
+
+def forged_addresses(protection: Protection) -> Iterator[Problem]:
+    """Refuse texts of statements that make a program of an address: `{% set u = "…" %}`."""
+    for tag in protection.tags:
+        if tag.word == "set" and any(map(is_program, _texts(tag))):
+            yield tag.problem("an address of a program may not stand here; write https://…")
+
+
+def is_program(address: str) -> bool:
+    """Whether an address, or the beginning of one, names anything but a page, a mail or a phone."""
+    address = _SPACE.sub("", address)
+    return bool(_SCHEME.match(address)) and not _GOOD_SCHEME.match(address)
+
+
+def _texts(tag: Tag) -> Iterator[str]:
+    for found in _TEXTS.finditer(tag.source):
+        yield _SPACE.sub("", found[1] or found[2] or "")
+
+
+def _short(tag: Tag) -> str:
+    return tag.source if len(tag.source) <= 40 else f"{tag.source[:37]}…"
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,64 @@
+"""The links of a message: parameters added to their addresses, and the list of them."""
+
+import html as entities
+import re
+
+from templates_app.compiling.markup import edited, tokens
+from templates_app.compiling.problems import Problem
+from templates_app.compiling.protection import Protection
+
+_PAGE = re.compile(r"\s*https?://", re.IGNORECASE)
+
+
+def with_parameters(
+    html: str, parameters: str, protection: Protection
+) -> tuple[str, list[Problem]]:
+    """Add parameters to each link to a web page; what an address has already stays as it is.
+
+    :param html: with words for all tags, as `parameters` is, which are not escaped yet.
+    """
+    edits: list[tuple[int, int, str]] = []
+    warnings: list[Problem] = []
+    for token in tokens(html) if parameters else ():
+        for attribute in token.attributes:
+            is_link = token.kind == "start" and token.name in {"a", "area"}
+            if not (is_link and attribute.name == "href" and _PAGE.match(attribute.value)):
+                continue
+            if condition := _condition(attribute.value, protection):
+                warnings.append(condition)
+                continue
+            address = _extended(entities.unescape(attribute.value.strip()), parameters)
+            value = entities.escape(address)
+            quoted = value if attribute.is_quoted else f'"{value}"'
+            edits.append((attribute.start, attribute.end, quoted))
+    return edited(html, edits), warnings
+
+
+def _condition(address: str, protection: Protection) -> Problem | None:
+    for mark in protection.marks(address):
+        tag = protection.tag(mark)
+        if tag.word:
+            return tag.problem(
+                "link parameters are not added to an address with a condition in it; "
+                "write two links"
+            )
+    return None
+
+
+def _extended(address: str, parameters: str) -> str:
+    rest, hash_sign, fragment = address.partition("#")
+    path, _, query = rest.partition("?")
+    present = {each.partition("=")[0] for each in query.split("&")}
+    added = [each for each in parameters.split("&") if each.partition("=")[0] not in present]
+    query = "&".join([*([query] if query else []), *added])
+    return f"{path}?{query}{hash_sign}{fragment}" if query else address
+
+
+def links(html: str, protection: Protection) -> tuple[str, ...]:
+    """Return the targets of the links as they stand in the HTML, each once, in their order."""
+    found = (
+        protection.restore(token.value("href")).strip()
+        for token in tokens(html)
+        if token.kind == "start" and token.name == "a"
+    )
+    return tuple(dict.fromkeys(each for each in found if each and not each.startswith("#")))

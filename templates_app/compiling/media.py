@@ -1,0 +1,37 @@
+"""Addresses of files of the library: `media:Logos/shore.png`."""
+
+import html as entities
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+from templates_app.compiling.protection import MARK
+
+_QUOTED = r"""(?<=["'])media:(?P<quoted>[^"'<>\n]+)(?=["'])"""
+_IN_BRACKETS = r"""\(\s*(?:["']|&quot;|&#39;)?media:(?P<bracketed>[^"'()<>&\s]+)"""
+_FILE = re.compile(f"{_QUOTED}|{_IN_BRACKETS}")
+
+
+def missing(source: str, find: Callable[[str], str | None]) -> Iterator[tuple[int, str]]:
+    """Yield the place and the fault of each address in a marked source that leads to no file."""
+    for found in _FILE.finditer(source):
+        path = _path(found)
+        if re.search(MARK, path):
+            yield found.start(), "the name of a file may have no tag in it; write out each of them"
+        elif find(path) is None:
+            yield found.start(), f"there is no file {path!r} in the media library; upload it"
+
+
+def with_media(html: str, find: Callable[[str], str | None]) -> str:
+    """Put the public addresses of the files in place of their names."""
+    return _FILE.sub(lambda found: _address(found, find), html)
+
+
+def _address(found: re.Match[str], find: Callable[[str], str | None]) -> str:
+    address = find(_path(found))
+    written = f"media:{found['quoted'] or found['bracketed']}"
+    return found[0].replace(written, entities.escape(address)) if address else found[0]
+
+
+def _path(found: re.Match[str]) -> str:
+    return unquote(entities.unescape(found["quoted"] or found["bracketed"])).strip()

@@ -1,0 +1,175 @@
+"""What people do with snippets and layouts, which many templates use."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from django.core.exceptions import ValidationError
+
+from templates_app.compiling import (
+    Compilation,
+    CompiledContent,
+    Library,
+    Piece,
+    Problem,
+    compile_draft,
+    included,
+    piece_problems,
+)
+from templates_app.drafts import Draft, Written, draft_of
+from templates_app.models import EmailTemplate, Kind, Layout, Snippet
+from templates_app.services import Refused, library, rehearsed, sound
+
+
+def save_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
+    """Save a snippet, new or changed, if all templates that use it are still sound.
+
+    :raises Refused: naming the templates that the change would break.
+    """
+    check_snippet(snippet, known=known)
+    snippet.save()
+
+
+def check_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
+    """Refuse a snippet that has a fault, or that breaks a template which uses it.
+
+    :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :raises Refused:
+    """
+    before = library()
+    old = Snippet.objects.filter(pk=snippet.pk).first()
+    others = {name: each for name, each in before.snippets.items() if not old or name != old.name}
+    _check_values(snippet, snippet.name in others)
+    piece = Piece(Kind(snippet.kind), snippet.source)
+    after = replace(before, snippets={**others, snippet.name: piece})
+    found = piece_problems(f"snippet {snippet.name!r}", piece, after, known=known or None)
+    sound(Compilation(problems=found))
+    _check_users(used_by(old) if old else [], before, after, known)
+
+
+def save_layout(layout: Layout, *, known: Collection[str]) -> None:
+    """Save a layout, new or changed, if all templates that use it are still sound.
+
+    :raises Refused: naming the templates that the change would break.
+    """
+    check_layout(layout, known=known)
+    layout.save()
+
+
+def check_layout(layout: Layout, *, known: Collection[str]) -> None:
+    """Refuse a layout that has a fault, or that breaks a template which uses it.
+
+    :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :raises Refused:
+    """
+    before = library()
+    old = Layout.objects.filter(pk=layout.pk).first()
+    others = {name: each for name, each in before.layouts.items() if not old or name != old.name}
+    _check_values(layout, layout.name in others)
+    piece = Piece(Kind(layout.kind), layout.source)
+    after = replace(before, layouts={**others, layout.name: piece})
+    letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=layout.name)
+    sound(compile_draft(letter, library=after, known=known or None))
+    # Templates keep their layout when its name changes.
+    _check_users(used_by(old) if old and old.name == layout.name else [], before, after, known)
+
+
+def delete_snippet(snippet: Snippet) -> None:
+    """Delete a snippet that nothing uses.
+
+    :raises Refused: naming what uses it.
+    """
+    if users := users_of(snippet):
+        raise Refused(f"snippet {snippet.name!r} is used by {', '.join(users)}; take it out first")
+    snippet.delete()
+
+
+def delete_layout(layout: Layout) -> None:
+    """Delete a layout that no template uses.
+
+    :raises Refused: naming the templates.
+    """
+    if users := users_of(layout):
+        raise Refused(f"layout {layout.name!r} is used by {', '.join(users)}; choose another there")
+    layout.delete()
+
+
+def users_of(piece: Snippet | Layout) -> list[str]:
+    """Name all that uses it: snippets and layouts that name it themselves, then templates."""
+    others: list[str] = []
+    if isinstance(piece, Snippet):
+        snippets = Snippet.objects.exclude(name=piece.name).order_by("name")
+        others += [f"snippet {each.name!r}" for each in snippets if _names(each, piece)]
+        layouts = Layout.objects.order_by("name")
+        others += [f"layout {each.name!r}" for each in layouts if _names(each, piece)]
+    return [*others, *map(str, used_by(piece))]
+
+
+def used_by(piece: Snippet | Layout) -> list[EmailTemplate]:
+    """Return the templates that use it, also through other snippets and layouts, by name."""
+    names, layouts = set[str](), set[str]()
+    if isinstance(piece, Snippet):
+        names = _with_users(piece.name)
+        layouts = {
+            each.name for each in Layout.objects.all() if names.intersection(included(each.source))
+        }
+    else:
+        layouts = {piece.name}
+    templates = EmailTemplate.objects.order_by("name").select_related("layout")
+    return [
+        template
+        for template in templates.prefetch_related("variants")
+        if (template.layout and template.layout.name in layouts)
+        or any(names.intersection(included(source)) for source in _sources(template))
+    ]
+
+
+def _check_values(piece: Snippet | Layout, is_taken: bool) -> None:
+    if is_taken:
+        raise Refused(f"there is one called {piece.name!r} already; choose another name")
+    try:
+        piece.clean_fields()
+    except ValidationError as error:
+        faults = error.message_dict.items()
+        found = [Problem(part, None, " ".join(said)) for part, said in faults]
+        raise Refused("; ".join(map(str, found)), found) from None
+
+
+def _check_users(
+    users: Sequence[EmailTemplate], before: Library, after: Library, known: Collection[str]
+) -> None:
+    """Refuse a change by which a template would get a fault that it does not have."""
+    broken, found, contents = [], list[Problem](), list[CompiledContent]()
+    for template in users:
+        draft = draft_of(template)
+        now = compile_draft(draft, library=before, known=known or None)
+        then = compile_draft(draft, library=after, known=known or None)
+        old = {(each.part, each.language, each.message) for each in now.problems}
+        new = [
+            each for each in then.problems if (each.part, each.language, each.message) not in old
+        ]
+        contents += then.contents
+        if new:
+            broken.append(f"{template} ({'; '.join(map(str, new))})")
+            found += new
+    if broken:
+        raise Refused(f"this would break {', '.join(broken)}", found)
+    sound(Compilation(problems=list(rehearsed(tuple(contents)))))
+
+
+def _names(piece: Snippet | Layout, snippet: Snippet) -> bool:
+    return snippet.name in included(piece.source)
+
+
+def _with_users(name: str) -> set[str]:
+    """Return the name with those of all snippets that lead to it."""
+    named = {each.name: included(each.source) for each in Snippet.objects.all()}
+    names, size = {name}, 0
+    while len(names) > size:
+        size = len(names)
+        names |= {each for each, inner in named.items() if names.intersection(inner)}
+    return names
+
+
+def _sources(template: EmailTemplate) -> list[str]:
+    written = [template, *template.variants.all()]
+    return [text for each in written for text in (each.source, each.text)]
