@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ('height', models.PositiveIntegerField(null=True)),
                 ('scan', models.CharField(choices=[('pending', 'not scanned yet'), ('clean', 'clean'), ('infected', 'infected'), ('error', 'the scanner did not answer'), ('off', 'scanning is switched off')], max_length=8)),
                 ('scan_said', models.CharField(blank=True, max_length=200)),
+                ('is_linked', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
