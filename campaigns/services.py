@@ -12,10 +12,12 @@ from django.db.models import F, Model, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from campaigns import attachments as attaching
 from campaigns import secrets
 from campaigns.audience import Audience
 from campaigns.models import (
     Campaign,
+    CampaignAttachment,
     CampaignStatus,
     PageState,
     Priority,
@@ -32,7 +34,7 @@ from recipients.addresses import BadAddress, parse_mailbox
 from recipients.models import Field, MailingList, Segment
 from recipients.segments.grammar import BadRules
 from recipients.validators import in_one_line
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, MediaFile, TemplateVersion
 from templates_app.services import freeze, problems
 from tracking.models import RunCounters
 
@@ -138,9 +140,11 @@ def create_campaign(
     excluded_lists: Sequence[MailingList] = (),
     excluded_segments: Sequence[Segment] = (),
     priority: Priority = Priority.CAMPAIGN,
+    attachments: Sequence[MediaFile] = (),
 ) -> Campaign:
     """Create a draft.
 
+    :param attachments: files of the library that go with each message, in this order.
     :raises Refused: without a list and without a segment.
     """
     if not (lists or segments):
@@ -152,6 +156,10 @@ def create_campaign(
     campaign.segments.set(segments)
     campaign.excluded_lists.set(excluded_lists)
     campaign.excluded_segments.set(excluded_segments)
+    CampaignAttachment.objects.bulk_create(
+        CampaignAttachment(campaign=campaign, file=file, position=position)
+        for position, file in enumerate(dict.fromkeys(attachments))
+    )
     return campaign
 
 
@@ -164,11 +172,12 @@ def schedule(
     cron: str = "",
     time_zone: str = "UTC",
 ) -> Campaign:
-    """Freeze the content and schedule: once at `at`, or each time that `cron` names.
+    """Freeze the content, pin the attachments, and schedule: once, or each time that `cron` names.
 
     May be repeated, until a campaign that is sent once has fired; the last one counts.
 
-    :raises Refused: where nobody can be mailed, the content has a fault or the time is over.
+    :raises Refused: where nobody can be mailed, the content has a fault, a file may not be sent, or
+        the time is over.
     """
     fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
     _check_audience(campaign, now=now)
@@ -178,6 +187,7 @@ def schedule(
     _check_history(locked, fire_at)
     locked.status = CampaignStatus.SCHEDULED
     locked.version = freeze(locked.template)
+    _pin_attachments(locked, locked.version)
     locked.next_fire_at, locked.cron, locked.time_zone = fire_at, cron, time_zone
     locked.save()
     campaign.refresh_from_db()
@@ -291,6 +301,16 @@ def _check_audience(campaign: Campaign, *, now: datetime) -> None:
     except BadRules as error:
         raise Refused(f"the audience cannot be found: {error}") from None
     raise Refused(f"nobody can be mailed: {counted}")
+
+
+def _pin_attachments(campaign: Campaign, version: TemplateVersion) -> None:
+    attaching.pin(campaign)
+    try:
+        problem = attaching.why_not(campaign, version)
+    except secrets.Undecipherable as error:
+        raise Refused(f"the transport's URL: {error}") from None
+    if problem:
+        raise Refused(problem)
 
 
 def _check_content(campaign: Campaign) -> None:

@@ -14,6 +14,7 @@ class S3Server:
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.is_down = False
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 
     @property
@@ -40,6 +41,11 @@ class S3Server:
         listed = self.client.list_objects_v2(Bucket=BUCKET)
         return [each["Key"] for each in listed.get("Contents", ())]
 
+    def empty(self) -> None:
+        for key in self.keys():
+            self.client.delete_object(Bucket=BUCKET, Key=key)
+        self.requests.clear()
+
     def asked(self, method: str) -> int:
         """Return how often something was asked for with this method."""
         return self.requests.count(method)
@@ -58,6 +64,9 @@ class S3Server:
     def _noting(self, app: Callable[..., Any]) -> Callable[..., Iterable[bytes]]:
         def noted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             self.requests.append(environ["REQUEST_METHOD"])
+            if self.is_down:
+                start_response("503 Slow Down", [("Content-Length", "0")])
+                return []
             answer: Iterable[bytes] = app(environ, start_response)
             return answer
 

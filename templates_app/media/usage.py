@@ -12,6 +12,8 @@ from django.utils.html import escape
 from templates_app.models import EmailTemplate, Layout, MediaBlob, MediaFile, Snippet
 from templates_app.models import TemplateVariant as Variant
 
+_MARKS = re.compile(r"/m/([0-9a-f]{32})/")
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -49,6 +51,12 @@ def named_by(file: MediaFile) -> list[Use]:
 def mark_of(blob: MediaBlob) -> str:
     """Return what stands in compiled contents that show or link these bytes."""
     return f"/m/{blob.token}/"
+
+
+def blobs_in(content: str) -> list[MediaBlob]:
+    """Return the bytes that a compiled content shows or links."""
+    tokens = set(_MARKS.findall(content))
+    return list(MediaBlob.objects.filter(token__in=tokens)) if tokens else []
 
 
 def _spellings(file: MediaFile) -> frozenset[str]:
