@@ -14,6 +14,8 @@ class ScriptedClamd:
     def __init__(self, *, path: str = "") -> None:
         self.answer: str | None = ""
         self.scanned: list[bytes] = []
+        self.is_silent = False
+        self._held: list[socket.socket] = []
         self._listening = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self._listening.bind(path or ("127.0.0.1", 0))
         self._listening.listen()
@@ -32,6 +34,8 @@ class ScriptedClamd:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self._thread.join()
+        for sock in self._held:
+            sock.close()
 
     def _serve(self) -> None:
         while True:
@@ -45,6 +49,9 @@ class ScriptedClamd:
                 while size := struct.unpack(">I", stream.read(4))[0]:
                     data += stream.read(size)
                 self.scanned.append(data)
+                if self.is_silent:
+                    self._held.append(sock.dup())
+                    continue
                 found = "Win.Test.EICAR_HDB-1 FOUND" if EICAR in data else "OK"
                 if self.answer is not None:
                     sock.sendall((self.answer or f"stream: {found}").encode() + b"\0")
