@@ -1,6 +1,6 @@
 """The files that campaigns attach: pinned when they are scheduled, and whether they may be sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.db.models import Q
@@ -24,9 +24,27 @@ _MEGABYTE = 1_000_000
 _HEADERS = 4_000  # bytes, more than a message of ours has
 
 
+def choose(campaign: Campaign, files: Sequence[MediaFile]) -> None:
+    """Have the campaign attach these files, in this order, when it is scheduled the next time."""
+    rows = CampaignAttachment.objects.filter(campaign=campaign)
+    left_out = rows.exclude(file__in=files)
+    left_out.filter(blob=None).delete()
+    left_out.update(is_wanted=False)
+    CampaignAttachment.objects.bulk_create(
+        (
+            CampaignAttachment(campaign=campaign, file=file, position=position)
+            for position, file in enumerate(dict.fromkeys(files))
+        ),
+        update_conflicts=True,
+        unique_fields=["campaign", "file"],
+        update_fields=["position", "is_wanted"],
+    )
+
+
 def pin(campaign: Campaign) -> None:
     """Have the campaign send the bytes that its files have now, whatever becomes of the files."""
-    rows = list(CampaignAttachment.objects.in_order(campaign.pk).select_related("file"))
+    CampaignAttachment.objects.filter(campaign=campaign, is_wanted=False).delete()
+    rows = list(CampaignAttachment.objects.wanted_by(campaign.pk).select_related("file"))
     for row in rows:
         row.blob_id = row.file.blob_id
     CampaignAttachment.objects.bulk_update(rows, ["blob"])
@@ -34,7 +52,7 @@ def pin(campaign: Campaign) -> None:
 
 def why_not(campaign: Campaign, version: TemplateVersion) -> str:
     """Return why the files that are pinned, and the content, cannot be sent; or an empty text."""
-    rows = CampaignAttachment.objects.in_order(campaign.pk).select_related("file", "blob")
+    rows = CampaignAttachment.objects.pinned_by(campaign.pk).select_related("file", "blob")
     for row in rows:
         if row.blob and (doubt := scanning.doubts([row.blob])):
             return f"the attachment {row.file}: {doubt}"

@@ -394,8 +394,13 @@ class Campaign(models.Model):
 
 
 class CampaignAttachmentQuerySet(models.QuerySet["CampaignAttachment"]):
-    def in_order(self, campaign_id: int) -> Self:
-        return self.filter(campaign=campaign_id).order_by("position", "pk")
+    def wanted_by(self, campaign_id: int) -> Self:
+        """What the campaign attaches when it is scheduled the next time, in order."""
+        return self.filter(campaign=campaign_id, is_wanted=True).order_by("position", "pk")
+
+    def pinned_by(self, campaign_id: int) -> Self:
+        """What it sends as it is scheduled now, in order."""
+        return self.filter(campaign=campaign_id, blob__isnull=False).order_by("position", "pk")
 
 
 class CampaignAttachment(models.Model):
@@ -411,6 +416,8 @@ class CampaignAttachment(models.Model):
         MediaBlob, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )
     position = models.PositiveSmallIntegerField(default=0)
+    # Taken away from a campaign that is scheduled: it is sent until that is scheduled anew.
+    is_wanted = models.BooleanField(default=True, editable=False)
 
     objects = CampaignAttachmentQuerySet.as_manager()
 

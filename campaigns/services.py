@@ -17,7 +17,6 @@ from campaigns import secrets
 from campaigns.audience import Audience
 from campaigns.models import (
     Campaign,
-    CampaignAttachment,
     CampaignStatus,
     PageState,
     Priority,
@@ -97,8 +96,11 @@ def set_limits(
     per_hour: int | None = None,
     per_day: int | None = None,
     connections: int | None = None,
+    message_mb: int | None = None,
 ) -> None:
     """Set how much may leave by a transport, over all workers; None: as much as there is.
+
+    :param message_mb: how large one message may be.
 
     It holds from the next admission on, also in runs that are under way.
 
@@ -106,8 +108,10 @@ def set_limits(
     """
     transport.per_second, transport.per_hour = per_second, per_hour
     transport.per_day, transport.connections = per_day, connections
+    transport.message_mb = message_mb
     _validate(transport)
-    transport.save(update_fields=["per_second", "per_hour", "per_day", "connections"])
+    limits = ["per_second", "per_hour", "per_day", "connections", "message_mb"]
+    transport.save(update_fields=limits)
     gates.wake(now=now)
 
 
@@ -156,11 +160,20 @@ def create_campaign(
     campaign.segments.set(segments)
     campaign.excluded_lists.set(excluded_lists)
     campaign.excluded_segments.set(excluded_segments)
-    CampaignAttachment.objects.bulk_create(
-        CampaignAttachment(campaign=campaign, file=file, position=position)
-        for position, file in enumerate(dict.fromkeys(attachments))
-    )
+    attaching.choose(campaign, attachments)
     return campaign
+
+
+@transaction.atomic
+def attach(campaign: Campaign, *, files: Sequence[MediaFile]) -> None:
+    """Have a campaign attach these files and no others, from when it is scheduled the next time.
+
+    :raises Refused: where it has ended already.
+    """
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status not in _ALIVE:
+        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+    attaching.choose(locked, files)
 
 
 @transaction.atomic

@@ -42,7 +42,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
-        files = files_of_campaign(campaign.pk)
+        files = files_of_campaign(campaign)
         mailing = Mailing(run, subject_prefix="[Test] ", files=files)
         claimed = Claimed(NOBODY, to, _sample_fields(campaign, now=now), attempts=1)
         message, _ = mailing.message(claimed, now=now)

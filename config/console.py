@@ -15,6 +15,7 @@ _SIDEBAR = (
             ("Runs", "flight_takeoff", "campaigns.run"),
             ("Templates", "article", "templates_app.emailtemplate"),
             ("Frozen versions", "ac_unit", "templates_app.templateversion"),
+            ("Media", "perm_media", "templates_app.mediafile"),
         ),
     ),
     (

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField(default=0)),
+                ('is_wanted', models.BooleanField(default=True, editable=False)),
             ],
             options={
                 'verbose_name': 'attachment',

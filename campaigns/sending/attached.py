@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from campaigns.models import CampaignAttachment, RunAttachment
+from campaigns.models import Campaign, CampaignAttachment, RunAttachment
 from campaigns.sending.attaching import Attached, File
 from templates_app.media import storing
 from templates_app.media.types import type_called, type_of_name
@@ -31,10 +31,15 @@ def files_of_run(run_id: int) -> tuple[Named, ...]:
     return tuple(Named(row.blob_id, row.name) for row in rows)
 
 
-def files_of_campaign(campaign_id: int) -> tuple[Named, ...]:
-    """Return what a campaign attaches: the bytes that are pinned, else those of now."""
-    rows = CampaignAttachment.objects.in_order(campaign_id).select_related("file")
-    return tuple(Named(row.blob_id or row.file.blob_id, row.file.name) for row in rows)
+def files_of_campaign(campaign: Campaign) -> tuple[Named, ...]:
+    """Return what a campaign attaches: the bytes that are pinned, or of now if it is a draft."""
+    if campaign.version_id:
+        rows = CampaignAttachment.objects.pinned_by(campaign.pk)
+    else:
+        rows = CampaignAttachment.objects.wanted_by(campaign.pk)
+    return tuple(
+        Named(row.blob_id or row.file.blob_id, row.file.name) for row in rows.select_related("file")
+    )
 
 
 @lru_cache(maxsize=_KEPT)

@@ -54,7 +54,7 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
 
 def _attach(run: Run) -> None:
     """Note which bytes go with each message: the campaign may be scheduled anew meanwhile."""
-    files = files_of_campaign(run.campaign_id)
+    files = files_of_campaign(run.campaign)
     RunAttachment.objects.bulk_create(
         RunAttachment(run=run, position=position, **file._asdict())
         for position, file in enumerate(files)

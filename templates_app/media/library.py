@@ -117,12 +117,21 @@ def resolve(path: str) -> str:
 
     :raises Refused: there is no such file, or the scanner found malware in it.
     """
-    blob = find(path).blob
+    file = find(path)
+    blob = file.blob
     if blob.scan == ScanState.INFECTED:
         raise Refused(f"{path}: {scanning.doubts([blob])}")
     if not (blob.is_image or blob.is_linked):
         MediaBlob.objects.filter(pk=blob.pk).update(is_linked=True)
-    return settings.SITE_URL + address(blob, find(path).name)
+    return settings.SITE_URL + address(blob, file.name)
+
+
+def lookup(path: str) -> str | None:
+    """Return what `resolve` does, None where it refuses."""
+    try:
+        return resolve(path)
+    except Refused:
+        return None
 
 
 def address(blob: MediaBlob, name: str) -> str:

@@ -1,16 +1,26 @@
 """What may be attached: sizes, by the installation, the transport, the provider; clean files."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from pytest_django.fixtures import Settings
 
-from campaigns.models import Campaign, CampaignAttachment, CampaignStatus, Run, Transport
+from campaigns.models import (
+    Campaign,
+    CampaignAttachment,
+    CampaignStatus,
+    Run,
+    RunAttachment,
+    RunStatus,
+    Transport,
+)
+from campaigns.sending import fire
 from campaigns.sending.attaching import encoded_size
-from campaigns.services import Refused, cancel, schedule, set_routes, set_transport_url
+from campaigns.services import Refused, attach, cancel, schedule, set_routes, set_transport_url
 from templates_app.media import Refused as FileRefused
 from templates_app.media import library, resolve
 from templates_app.media.usage import used_by
@@ -189,7 +199,7 @@ def test_files_are_attached_by_their_paths_in_their_order() -> None:
 
     campaign = create("Docs/b.pdf", "a.txt")
 
-    rows = CampaignAttachment.objects.in_order(campaign.pk)
+    rows = CampaignAttachment.objects.wanted_by(campaign.pk)
     assert [row.file for row in rows] == files
 
 
@@ -198,3 +208,85 @@ def test_a_path_that_is_not_in_the_library_makes_no_campaign() -> None:
         create("no.pdf")
 
     assert not Campaign.objects.exists()
+
+
+# --- the page of a campaign --------------------------------------------------------------------
+
+
+def change(client: Client, campaign: Campaign, **changes: Any) -> Any:
+    values = {
+        "name": campaign.name,
+        "sender": campaign.sender_id,
+        "template": campaign.template_id,
+        "lists": [make_list().pk],
+        "priority": "campaign",
+        "late_limit": "1 00:00:00",
+        "unconfirmed_policy": "hold",
+        "time_to_live": "3 00:00:00",
+    }
+    return client.post(f"/admin/campaigns/campaign/{campaign.pk}/change/", values | changes)
+
+
+def test_files_are_chosen_on_the_page_of_a_campaign(admin_client: Client) -> None:
+    first, second = make_file("a.pdf"), make_file("b.txt", b"b")
+    campaign = campaign_with(first)
+
+    assert change(admin_client, campaign, attached=[second.pk]).status_code == 302
+
+    assert [row.file for row in campaign.attachments.all()] == [second]
+    page = admin_client.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
+    assert f'<option value="{second.pk}" selected>b.txt</option>' in page
+    assert f'<option value="{first.pk}">a.pdf</option>' in page
+
+
+def test_a_scheduled_campaign_sends_what_it_was_scheduled_with(admin_client: Client) -> None:
+    first, second = make_file("a.pdf"), make_file("b.txt", b"b")
+    campaign = campaign_with(first)
+    schedule(campaign, now=NOW, cron="0 9 * * *")
+
+    change(admin_client, campaign, attached=[second.pk])
+
+    later = NOW + timedelta(days=1)
+    run = fire.fire(campaign.pk, now=later)
+    assert [row.name for row in RunAttachment.objects.filter(run=run)] == ["a.pdf"]
+    assert used_by(first)
+    Run.objects.update(status=RunStatus.COMPLETED)
+    schedule(campaign, now=later, cron="0 9 * * *")
+    run = fire.fire(campaign.pk, now=later + timedelta(days=1))
+    assert [row.name for row in RunAttachment.objects.filter(run=run)] == ["b.txt"]
+    Run.objects.update(status=RunStatus.COMPLETED)
+    assert not used_by(first)
+
+
+def test_a_campaign_that_ended_shows_what_it_attached(admin_client: Client) -> None:
+    campaign = campaign_with(make_file("Docs/a.pdf"))
+    cancel(campaign, now=NOW)
+
+    page = admin_client.get(f"/admin/campaigns/campaign/{campaign.pk}/change/")
+
+    assert page.status_code == 200
+    assert "Docs/a.pdf" in page.content.decode()
+    with pytest.raises(Refused, match="has been cancelled already"):
+        attach(campaign, files=[])
+
+
+def test_a_file_that_cannot_be_sent_is_said_where_the_campaign_is_scheduled(
+    admin_client: Client, settings: Settings
+) -> None:
+    settings.MESSAGE_MB = 1
+    campaign = campaign_with(large(1_000_000))
+
+    answer = admin_client.post(
+        f"/admin/campaigns/campaign/{campaign.pk}/schedule/", {"when": "now", "time_zone": "UTC"}
+    )
+
+    assert answer.status_code == 422
+    assert "A message would have 1.4 MB as it is sent" in answer.content.decode()
+
+
+def test_the_limit_of_a_transport_is_set_on_its_page(admin_client: Client) -> None:
+    values = {"name": "Relay", "url": "smtp://relay.example:25", "message_mb": "7"}
+
+    admin_client.post("/admin/campaigns/transport/add/", values)
+
+    assert Transport.objects.get().message_mb == 7
