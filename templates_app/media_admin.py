@@ -54,7 +54,8 @@ class FolderFilter(admin.SimpleListFilter):
         chosen = self.value()
         if chosen is None:
             return queryset
-        return queryset.filter(folder="" if chosen == self._top else chosen)
+        folder = "" if chosen == self._top else chosen
+        return queryset.filter(folder=folder) if folder in library.folders() else queryset.none()
 
 
 @admin.register(MediaFile)
@@ -166,6 +167,8 @@ class MediaFileAdmin(ModelAdmin):
     def download_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """Answer with the bytes of now, to be saved, whatever they are."""
         file = self._file(request, str(pk))
+        if file.blob.scan == ScanState.INFECTED:
+            raise PermissionDenied("the scanner found malware in it")
         try:
             content = storing.opened(file.blob)
         except FileNotFoundError:

@@ -16,6 +16,7 @@ MOST_UNPACKED = 100_000_000  # bytes
 MOST_RATIO = 100  # unpacked to packed; text has 10, a bomb 1,000 and more
 _SMALL = 1_000_000  # bytes unpacked, below which no ratio is a bomb
 _HEAD = 64  # bytes of a member
+_PIECE = 262_144
 
 
 def _words(text: str) -> frozenset[str]:
@@ -88,6 +89,8 @@ def _check_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         return
     with archive.open(member) as content:
         head = content.read(_HEAD)
+        while content.read(_PIECE):  # to its end: a size that is not true is found there
+            pass
     if head.startswith(_PROGRAMS) and b"\0" in head:
         raise Refused(f"{member.filename} is a program, whatever it is called")
     if head.startswith(_PACKED) and extension_of(member.filename) not in _DOCUMENTS:

@@ -10,7 +10,7 @@ from typing import IO
 from urllib.parse import unquote
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from templates_app.media import images, scanning, storing
@@ -51,7 +51,11 @@ def upload(
     name, folder = clean_name(name), clean_folder(folder)
     _check_free(folder, name)
     with _received(file, name=name, declared=declared) as received:
-        return _with_blob(received, lambda blob: _create(folder, name, blob, by))
+        try:
+            return _with_blob(received, lambda blob: _create(folder, name, blob, by))
+        except IntegrityError:  # it came twice at once
+            _check_free(folder, name)
+            raise
 
 
 def replace(
@@ -81,7 +85,12 @@ def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
     if users := [use.label for use in named_by(locked)]:
         raise Refused(f"{locked} is used by {_listed(users)}; change it there first")
     locked.folder, locked.name = folder, name
-    locked.save(update_fields=["folder", "name", "updated_at"])
+    try:
+        with transaction.atomic():
+            locked.save(update_fields=["folder", "name", "updated_at"])
+    except IntegrityError:
+        _check_free(folder, name)
+        raise
     return locked
 
 
@@ -105,6 +114,8 @@ def find(path: str) -> MediaFile:
     :raises Refused: there is none.
     """
     for spelt in dict.fromkeys((path, unquote(path))):
+        if "\0" in spelt:  # PostgreSQL takes none
+            continue
         folder, _, name = spelt.strip().rpartition("/")
         files = MediaFile.objects.select_related("blob")
         if found := files.filter(folder=folder, name__iexact=name).first():
@@ -202,7 +213,7 @@ def _with_blob(received: _Received, use: Callable[[MediaBlob], MediaFile]) -> Me
             used = blob.key
     finally:
         if key and used != key:
-            storing.remove(key)
+            storing.remove_if_possible(key)
     return file
 
 

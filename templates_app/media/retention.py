@@ -47,5 +47,5 @@ def _forget(blob: MediaBlob, *, now: datetime) -> bool:
         except ProtectedError:  # a run attached it
             return False
     if is_gone:
-        storing.remove(blob.key)
+        storing.remove_if_possible(blob.key)
     return is_gone

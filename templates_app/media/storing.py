@@ -1,5 +1,6 @@
 """The bytes of the library, in the storage that the settings call "media"."""
 
+import logging
 import uuid
 from contextlib import AbstractContextManager
 from hashlib import sha256
@@ -9,6 +10,8 @@ from django.core.files.base import File
 from django.core.files.storage import Storage, storages
 
 from templates_app.models import MediaBlob
+
+logger = logging.getLogger(__name__)
 
 
 class Damaged(Exception):
@@ -48,6 +51,14 @@ def read(blob: MediaBlob) -> bytes:
     if sha256(data).hexdigest() != blob.digest:
         raise Damaged(f"the storage has other bytes under {blob.key} than were stored")
     return data
+
+
+def remove_if_possible(key: str) -> None:
+    """Delete what nothing names any more; where the storage fails, it stays there, unnamed."""
+    try:
+        remove(key)
+    except OSError as error:
+        logger.warning("media: %s stays in the storage, where nothing needs it: %s", key, error)
 
 
 def remove(key: str) -> None:

@@ -116,6 +116,23 @@ def test_a_file_is_downloaded_as_it_is(console: Client) -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
+def test_malware_is_handed_out_to_nobody(console: Client) -> None:
+    file = make_file("a.pdf", PDF)
+    MediaBlob.objects.update(scan=ScanState.INFECTED)
+
+    assert console.get(f"{FILES}{file.pk}/download").status_code == 403
+
+
+@pytest.mark.parametrize("folder", ["%00", "nowhere"])
+def test_a_folder_that_is_not_there_is_empty(console: Client, folder: str) -> None:
+    make_file("a.pdf", PDF)
+
+    answer = console.get(f"{FILES}?folder={folder}")
+
+    assert answer.status_code == 200
+    assert "a.pdf" not in text(answer)
+
+
 def test_a_file_is_replaced(console: Client) -> None:
     file = make_file("a.pdf", PDF)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from templates_app.media import library, resolve, storing
+from templates_app.media import library, lookup, resolve, storing
 from templates_app.media.refused import Refused
 from templates_app.media.usage import used_by
 from templates_app.models import Kind, Layout, MediaBlob, MediaFile, ScanState, Snippet
@@ -182,6 +182,31 @@ def test_two_uploads_of_the_same_bytes_at_once_make_one_blob(disk: Path) -> None
     assert MediaFile.objects.count() == 4
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_is_given_twice_at_once_is_refused_once(disk: Path) -> None:
+    said: list[str] = []
+    start = threading.Barrier(4)
+
+    def one(number: int) -> None:
+        try:
+            start.wait()
+            upload(PDF + b"%d" % number)
+        except BaseException as error:  # noqa: BLE001 - told below
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    already = "there is a file Plan.pdf at the top already; replace it, or choose another name"
+    assert said == [already] * 3
+    assert MediaFile.objects.count() == MediaBlob.objects.count() == len(stored(disk)) == 1
+
+
 # --- replace, move, delete, find ---------------------------------------------------------------
 
 
@@ -268,3 +293,5 @@ def test_a_path_is_found_in_any_case_of_its_name_and_percent_encoded(disk: Path)
 def test_a_path_that_is_not_there_says_so() -> None:
     with pytest.raises(Refused, match=r"there is no file 'Docs/no.pdf' in the media library"):
         resolve("Docs/no.pdf")
+    assert lookup("Docs/no.pdf") is None
+    assert lookup("a\0b.pdf") is None
