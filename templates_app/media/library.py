@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from templates_app.media import images, scanning, storing
@@ -105,6 +106,7 @@ def delete(media_file: MediaFile) -> None:
     found = locked.get(pk=media_file.pk)
     if users := [use.label for use in used_by(found)]:
         raise Refused(f"{found} is used by {_listed(users)}; take it out there first")
+    _note_named(found.blob_id)
     found.delete()
 
 
@@ -262,9 +264,15 @@ def _point(media_file: MediaFile, blob: MediaBlob, by: str) -> MediaFile:
     locked = MediaFile.objects.select_for_update().filter(pk=media_file.pk).first()
     if locked is None:
         raise Refused(f"{media_file} was deleted meanwhile")
+    _note_named(locked.blob_id)
     locked.blob, locked.uploaded_by = blob, by
     locked.save(update_fields=["blob", "uploaded_by", "updated_at"])
     return locked
+
+
+def _note_named(blob_id: int) -> None:
+    """Note that bytes had a name until now: retention counts from here."""
+    MediaBlob.objects.filter(pk=blob_id).update(named_at=Now())
 
 
 def _check_free(folder: str, name: str, *, but: int = 0) -> None:

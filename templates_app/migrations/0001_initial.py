@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.db.models.functions.text
 from django.db import migrations, models
 
@@ -60,6 +61,7 @@ class Migration(migrations.Migration):
                 ('scan_said', models.CharField(blank=True, max_length=200)),
                 ('is_linked', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('named_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('digest',), name='media_blob_digest_unique'), models.UniqueConstraint(fields=('token',), name='media_blob_token_unique'), models.CheckConstraint(condition=models.Q(('scan__in', ['pending', 'clean', 'infected', 'error', 'off'])), name='media_blob_scan_known')],

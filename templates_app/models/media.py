@@ -5,7 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 
 class ScanState(models.TextChoices):
@@ -24,8 +24,8 @@ class MediaBlobQuerySet(models.QuerySet["MediaBlob"]):
         return self.filter(scan__in=(ScanState.PENDING, ScanState.ERROR)).order_by("pk")
 
     def unnamed(self, *, before: datetime) -> Self:
-        """Which no file of the library has, and did not just come."""
-        return self.filter(files=None, created_at__lt=before)
+        """Which no file of the library has since that time."""
+        return self.filter(files=None, named_at__lt=before)
 
 
 class MediaBlob(models.Model):
@@ -44,6 +44,7 @@ class MediaBlob(models.Model):
     # Its address was put into a template. Of what is no image, others are for staff alone.
     is_linked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    named_at = models.DateTimeField(db_default=Now())  # when a file last had them, as far as noted
 
     objects = MediaBlobQuerySet.as_manager()
 

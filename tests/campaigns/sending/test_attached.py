@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -14,7 +14,6 @@ from django.db import IntegrityError, models, transaction
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Campaign, CampaignAttachment, Run, RunAttachment, RunStatus
-from campaigns.sending import attached as module
 from campaigns.sending import fire
 from campaigns.sending.claim import Claimed
 from campaigns.sending.deliver import deliver
@@ -40,13 +39,6 @@ NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4
 OTHER = PDF + b"other"
-
-
-@pytest.fixture(autouse=True)
-def _a_new_process() -> Iterator[None]:
-    yield
-    module.attached.cache_clear()
-    module.files_of_run.cache_clear()
 
 
 def at(now: datetime = NOW) -> Callable[[], datetime]:

@@ -49,9 +49,12 @@ def test_bytes_go_with_their_last_name_after_a_day(disk: Path) -> None:
     assert not MediaBlob.objects.exists()
 
 
-def test_replaced_bytes_go_as_well(disk: Path) -> None:
-    unnamed()
+def test_replaced_bytes_go_as_well_a_day_after_they_had_a_name(disk: Path) -> None:
+    file = make_file("logo.png", make_image())
+    MediaBlob.objects.update(named_at=timezone.now() - 30 * GRACE)
+    library.replace(file, io.BytesIO(make_image(size=(9, 9))))
 
+    assert later(GRACE - timedelta(minutes=1)) == 0
     assert later() == 1
     assert MediaBlob.objects.get() == MediaFile.objects.get().blob
 
@@ -86,7 +89,7 @@ def test_bytes_that_a_run_attached_stay() -> None:
 
 def test_the_job_of_each_hour_deletes_them() -> None:
     unnamed()
-    MediaBlob.objects.update(created_at=timezone.now() - 2 * GRACE)
+    MediaBlob.objects.update(named_at=timezone.now() - 2 * GRACE)
 
     retention()
 
