@@ -6,7 +6,9 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import checks, privacy, tasks  # noqa: F401 - two of them register themselves
+        from campaigns import attachments, checks, privacy, tasks  # noqa: F401 - two register themselves
         from recipients import notices
+        from templates_app.media import usage
 
         notices.wakers.append(tasks.wake_notices)
+        usage.askers.append(attachments.uses)

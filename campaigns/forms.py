@@ -9,20 +9,44 @@ from django.core.exceptions import ValidationError
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from campaigns.models import Campaign, DomainGroup, DomainLimit, Sender, Transport
+from campaigns.models import (
+    Campaign,
+    CampaignAttachment,
+    DomainGroup,
+    DomainLimit,
+    Sender,
+    Transport,
+)
 from campaigns.sending.domains import group_of
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
 from recipients.forms.recipients import clean_address
 from recipients.headers import BadHeader, clean_header
+from templates_app.models import MediaFile
 
 NOW, AT, CRON = "now", "at", "cron"
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
+    attached = forms.ModelMultipleChoiceField(
+        MediaFile.objects.order_by("folder", "name"),
+        label="Attachments",
+        required=False,
+        widget=UnfoldAdminSelectMultipleWidget,
+        help_text="Files of the media library. Their bytes are fixed when it is scheduled.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # It is not there where the campaign can only be looked at.
+        if self.instance.pk and "attached" in self.fields:
+            wanted = CampaignAttachment.objects.wanted_by(self.instance.pk)
+            self.fields["attached"].initial = [row.file_id for row in wanted]
+
     def clean(self) -> dict[str, Any]:
         """Refuse a campaign to nobody, and one that excludes what it includes."""
         answers: dict[str, Any] = super().clean() or {}
@@ -96,7 +120,7 @@ class TransportForm(forms.ModelForm[Transport]):
 
     class Meta:
         model = Transport
-        fields = ("name", "per_second", "per_hour", "per_day", "connections")
+        fields = ("name", "per_second", "per_hour", "per_day", "connections", "message_mb")
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"].strip()

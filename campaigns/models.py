@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from campaigns.queues import OUR_OWN, validate_queue
 from recipients.validators import validate_header_text
-from templates_app.models import EmailTemplate, TemplateVersion
+from templates_app.models import EmailTemplate, MediaBlob, MediaFile, TemplateVersion
 
 
 def _limit(help_text: str) -> "models.PositiveIntegerField[int | None, int | None]":
@@ -34,13 +34,18 @@ class Transport(models.Model):
     per_hour = _limit("Messages in an hour of the clock. Empty: no limit.")
     per_day = _limit("Messages in a day of UTC. Empty: no limit.")
     connections = _limit("Connections at the same time, of all workers. Empty: no limit.")
+    message_mb = _limit(
+        "Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["name"], name="transport_name_unique"),
             models.CheckConstraint(
-                condition=_positive("per_second", "per_hour", "per_day", "connections"),
+                condition=_positive(
+                    "per_second", "per_hour", "per_day", "connections", "message_mb"
+                ),
                 name="transport_limits_positive",
             ),
         ]
@@ -388,6 +393,44 @@ class Campaign(models.Model):
         return self.name
 
 
+class CampaignAttachmentQuerySet(models.QuerySet["CampaignAttachment"]):
+    def wanted_by(self, campaign_id: int) -> Self:
+        """What the campaign attaches when it is scheduled the next time, in order."""
+        return self.filter(campaign=campaign_id, is_wanted=True).order_by("position", "pk")
+
+    def pinned_by(self, campaign_id: int) -> Self:
+        """What it sends as it is scheduled now, in order."""
+        return self.filter(campaign=campaign_id, blob__isnull=False).order_by("position", "pk")
+
+
+class CampaignAttachment(models.Model):
+    """A file that goes with each message of a campaign."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="attachments", db_index=False
+    )
+    # templates_app.media.library.delete refuses as long as the campaign may be sent.
+    file = models.ForeignKey(MediaFile, on_delete=models.CASCADE, related_name="attachments")
+    # The bytes that are sent: those that the file had when the campaign was scheduled.
+    blob = models.ForeignKey(
+        MediaBlob, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+    # Taken away from a campaign that is scheduled: it is sent until that is scheduled anew.
+    is_wanted = models.BooleanField(default=True, editable=False)
+
+    objects = CampaignAttachmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "attachment"
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "file"], name="campaign_attachment_unique")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+
 class RunStatus(models.TextChoices):
     PREPARING = "preparing"  # the audience is being written down; nothing has gone out
     SENDING = "sending"
@@ -519,6 +562,32 @@ class Run(models.Model):
     def lateness(self) -> str:
         """Say why it is held if it is too late."""
         return f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
+
+
+class RunAttachmentQuerySet(models.QuerySet["RunAttachment"]):
+    def in_order(self, run_id: int) -> Self:
+        return self.filter(run=run_id).order_by("position")
+
+
+class RunAttachment(models.Model):
+    """A file that went, or goes, with each message of a run. Never changed."""
+
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="attachments", db_index=False
+    )
+    blob = models.ForeignKey(MediaBlob, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100)
+    position = models.PositiveSmallIntegerField()
+
+    objects = RunAttachmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "position"], name="run_attachment_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Instance(models.Model):

@@ -11,6 +11,7 @@ from django.db.models import F, Model, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from campaigns import attachments as attaching
 from campaigns import secrets
 from campaigns.audience import Audience
 from campaigns.models import (
@@ -31,7 +32,7 @@ from recipients.addresses import BadAddress, parse_mailbox
 from recipients.models import Field, MailingList, Segment
 from recipients.segments.grammar import BadRules
 from recipients.validators import in_one_line
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, MediaFile, TemplateVersion
 from templates_app.services import freeze, problems
 from tracking.models import RunCounters
 
@@ -94,8 +95,11 @@ def set_limits(
     per_hour: int | None = None,
     per_day: int | None = None,
     connections: int | None = None,
+    message_mb: int | None = None,
 ) -> None:
     """Set how much may leave by a transport, over all workers; None: as much as there is.
+
+    :param message_mb: how large one message may be.
 
     It holds from the next admission on, also in runs that are under way.
 
@@ -103,8 +107,10 @@ def set_limits(
     """
     transport.per_second, transport.per_hour = per_second, per_hour
     transport.per_day, transport.connections = per_day, connections
+    transport.message_mb = message_mb
     _validate(transport)
-    transport.save(update_fields=["per_second", "per_hour", "per_day", "connections"])
+    limits = ["per_second", "per_hour", "per_day", "connections", "message_mb"]
+    transport.save(update_fields=limits)
     gates.wake(now=now)
 
 
@@ -137,9 +143,11 @@ def create_campaign(
     excluded_lists: Sequence[MailingList] = (),
     excluded_segments: Sequence[Segment] = (),
     priority: Priority = Priority.CAMPAIGN,
+    attachments: Sequence[MediaFile] = (),
 ) -> Campaign:
     """Create a draft.
 
+    :param attachments: files of the library that go with each message, in this order.
     :raises Refused: without a list and without a segment.
     """
     if not (lists or segments):
@@ -151,7 +159,20 @@ def create_campaign(
     campaign.segments.set(segments)
     campaign.excluded_lists.set(excluded_lists)
     campaign.excluded_segments.set(excluded_segments)
+    attaching.choose(campaign, attachments)
     return campaign
+
+
+@transaction.atomic
+def attach(campaign: Campaign, *, files: Sequence[MediaFile]) -> None:
+    """Have a campaign attach these files and no others, from when it is scheduled the next time.
+
+    :raises Refused: where it has ended already.
+    """
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status not in _ALIVE:
+        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+    attaching.choose(locked, files)
 
 
 @transaction.atomic
@@ -163,11 +184,12 @@ def schedule(
     cron: str = "",
     time_zone: str = "UTC",
 ) -> Campaign:
-    """Freeze the content and schedule: once at `at`, or each time that `cron` names.
+    """Freeze the content, pin the attachments, and schedule: once, or each time that `cron` names.
 
     May be repeated, until a campaign that is sent once has fired; the last one counts.
 
-    :raises Refused: where nobody can be mailed, the content has a fault or the time is over.
+    :raises Refused: where nobody can be mailed, the content has a fault, a file may not be sent, or
+        the time is over.
     """
     fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
     _check_audience(campaign, now=now)
@@ -177,6 +199,7 @@ def schedule(
     _check_history(locked, fire_at)
     locked.status = CampaignStatus.SCHEDULED
     locked.version = freeze(locked.template)
+    _pin_attachments(locked, locked.version)
     locked.next_fire_at, locked.cron, locked.time_zone = fire_at, cron, time_zone
     locked.save()
     campaign.refresh_from_db()
@@ -290,6 +313,16 @@ def _check_audience(campaign: Campaign, *, now: datetime) -> None:
     except BadRules as error:
         raise Refused(f"the audience cannot be found: {error}") from None
     raise Refused(f"nobody can be mailed: {counted}")
+
+
+def _pin_attachments(campaign: Campaign, version: TemplateVersion) -> None:
+    attaching.pin(campaign)
+    try:
+        problem = attaching.why_not(campaign, version)
+    except secrets.Undecipherable as error:
+        raise Refused(f"the transport's URL: {error}") from None
+    if problem:
+        raise Refused(problem)
 
 
 def _check_content(campaign: Campaign) -> None:

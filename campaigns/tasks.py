@@ -33,6 +33,8 @@ from recipients import exporting, signup
 from recipients import retention as of_people
 from recipients.hurry import hurry
 from recipients.segments import indexes
+from templates_app.media import retention as of_media
+from templates_app.media import scanning
 from tracking import engagement, unconfirmed
 
 logger = get_task_logger(__name__)
@@ -167,10 +169,17 @@ def retention() -> None:
     """Delete what is older than the installation wants to keep it, of people and of tasks."""
     of_people.clean(now=timezone.now())
     signup.forget_unconfirmed(now=timezone.now())
+    of_media.forget_unnamed(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
     )
+
+
+@shared_task(name="campaigns.scan_media", ignore_result=True)
+def scan_media() -> None:
+    """Have the scanner look at files that it has not seen; Beat calls this each minute."""
+    scanning.scan_waiting()
 
 
 @shared_task(name="campaigns.fold", ignore_result=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
 from campaigns.models import Campaign, Run
+from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NoMailing, NotComposed
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
@@ -40,12 +41,14 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
-        mailing = Mailing(run, subject_prefix="[Test] ")
+        mailing = Mailing(run, subject_prefix="[Test] ", files=files_of_campaign(campaign))
         claimed = _sample(campaign, to, now=now)
         message, _ = mailing.message(claimed, now=now)
         transport = transport_of(campaign.sender)
     except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed, ContentRefused) as error:
         raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(f"an attachment cannot be fetched: {error}") from None
     except secrets.Undecipherable as error:
         raise Refused(f"the transport's URL: {error}") from None
     try:

@@ -17,6 +17,7 @@ _SIDEBAR = (
             ("Snippets", "extension", "templates_app.snippet"),
             ("Layouts", "dashboard", "templates_app.layout"),
             ("Frozen versions", "ac_unit", "templates_app.templateversion"),
+            ("Media", "perm_media", "templates_app.mediafile"),
         ),
     ),
     (

@@ -20,6 +20,7 @@ _TERABYTE = 1_048_576  # in megabytes
 # As campaigns.queues says what each is for; a worker of several takes them in this order.
 OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports")
 DATABASE_FORM = "postgres://user:password@host:5432/name"
+STORAGE_FORM = "s3://KEY:SECRET@host/bucket?region=name&prefix=folder"
 
 
 class Env:
@@ -174,6 +175,42 @@ def database_url(value: str) -> dict[str, Any]:
         "PORT": str(url.port or ""),
         "OPTIONS": options,
     }
+
+
+def media_storage(value: str) -> dict[str, Any]:
+    """Turn the URL of an S3 bucket into one of Django's STORAGES.
+
+    `s3://KEY:SECRET@host/bucket?region=…&prefix=…`; `s3+http://` for a host without TLS.
+    """
+    url = _split(value)
+    bucket, options = url.path.strip("/"), dict(parse_qsl(url.query))
+    has_both = bool(url.username) == bool(url.password)
+    if url.scheme not in {"s3", "s3+http"} or not url.hostname or not has_both:
+        raise ValueError(f"write {STORAGE_FORM}")
+    if not bucket or "/" in bucket or options.keys() - {"region", "prefix"}:
+        raise ValueError(f"write {STORAGE_FORM}")
+    scheme = "http" if url.scheme == "s3+http" else "https"
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return {
+        "BACKEND": "templates_app.media.s3.MediaS3Storage",
+        "OPTIONS": {
+            "access_key": unquote(url.username or "") or None,
+            "secret_key": unquote(url.password or "") or None,
+            "bucket_name": bucket,
+            "endpoint_url": f"{scheme}://{host}" + (f":{url.port}" if url.port else ""),
+            "region_name": options.get("region"),
+            "location": options.get("prefix", ""),
+        },
+    }
+
+
+def scanner(value: str) -> str:
+    """Read where clamd listens: `host:port`, or the path of its socket."""
+    host, _, port = value.rpartition(":")
+    is_place = bool(host) and port.isdecimal() and 0 < int(port) < 65_536
+    if not (value.startswith("/") or is_place):
+        raise ValueError(f"write host:3310 or /run/clamav/clamd.ctl, not {value!r}")
+    return value
 
 
 def _without_user(url: SplitResult) -> str:

@@ -206,7 +206,29 @@ SIGNUP_CAPTCHA = env.read("SIGNUP_CAPTCHA", read.dotted_path, default="")
 WELCOME_HOOKS = env.read("WELCOME_HOOKS", read.dotted_paths, default=read.NONE)
 # Files that were uploaded and files that are to be fetched; nothing in it is served by its path.
 MEDIA_ROOT = env.read("MEDIA_DIR", Path, default=STATE_DIR / "files")
+MEDIA_STORAGE = env.read(
+    "MEDIA_STORAGE",
+    read.media_storage,
+    default={
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT / "library"},
+    },
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "media": MEDIA_STORAGE,
+}
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+
+# --- media ------------------------------------------------------------------------------------
+
+# Megabytes of one file of the library, and of one message with all that is attached to it, as it
+# is sent: encoded, which adds a third.
+MEDIA_FILE_MB = env.read("MEDIA_FILE_MB", read.megabytes, default=10)
+MESSAGE_MB = env.read("MESSAGE_MB", read.megabytes, default=5)
+# Where clamd listens; without it, files are not scanned.
+CLAMD = env.read("CLAMD", read.scanner, default="")
 
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
@@ -310,6 +332,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "mend_indexes": {
         "task": "campaigns.mend_indexes",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
+    "scan_media": {
+        "task": "campaigns.scan_media",
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },

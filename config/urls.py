@@ -9,4 +9,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("recipients.urls")),
     path("", include("tracking.urls")),
+    path("", include("templates_app.urls")),
 ]

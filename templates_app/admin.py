@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline
 
+from templates_app import media_admin  # noqa: F401 - it registers itself
 from templates_app.compiling import CompiledContent, compile_draft
 from templates_app.drafts import draft_of
 from templates_app.forms import (

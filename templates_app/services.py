@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
+from templates_app import media
 from templates_app.compiling import (
     Compilation,
     CompiledContent,
@@ -44,10 +45,11 @@ class Refused(Exception):
 
 
 def library() -> Library:
-    """Return all snippets and layouts as they are now."""
+    """Return all snippets and layouts, and where files are found, as they are now."""
     return Library(
         snippets={each.name: Piece(Kind(each.kind), each.source) for each in Snippet.objects.all()},
         layouts={each.name: Piece(Kind(each.kind), each.source) for each in Layout.objects.all()},
+        media=media.lookup,
     )
 
 

@@ -11,10 +11,14 @@ from django.conf import settings
 from django.db import connection
 from kombu import pools
 from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
 
+from config import env
 from config.embedded import Home
 from config.embedded.services import Services
 from tests import live
+from tests.clamd_server import ScriptedClamd
+from tests.s3_server import S3Server
 from tests.smtp_server import ScriptedSMTP
 
 APPEND_ONLY = ("recipients_consentwording", "recipients_consentblock", "recipients_consentevent")
@@ -40,6 +44,40 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 @pytest.fixture
 def smtp() -> Iterator[ScriptedSMTP]:
     with ScriptedSMTP() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, settings: Settings) -> S3Server:
+    """The media library in an empty bucket."""
+    s3_server.empty()
+    media = env.media_storage(s3_server.url)
+    settings.STORAGES = {**settings.STORAGES, "media": media}
+    return s3_server
+
+
+@pytest.fixture
+def disk(settings: Settings, tmp_path: Path) -> Path:
+    """The media library in an empty directory."""
+    directory = tmp_path / "library"
+    local = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": directory},
+    }
+    settings.STORAGES = {**settings.STORAGES, "media": local}
+    return directory
+
+
+@pytest.fixture
+def clamd(settings: Settings) -> Iterator[ScriptedClamd]:
+    with ScriptedClamd() as server:
+        settings.CLAMD = server.address
         yield server
 
 

@@ -1,5 +1,6 @@
 """Rows for tests, each as its users would make it."""
 
+import io
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,8 @@ from recipients.models import (
     Subscription,
     SubscriptionState,
 )
-from templates_app.models import EmailTemplate
+from templates_app.media import library
+from templates_app.models import EmailTemplate, MediaFile
 from templates_app.services import create_template
 
 HTML = "<p>Hello {{ first_name | default('there') }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
@@ -100,6 +102,13 @@ def make_template(name: str = "Newsletter", *, html: str = HTML, text: str = "")
     return create_template(name, subject="News", source=html, text=text, known=())
 
 
+def make_file(
+    path: str = "Plan.pdf", data: bytes = b"%PDF-1.7\n%%EOF\n", *, by: str = ""
+) -> MediaFile:
+    folder, _, name = path.rpartition("/")
+    return library.upload(io.BytesIO(data), name=name, folder=folder, by=by)
+
+
 def make_sender(mailbox: str = "News <news@example.org>") -> Sender:
     return get_sender(mailbox)
 
@@ -114,6 +123,7 @@ def make_campaign(
     template: EmailTemplate | None = None,
     sender: Sender | None = None,
     priority: Priority = Priority.CAMPAIGN,
+    attachments: Sequence[MediaFile] = (),
 ) -> Campaign:
     """Make a draft to the lists and segments; to the list Readers where there are none."""
     return create_campaign(
@@ -125,6 +135,7 @@ def make_campaign(
         excluded_lists=excluded_lists,
         excluded_segments=excluded_segments,
         priority=priority,
+        attachments=attachments,
     )
 
 

@@ -128,6 +128,7 @@ class CampaignAdmin(ModelAdmin):
         (None, {"fields": ("name", "sender", "template", "priority")}),
         ("To", {"fields": ("lists", "segments")}),
         ("But not to", {"fields": ("excluded_lists", "excluded_segments")}),
+        ("With", {"fields": ("attached",)}),
         ("Limits", {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
     )
     autocomplete_fields = (
@@ -172,6 +173,12 @@ class CampaignAdmin(ModelAdmin):
         url = reverse("admin:campaigns_run_change", args=[campaign.newest_run_id])
         status = RunStatus(campaign.newest_run_status)
         return format_html('<a href="{}">{}</a>', url, state_tag(status, status.label))
+
+    @display(description="Attachments")
+    def attached(self, campaign: Campaign) -> str:
+        """Say it where the campaign can only be looked at."""
+        rows = campaign.attachments.wanted_by(campaign.pk).select_related("file")
+        return ", ".join(map(str, rows))
 
     # --- one campaign --------------------------------------------------------------------------
 
@@ -218,6 +225,12 @@ class CampaignAdmin(ModelAdmin):
                 f"What is sent is still {obj.version}. Schedule again to freeze the content anew."
             )
             self.message_user(request, message, messages.WARNING)
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        services.attach(form.instance, files=list(form.cleaned_data["attached"]))
 
     # --- verbs ---------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from campaigns.sending import waiting
 from campaigns.services import domain_limit_changed, set_limits, set_transport_url
 from templates_app.admin import ReadOnlyAdmin
 
-LIMITS = ("per_second", "per_hour", "per_day", "connections")
+LIMITS = ("per_second", "per_hour", "per_day", "connections", "message_mb")
 
 
 class RouteInline(TabularInline):
@@ -63,6 +63,7 @@ class TransportAdmin(ModelAdmin):
             "Limits over all workers",
             {"fields": (("per_second", "per_hour"), ("per_day", "connections"))},
         ),
+        ("Limit of a message", {"fields": ("message_mb",)}),
     )
     readonly_fields = ("credentials", "gate")
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from campaigns.models import Campaign
 from campaigns.reports import CampaignReport, report
 from campaigns.services import Refused
+from templates_app.media import Refused as FileRefused
 from templates_app.services import Refused as ContentRefused
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except (Refused, ContentRefused) as refusal:
+        except (Refused, ContentRefused, FileRefused) as refusal:
             raise CommandError(str(refusal)) from None
 
 

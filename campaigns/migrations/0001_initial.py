@@ -31,6 +31,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='CampaignAttachment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveSmallIntegerField(default=0)),
+                ('is_wanted', models.BooleanField(default=True, editable=False)),
+            ],
+            options={
+                'verbose_name': 'attachment',
+            },
+        ),
+        migrations.CreateModel(
             name='DKIMKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -137,6 +148,14 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='RunAttachment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('position', models.PositiveSmallIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Sender',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -168,6 +187,7 @@ class Migration(migrations.Migration):
                 ('per_hour', models.PositiveIntegerField(blank=True, help_text='Messages in an hour of the clock. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('per_day', models.PositiveIntegerField(blank=True, help_text='Messages in a day of UTC. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('connections', models.PositiveIntegerField(blank=True, help_text='Connections at the same time, of all workers. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('message_mb', models.PositiveIntegerField(blank=True, help_text='Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
         ),

@@ -43,6 +43,21 @@ class Migration(migrations.Migration):
             name='version',
             field=models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion'),
         ),
+        migrations.AddField(
+            model_name='campaignattachment',
+            name='blob',
+            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob'),
+        ),
+        migrations.AddField(
+            model_name='campaignattachment',
+            name='campaign',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.campaign'),
+        ),
+        migrations.AddField(
+            model_name='campaignattachment',
+            name='file',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='templates_app.mediafile'),
+        ),
         migrations.AddConstraint(
             model_name='dkimkey',
             constraint=models.UniqueConstraint(fields=('domain', 'selector'), name='dkim_selector_unique'),
@@ -80,6 +95,16 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='campaigns.run'),
         ),
         migrations.AddField(
+            model_name='runattachment',
+            name='blob',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob'),
+        ),
+        migrations.AddField(
+            model_name='runattachment',
+            name='run',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.run'),
+        ),
+        migrations.AddField(
             model_name='route',
             name='sender',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='campaigns.sender'),
@@ -95,7 +120,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='transport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR'), models.Q(('connections__isnull', True), ('connections__gt', 0), _connector='OR')), name='transport_limits_positive'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR'), models.Q(('connections__isnull', True), ('connections__gt', 0), _connector='OR'), models.Q(('message_mb__isnull', True), ('message_mb__gt', 0), _connector='OR')), name='transport_limits_positive'),
         ),
         migrations.AddField(
             model_name='slot',
@@ -121,6 +146,10 @@ class Migration(migrations.Migration):
             model_name='domainlimit',
             name='transport',
             field=models.ForeignKey(blank=True, help_text='Empty: what leaves by all transports together.', null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.transport'),
+        ),
+        migrations.AddConstraint(
+            model_name='campaignattachment',
+            constraint=models.UniqueConstraint(fields=('campaign', 'file'), name='campaign_attachment_unique'),
         ),
         migrations.AddIndex(
             model_name='run',
@@ -153,6 +182,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='page',
             constraint=models.CheckConstraint(condition=models.Q(('first_delivery__lte', models.F('last_delivery'))), name='page_range_ordered'),
+        ),
+        migrations.AddConstraint(
+            model_name='runattachment',
+            constraint=models.UniqueConstraint(fields=('run', 'position'), name='run_attachment_unique'),
         ),
         migrations.AddIndex(
             model_name='campaign',

@@ -164,7 +164,8 @@ class BackendMessage(EmailMultiAlternatives):
     """
 
     def __init__(self, outgoing: Outgoing) -> None:
-        parsed = message_from_bytes(outgoing.data, policy=policy.default)
+        data = outgoing.whole
+        parsed = message_from_bytes(data, policy=policy.default)
         mailboxes = _mailboxes(parsed, "From")
         super().__init__(
             subject=str(parsed["Subject"] or ""),
@@ -174,7 +175,7 @@ class BackendMessage(EmailMultiAlternatives):
             headers=_passed_on(parsed),
         )
         self.extra_headers["From"] = ", ".join(mailboxes)
-        self.data = outgoing.data
+        self.data = data
         self._take_parts(parsed)
 
     def message(self) -> Message:  # type: ignore[override]

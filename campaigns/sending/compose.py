@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
 
+from campaigns.sending.attaching import Attached
 from recipients.addresses import Mailbox, format_mailbox
 from recipients.headers import BadHeader, clean_header, phrase, unstructured
 
@@ -99,6 +100,7 @@ class Skeleton:
         unsubscribe_url: str,
         unsubscribe_mailto: str | None,
         to_name: str = "",
+        attached: Attached | None = None,
     ) -> bytes:
         """Return the whole message, CRLF line ends, 7-bit unless `to` is not ASCII (RFC 6532).
 
@@ -108,10 +110,13 @@ class Skeleton:
         :param date: the time of the attempt, aware.
         :param unsubscribe_url: answers GET with a page and POST at once (RFC 8058).
         :param unsubscribe_mailto: a whole `mailto:` URI, or None.
+        :param attached: files that the message has; its end, their `tail`, is left to the caller.
         :raises BadHeader: a value may not stand in its header, or the headers are too long.
         """
         identifier = _matching(_MESSAGE_ID, message_id, "Message-ID")
         content_type, body = self._bodies.content(text, html, identifier)
+        if attached:
+            content_type, body = attached.around(content_type, body)
         head = b"".join(
             [
                 self._from,

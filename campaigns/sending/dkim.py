@@ -107,27 +107,33 @@ def load(pem: bytes) -> PrivateKey:
     return private
 
 
-def sign(message: bytes, keys: Sequence[Key], *, now: datetime) -> bytes:
+def sign(message: bytes, keys: Sequence[Key], *, now: datetime, tail: bytes = b"") -> bytes:
     """Return the message with a DKIM-Signature of each key before it.
 
     :param message: RFC 5322 with CRLF line ends, as it goes over the wire.
+    :param tail: what follows it there, in its own relaxed form; it is signed, and not returned.
     """
     head, _, body = message.partition(b"\r\n\r\n")
     fields = list(_fields(head + b"\r\n"))
     names, signed = _selected(fields)
-    body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
+    hashed = hashlib.sha256(_relaxed_lines(body) if tail else relaxed_body(body))
+    hashed.update(tail)
+    body_hash = base64.b64encode(hashed.digest())
     signatures = [_signature(key, names, signed, body_hash, now=now) for key in keys]
     return b"".join([*signatures, message])
 
 
 def relaxed_body(body: bytes) -> bytes:
     """Return the body as it is hashed (RFC 6376 3.4.4)."""
+    body = _relaxed_lines(body).removesuffix(b" ").rstrip(b"\r\n")
+    return body + b"\r\n" if body else b""
+
+
+def _relaxed_lines(body: bytes) -> bytes:
     body = body.translate(_TABS) if b"\t" in body else body
     while b"  " in body:  # halves each run of spaces; a regular expression takes ten times as long
         body = body.replace(b"  ", b" ")
-    body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
-    body = body.rstrip(b"\r\n")
-    return body + b"\r\n" if body else b""
+    return body.replace(b" \r\n", b"\r\n")
 
 
 def relaxed_field(name: bytes, value: bytes) -> bytes:

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from django.db import transaction
 
-from campaigns.models import Campaign, Run, RunStatus
+from campaigns.models import Campaign, Run, RunAttachment, RunStatus
 from campaigns.sending import instance
+from campaigns.sending.attached import files_of_campaign
 from tracking.models import RunCounters
 
 _FIELDS = 5  # the library would take a sixth one, for seconds: nobody mails each second
@@ -44,10 +45,20 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     if not is_new:
         return None
     RunCounters.objects.create(run=run)
+    _attach(run)
     if reason := _doubt(run, now=now):
         Run.objects.filter(pk=run.pk).hold(reason)
         return None
     return run.pk if run.status == RunStatus.PREPARING else None
+
+
+def _attach(run: Run) -> None:
+    """Note which bytes go with each message: the campaign may be scheduled anew meanwhile."""
+    files = files_of_campaign(run.campaign)
+    RunAttachment.objects.bulk_create(
+        RunAttachment(run=run, position=position, **file._asdict())
+        for position, file in enumerate(files)
+    )
 
 
 def _doubt(run: Run, *, now: datetime) -> str:

@@ -84,7 +84,8 @@ class Line:
         self.begun = 0  # and those that were begun
         self.current: Job | None = None  # its content was written, or is being written
         self.envelope: Job | None = None  # its envelope was
-        self.unsent = b""
+        self.unsent: bytes | memoryview = b""
+        self._later: deque[bytes | memoryview] = deque()  # is unsent as well; the last are bytes
         self.deadline = 0.0
         self._pipelining = session.has_extn("pipelining")
         self._owed: deque[_Owed] = deque()
@@ -133,7 +134,7 @@ class Line:
 
     @property
     def _is_dot_unsent(self) -> bool:
-        return len(self.unsent) > self._behind_dot
+        return bool(self._later) or len(self.unsent) > self._behind_dot
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -155,13 +156,18 @@ class Line:
         try:
             while self.unsent:
                 self.unsent = self.unsent[self.sock.send(self.unsent) :]
+                if self._later and not self.unsent:
+                    self.unsent = self._later.popleft()
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             return
         except OSError as error:
             raise Lost(None, f"{type(error).__name__}: {error}") from None
 
     def _write(self, data: bytes) -> None:
-        self.unsent = self.unsent + data if self.unsent else data
+        if self._later:
+            self._later[-1] = bytes(self._later[-1]) + data
+        else:
+            self.unsent = bytes(self.unsent) + data if self.unsent else data
         self.flush()
 
     def _next_envelope(self) -> bytes:
@@ -196,7 +202,7 @@ class Line:
         return command
 
     def _options(self, message: Outgoing) -> str:
-        options = f" SIZE={len(message.data)}" if self._has_size else ""
+        options = f" SIZE={message.size}" if self._has_size else ""
         if not message.data.isascii():
             options += " BODY=8BITMIME"
         if not _is_ascii(message):
@@ -216,8 +222,17 @@ class Line:
         self._taking = None  # from here on, it is the answer to the dot that is waited for
         self._behind_dot = len(following)
         message = job.message
+        if message.tail:
+            self._write_in_parts(message, b".\r\n" + following)
+            return
         content = message.data + b".\r\n" if message.is_well_formed else stuffed(message.data)
         self._write(content + following)
+
+    def _write_in_parts(self, message: Outgoing, end: bytes) -> None:
+        """Write a message whose tail is megabytes that many have: they are not copied."""
+        self.unsent = bytes(self.unsent) + message.data
+        self._later.extend((memoryview(message.tail), end))
+        self.flush()
 
     def _next_envelope_behind_content(self) -> bytes:
         self._owed.append(_Owed.DOT)
@@ -347,8 +362,8 @@ def stuffed(data: bytes) -> bytes:
 def unsuited(session: Session, message: Outgoing) -> Rejected | None:
     """Return why this next hop cannot take this message, by what it offers, or None."""
     limit = session.size_limit()
-    if limit and len(message.data) > limit:
-        size = len(message.data)
+    if limit and message.size > limit:
+        size = message.size
         return Rejected(
             enhanced_status_code="5.3.4",
             diagnostic=f"The message has {size} bytes; the next hop takes {limit} at most.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from campaigns.models import Run, Sender
 from campaigns.sending import dkim
+from campaigns.sending.attached import Named, Unfit, attached, files_of_run
 from campaigns.sending.claim import Claimed
 from campaigns.sending.compose import Skeleton, envelope_sender, message_id
 from campaigns.sending.outgoing import Outgoing
@@ -38,9 +39,13 @@ class Mailing:
     """The sender, the content and the fixed headers of a run.
 
     :raises NoMailing:
+    :raises OSError: the files that it attaches cannot be fetched now.
     """
 
-    def __init__(self, run: Run, *, subject_prefix: str = "") -> None:
+    def __init__(
+        self, run: Run, *, subject_prefix: str = "", files: tuple[Named, ...] | None = None
+    ) -> None:
+        """Prepare to send a run, with its own files or those that are named."""
         sender = run.campaign.sender
         # Several lists, one List-ID: the oldest list's; a segment's where there is no list.
         mailing_list = run.campaign.lists.order_by("pk").first()
@@ -53,8 +58,11 @@ class Mailing:
             self._content = compiled(run.version_id)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
             self._skeleton = _skeleton(sender, source, list_name, run.campaign_id)
-        except (BadAddress, BadHeader, NoKey, RenderError) as error:
+            named = files_of_run(run.pk) if files is None else files
+            self._attached = attached(named) if named else None
+        except (BadAddress, BadHeader, NoKey, RenderError, Unfit) as error:
             raise NoMailing(str(error)) from None
+        self._tail = self._attached.tail if self._attached else b""
         self._asks_preferences = self._content.reads("preferences_url")
         self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
@@ -82,13 +90,14 @@ class Mailing:
                 date=now,
                 unsubscribe_url=unsubscribe_url,
                 unsubscribe_mailto=None,
+                attached=self._attached,
             )
         except (RenderError, NotPlain, BadHeader) as error:
             raise NotComposed(str(error)) from None
         if self._keys:
-            data = dkim.sign(data, self._keys, now=now)
+            data = dkim.sign(data, self._keys, now=now, tail=self._tail)
         sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
-        return Outgoing(sender, delivery.address, data, is_well_formed=True), identifier
+        return Outgoing(sender, delivery.address, data, True, self._tail), identifier
 
     def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
         context: dict[str, Any] = {

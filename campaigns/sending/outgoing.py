@@ -16,12 +16,22 @@ class Outgoing(NamedTuple):
     Domains are A-labels. The data is 7-bit unless an address needs SMTPUTF8 (RFC 6531).
     `is_well_formed` is said by whoever wrote each of its lines: the last one has its end, too, and
     none begins with a dot. Else they are looked through, which takes 24 µs for 8 KB.
+    `tail` is the rest of a well-formed message, in memory once for all messages that end alike.
     """
 
     envelope_sender: str
     recipient: str
     data: bytes
     is_well_formed: bool = False
+    tail: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.data) + len(self.tail)
+
+    @property
+    def whole(self) -> bytes:
+        return self.data + self.tail if self.tail else self.data
 
 
 def refusal(message: Outgoing) -> Rejected | None:

@@ -35,6 +35,14 @@ _SMTP_OPTIONS = frozenset(
 )
 _SUBMISSION, _SUBMISSIONS, _SMTP = 587, 465, 25
 
+# Bytes of a message, by Anymail's names (the providers' documentation, 2026).
+_LARGEST = {
+    "amazon_ses": 40_000_000,
+    "mailgun": 25_000_000,
+    "postmark": 10_000_000,
+    "sendgrid": 20_000_000,
+}
+
 # Options of backends that are not text; all others are passed on as they are written.
 _NUMBERS = frozenset({"port", "timeout"})
 _FLAGS = frozenset(
@@ -83,6 +91,11 @@ def open_transport(url: str) -> Transport:
     if scheme.lower() == "backend":
         return BackendTransport(_backend(rest))
     raise BadTransportURL(f"This is no transport's URL: {FORM}.")
+
+
+def largest_message(url: str) -> int | None:
+    """Return how many bytes the provider of a transport's URL takes, where that is known."""
+    return next((most for name, most in _LARGEST.items() if f".backends.{name}." in url), None)
 
 
 # Messages below never repeat the URL, and never name a cause: either may hold a password.

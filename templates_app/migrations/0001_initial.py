@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.db.models.functions.text
 from django.db import migrations, models
 
@@ -58,7 +59,9 @@ class Migration(migrations.Migration):
                 ('height', models.PositiveIntegerField(null=True)),
                 ('scan', models.CharField(choices=[('pending', 'not scanned yet'), ('clean', 'clean'), ('infected', 'infected'), ('error', 'the scanner did not answer'), ('off', 'scanning is switched off')], max_length=8)),
                 ('scan_said', models.CharField(blank=True, max_length=200)),
+                ('is_linked', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('named_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('digest',), name='media_blob_digest_unique'), models.UniqueConstraint(fields=('token',), name='media_blob_token_unique'), models.CheckConstraint(condition=models.Q(('scan__in', ['pending', 'clean', 'infected', 'error', 'off'])), name='media_blob_scan_known')],

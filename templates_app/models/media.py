@@ -1,8 +1,11 @@
 """The library of images and files: what people see (a file by its name) and what is stored."""
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 
 class ScanState(models.TextChoices):
@@ -13,6 +16,16 @@ class ScanState(models.TextChoices):
     INFECTED = "infected", "infected"
     ERROR = "error", "the scanner did not answer"
     OFF = "off", "scanning is switched off"
+
+
+class MediaBlobQuerySet(models.QuerySet["MediaBlob"]):
+    def to_be_scanned(self) -> Self:
+        """What no scanner has said anything about."""
+        return self.filter(scan__in=(ScanState.PENDING, ScanState.ERROR)).order_by("pk")
+
+    def unnamed(self, *, before: datetime) -> Self:
+        """Which no file of the library has since that time."""
+        return self.filter(files=None, named_at__lt=before)
 
 
 class MediaBlob(models.Model):
@@ -28,7 +41,12 @@ class MediaBlob(models.Model):
     height = models.PositiveIntegerField(null=True)
     scan = models.CharField(max_length=8, choices=ScanState)
     scan_said = models.CharField(max_length=200, blank=True)
+    # Its address was put into a template. Of what is no image, others are for staff alone.
+    is_linked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    named_at = models.DateTimeField(db_default=Now())  # when a file last had them, as far as noted
+
+    objects = MediaBlobQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -41,6 +59,10 @@ class MediaBlob(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+    @property
+    def is_image(self) -> bool:
+        return self.content_type.startswith("image/")
 
 
 class MediaFile(models.Model):
@@ -59,4 +81,9 @@ class MediaFile(models.Model):
         ]
 
     def __str__(self) -> str:
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """What follows `media:` in a template."""
         return f"{self.folder}/{self.name}" if self.folder else self.name

@@ -111,6 +111,41 @@ def test_an_empty_variable_is_not_set(value: dict[str, str]) -> None:
     assert Env(value).read("NAME", read.flag, default=True) is True
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "s3://K:s%2Fc%40@s3.example.org/media?region=eu-1&prefix=a/b",
+            ("K", "s/c@", "media", "https://s3.example.org", "eu-1", "a/b"),
+        ),
+        ("s3+http://[::1]:9000/m", (None, None, "m", "http://[::1]:9000", None, "")),
+    ],
+)
+def test_a_bucket_is_read_from_its_url(url: str, expected: tuple[str | None, ...]) -> None:
+    options = read.media_storage(url)["OPTIONS"]
+
+    names = ("access_key", "secret_key", "bucket_name", "endpoint_url", "region_name", "location")
+    assert tuple(options[name] for name in names) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://K@s3.example.org/media",
+        "s3://s3.example.org/media/deeper",
+        "s3://s3.example.org",
+        "s3:///media",
+        "https://K:s3cret@s3.example.org/media",
+        "s3://s3.example.org/media?acl=public-read",
+    ],
+)
+def test_what_is_no_bucket_is_refused_without_its_secret(url: str) -> None:
+    with pytest.raises(ValueError, match="write s3://KEY:SECRET@host/bucket") as refused:
+        read.media_storage(url)
+
+    assert "s3cret" not in str(refused.value)
+
+
 WRONG = {"RETRY_SCHEDULE": "soon", "SITE_URL": "example.org"}
 LINES = [
     "error: SITE_URL: write https://host without a path, not 'example.org'",

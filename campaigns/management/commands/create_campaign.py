@@ -9,6 +9,7 @@ from campaigns.management.base import add_schedule_arguments, schedule_options
 from campaigns.models import Priority
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.models import MailingList, Segment
+from templates_app.media.library import find
 from templates_app.models import EmailTemplate
 
 _AUDIENCE = {
@@ -32,6 +33,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sender", required=True, metavar="MAILBOX", help='"News <news@example.org>"'
         )
+        parser.add_argument(
+            "--attach",
+            default=[],
+            action="append",
+            metavar="PATH",
+            help="a file of the media library, like Docs/plan.pdf; repeatable",
+        )
         parser.add_argument("--urgent", action="store_true", help="it waits for no other campaign")
         add_schedule_arguments(parser, required=False)
 
@@ -46,6 +54,7 @@ class Command(BaseCommand):
             excluded_lists=[_mailing_list(name) for name in options["exclude_list"]],
             excluded_segments=[_segment(name) for name in options["exclude_segment"]],
             priority=Priority.TRANSACTIONAL if options["urgent"] else Priority.CAMPAIGN,
+            attachments=[find(path) for path in options["attach"]],
         )
         now = timezone.now()
         if when := schedule_options(options, now=now):

@@ -1,0 +1,68 @@
+"""Ask clamd, ClamAV's daemon, about a file (clamd(8), INSTREAM)."""
+
+import socket
+import struct
+from contextlib import suppress
+from typing import IO
+
+TIMEOUT = 30.0  # seconds, for each step: connecting, writing a piece, the answer
+_PIECE = 65_536
+_LONGEST_ANSWER = 4_096
+_FOUND, _OK = " FOUND", "stream: OK"
+
+
+class NoAnswer(Exception):
+    """The scanner is not there, or says nothing about this file; the text says what it said."""
+
+
+def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
+    """Return the name of the malware in the file, or an empty text where there is none.
+
+    :param address: `host:port`, or the path of a socket.
+    :raises NoAnswer:
+    """
+    file.seek(0)
+    try:
+        with _connected(address, timeout) as sock:
+            # It answers, and closes, where a file is larger than it takes.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                _write(sock, file)
+            answer = _answer(sock)
+    except OSError as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from None
+    if answer.endswith(_FOUND):
+        return answer.removeprefix("stream: ").removesuffix(_FOUND)
+    if answer != _OK:
+        raise NoAnswer(answer or "it closed the connection")
+    return ""
+
+
+def _connected(address: str, timeout: float) -> socket.socket:
+    if not address.startswith("/"):
+        host, _, port = address.rpartition(":")
+        return socket.create_connection((host.strip("[]"), int(port)), timeout)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _write(sock: socket.socket, file: IO[bytes]) -> None:
+    sock.sendall(b"zINSTREAM\0")
+    while piece := file.read(_PIECE):
+        sock.sendall(struct.pack(">I", len(piece)) + piece)
+    sock.sendall(struct.pack(">I", 0))
+
+
+def _answer(sock: socket.socket) -> str:
+    answer = b""
+    while b"\0" not in answer and len(answer) < _LONGEST_ANSWER:
+        received = sock.recv(_LONGEST_ANSWER)
+        if not received:
+            break
+        answer += received
+    return answer.partition(b"\0")[0].decode("utf-8", "replace").strip()

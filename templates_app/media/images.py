@@ -1,0 +1,93 @@
+"""Images as they are kept: whole, of a reasonable size, without where and when they were taken."""
+
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
+
+from PIL import Image, ImageOps, ImageSequence
+
+from templates_app.media.refused import Refused
+
+MOST_PIXELS = 25_000_000  # of all frames together; a decoder takes four bytes for each
+MOST_FRAMES = 500
+_QUALITY = 90  # of an image that has to be turned, or is a WebP
+# What an image looks like; all else (EXIF, XMP, comments) is left out.
+_KEPT = frozenset(
+    {"background", "disposal", "dpi", "duration", "gamma", "icc_profile", "loop", "transparency"}
+)
+_WITHOUT: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"exif": b"", "comment": b"", "xmp": b"", "optimize": True},
+    "PNG": {"exif": b""},
+    "GIF": {"comment": b""},
+    "WEBP": {"exif": b"", "xmp": b"", "quality": _QUALITY},
+}
+_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
+
+
+class Size(NamedTuple):
+    """In pixels."""
+
+    width: int
+    height: int
+
+
+def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
+    """Decode an image and write it anew, without what cameras and programs noted in it.
+
+    The same bytes give the same bytes.
+
+    :raises Refused: damaged, or more than 25 megapixels.
+    """
+    form = _FORMATS[content_type]
+    try:
+        source.seek(0)
+        with Image.open(source, formats=[form]) as image:
+            _check_size(image)
+            return _write(image, target, form)
+    except Refused:
+        raise
+    except Exception as error:
+        # Decoders raise whatever they stumble over: OSError, SyntaxError, struct.error …
+        raise Refused("the image is damaged; save it anew") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > MOST_FRAMES or image.width * image.height * frames > MOST_PIXELS:
+        raise Refused(
+            f"the image has {image.width:,} by {image.height:,} pixels"
+            + (f" and {frames:,} frames" if frames > 1 else "")
+            + f"; {MOST_PIXELS // 1_000_000} megapixels at most, for a mail 2,000 wide is plenty"
+        )
+
+
+def _write(image: Image.Image, target: IO[bytes], form: str) -> Size:
+    options: dict[str, Any] = dict(_WITHOUT[form])
+    written: Image.Image
+    if getattr(image, "is_animated", False):
+        options |= {"save_all": True, "duration": _durations(image)}
+        options |= {"loop": image.info["loop"]} if "loop" in image.info else {}
+        written = image
+    else:
+        image.load()  # all of it: a file that breaks off is refused
+        is_turned = _is_turned(image)
+        written = ImageOps.exif_transpose(image) if is_turned else image
+        if form == "JPEG":
+            options["quality"] = _QUALITY if is_turned else "keep"
+    written.info = {name: value for name, value in image.info.items() if name in _KEPT}
+    written.save(target, format=form, **options)
+    return Size(*written.size)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    orientation = 0x0112  # EXIF 2.3, 4.6.4
+    return bool(image.getexif().get(orientation, 1) != 1)
+
+
+def _durations(image: Image.Image) -> list[int]:
+    """Return for how long each frame is shown, in milliseconds; all of them are decoded."""
+    durations = []
+    for frame in ImageSequence.Iterator(image):
+        frame.load()
+        durations.append(int(frame.info.get("duration", 0)))
+    image.seek(0)
+    return durations

@@ -1,0 +1,287 @@
+"""What people do with the library: upload, replace, move and delete files; and find their bytes."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from tempfile import TemporaryFile
+from typing import IO
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from templates_app.media import images, scanning, storing
+from templates_app.media.names import clean_folder, clean_name
+from templates_app.media.refused import Refused
+from templates_app.media.scanning import Verdict
+from templates_app.media.types import FileType, recognise, type_of_name
+from templates_app.media.usage import named_by, used_by
+from templates_app.models import MediaBlob, MediaFile, ScanState
+
+_PIECE = 65_536
+_MEGABYTE = 1_000_000
+_TOKEN_BYTES = 16
+_NAMED = 5  # of what uses a file, so many are named
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A file that the library takes, as it will be stored."""
+
+    file: IO[bytes]
+    kind: FileType
+    digest: str
+    size: int
+    pixels: images.Size | None
+    verdict: Verdict
+
+
+def upload(
+    file: IO[bytes], *, name: str, folder: str = "", declared: str = "", by: str = ""
+) -> MediaFile:
+    """Take a file into the library; its bytes are stored once, however often they come.
+
+    :param declared: the content type that the browser says it has.
+    :param by: the account that uploads it.
+    :raises Refused: the file is none that may be mailed, or the name is taken.
+    """
+    name, folder = clean_name(name), clean_folder(folder)
+    _check_free(folder, name)
+    with _received(file, name=name, declared=declared) as received:
+        try:
+            return _with_blob(received, lambda blob: _create(folder, name, blob, by))
+        except IntegrityError:  # it came twice at once
+            _check_free(folder, name)
+            raise
+
+
+def replace(
+    media_file: MediaFile, file: IO[bytes], *, declared: str = "", by: str = ""
+) -> MediaFile:
+    """Let the name lead to other bytes of its type; what is frozen or scheduled keeps the old ones.
+
+    :raises Refused: the file is none that may be mailed, or of another type than the name says.
+    """
+    with _received(file, name=media_file.name, declared=declared) as received:
+        return _with_blob(received, lambda blob: _point(media_file, blob, by))
+
+
+@transaction.atomic
+def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
+    """Give a file another name or folder.
+
+    :raises Refused: the name is taken, is of another type, or a template says the present one.
+    """
+    name, folder = clean_name(name), clean_folder(folder)
+    locked = MediaFile.objects.select_for_update().select_related("blob").get(pk=media_file.pk)
+    if (folder, name) == (locked.folder, locked.name):
+        return locked
+    if type_of_name(name) is not type_of_name(locked.name):
+        raise Refused(f"{name}: keep the extension that {locked.name} has")
+    _check_free(folder, name, but=locked.pk)
+    if users := [use.label for use in named_by(locked)]:
+        raise Refused(f"{locked} is used by {_listed(users)}; change it there first")
+    locked.folder, locked.name = folder, name
+    try:
+        with transaction.atomic():
+            locked.save(update_fields=["folder", "name", "updated_at"])
+    except IntegrityError:
+        _check_free(folder, name)
+        raise
+    return locked
+
+
+@transaction.atomic
+def delete(media_file: MediaFile) -> None:
+    """Delete a file; its bytes go when nothing names them any more.
+
+    :raises Refused: something uses it; the text names what.
+    """
+    # Who attaches it meanwhile has to wait for this lock, and finds that it is gone.
+    locked = MediaFile.objects.select_for_update(of=("self",)).select_related("blob")
+    found = locked.get(pk=media_file.pk)
+    if users := [use.label for use in used_by(found)]:
+        raise Refused(f"{found} is used by {_listed(users)}; take it out there first")
+    _note_named(found.blob_id)
+    found.delete()
+
+
+def find(path: str) -> MediaFile:
+    """Return the file with this path, such as `Logos/logo.png`, in whatever case its name is.
+
+    :raises Refused: there is none.
+    """
+    for spelt in dict.fromkeys((path, unquote(path))):
+        if "\0" in spelt:  # PostgreSQL takes none
+            continue
+        folder, _, name = spelt.strip().rpartition("/")
+        files = MediaFile.objects.select_related("blob")
+        if found := files.filter(folder=folder, name__iexact=name).first():
+            return found
+    raise Refused(f"there is no file {path!r} in the media library; upload it, or correct the path")
+
+
+def resolve(path: str) -> str:
+    """Return the public address of the bytes that the file has now, for a content that is frozen.
+
+    :raises Refused: there is no such file, or the scanner found malware in it.
+    """
+    file = find(path)
+    blob = file.blob
+    if blob.scan == ScanState.INFECTED:
+        raise Refused(f"{path}: {scanning.doubts([blob])}")
+    if not (blob.is_image or blob.is_linked):
+        MediaBlob.objects.filter(pk=blob.pk).update(is_linked=True)
+    return settings.SITE_URL + address(blob, file.name)
+
+
+def lookup(path: str) -> str | None:
+    """Return what `resolve` does, None where it refuses."""
+    try:
+        return resolve(path)
+    except Refused:
+        return None
+
+
+def address(blob: MediaBlob, name: str) -> str:
+    """Return the path at which the public finds these bytes."""
+    return reverse("templates_app:media", args=[blob.token, name])
+
+
+def folders() -> list[str]:
+    return list(MediaFile.objects.order_by("folder").values_list("folder", flat=True).distinct())
+
+
+# --- what comes ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _received(file: IO[bytes], *, name: str, declared: str) -> Iterator[_Received]:
+    with TemporaryFile() as came, TemporaryFile() as rewritten:
+        _copy(file, came, name)
+        kind = recognise(came, name=name, declared=declared)
+        # As it came: what a scanner knows may be what is left out.
+        verdict = scanning.scan(came)
+        if verdict.state == ScanState.INFECTED:
+            raise Refused(f"{name}: the scanner found {verdict.said} in it; nothing was stored")
+        kept, pixels = came, None
+        if kind.is_image:
+            kept, pixels = rewritten, _rewrite(came, rewritten, name, kind)
+        digest, size = _measured(kept)
+        yield _Received(kept, kind, digest, size, pixels, verdict)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
+    most, size = settings.MEDIA_FILE_MB * _MEGABYTE, 0
+    while piece := source.read(_PIECE):
+        size += len(piece)
+        if size > most:
+            raise Refused(f"{name} has more than {settings.MEDIA_FILE_MB} MB; make it smaller")
+        target.write(piece)
+
+
+def _rewrite(came: IO[bytes], target: IO[bytes], name: str, kind: FileType) -> images.Size:
+    try:
+        return images.rewrite(came, target, content_type=kind.content_type)
+    except Refused as refusal:
+        raise Refused(f"{name}: {refusal}") from None
+
+
+def _measured(file: IO[bytes]) -> tuple[str, int]:
+    digest, size = sha256(), 0
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def _with_blob(received: _Received, use: Callable[[MediaBlob], MediaFile]) -> MediaFile:
+    """Store the bytes unless they are, and use their row; what is stored in vain is removed."""
+    is_known = MediaBlob.objects.filter(digest=received.digest).exists()
+    key = "" if is_known else _store(received)
+    used = ""
+    try:
+        with transaction.atomic():
+            blob = _locked(received, key)
+            file = use(blob)
+            used = blob.key
+    finally:
+        if key and used != key:
+            storing.remove_if_possible(key)
+    return file
+
+
+def _store(received: _Received) -> str:
+    try:
+        return storing.store(received.file, digest=received.digest)
+    except OSError as error:
+        raise Refused(f"the storage does not take it: {error}; try again later") from None
+
+
+def _locked(received: _Received, key: str) -> MediaBlob:
+    """Return the row, locked: retention must not delete it before a file has it."""
+    known = MediaBlob.objects.select_for_update().filter(digest=received.digest)
+    if not known.exists():
+        if not key:
+            raise Refused("it was being deleted from the library at this moment; try again")
+        MediaBlob.objects.bulk_create([_row(received, key)], ignore_conflicts=True)
+    blob = known.get()
+    if scanning.is_on() and blob.scan != received.verdict.state:
+        blob.scan, blob.scan_said = received.verdict
+        blob.save(update_fields=["scan", "scan_said"])
+    return blob
+
+
+def _row(received: _Received, key: str) -> MediaBlob:
+    pixels = received.pixels
+    return MediaBlob(
+        digest=received.digest,
+        key=key,
+        token=secrets.token_hex(_TOKEN_BYTES),
+        size=received.size,
+        content_type=received.kind.content_type,
+        width=pixels.width if pixels else None,
+        height=pixels.height if pixels else None,
+        scan=received.verdict.state,
+        scan_said=received.verdict.said,
+    )
+
+
+def _create(folder: str, name: str, blob: MediaBlob, by: str) -> MediaFile:
+    _check_free(folder, name)
+    return MediaFile.objects.create(folder=folder, name=name, blob=blob, uploaded_by=by)
+
+
+def _point(media_file: MediaFile, blob: MediaBlob, by: str) -> MediaFile:
+    locked = MediaFile.objects.select_for_update().filter(pk=media_file.pk).first()
+    if locked is None:
+        raise Refused(f"{media_file} was deleted meanwhile")
+    _note_named(locked.blob_id)
+    locked.blob, locked.uploaded_by = blob, by
+    locked.save(update_fields=["blob", "uploaded_by", "updated_at"])
+    return locked
+
+
+def _note_named(blob_id: int) -> None:
+    """Note that bytes had a name until now: retention counts from here."""
+    MediaBlob.objects.filter(pk=blob_id).update(named_at=Now())
+
+
+def _check_free(folder: str, name: str, *, but: int = 0) -> None:
+    taken = MediaFile.objects.filter(folder=folder, name__iexact=name).exclude(pk=but)
+    if taken.exists():
+        where = f"in {folder}" if folder else "at the top"
+        raise Refused(f"there is a file {name} {where} already; replace it, or choose another name")
+
+
+def _listed(users: list[str]) -> str:
+    more = len(users) - _NAMED
+    return ", ".join(users[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,106 @@
+"""Images are written anew: damaged, huge and talkative ones do not come through as they are."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from templates_app.media.images import MOST_PIXELS, Size, rewrite
+from templates_app.media.refused import Refused
+from tests.templates_app.media.files import make_image
+
+TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
+PLACE = b"Hanoi, at home"
+
+
+def written(data: bytes, form: str) -> tuple[bytes, Size]:
+    target = io.BytesIO()
+    size = rewrite(io.BytesIO(data), target, content_type=TYPES[form])
+    return target.getvalue(), size
+
+
+def talkative(form: str, orientation: int = 1) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = PLACE.decode()  # ImageDescription
+    exif[0x0112] = orientation
+    options: dict[str, Any] = {"exif": exif}
+    if form in {"JPEG", "GIF"}:
+        options["comment"] = PLACE
+    if form in {"JPEG", "WEBP"}:
+        options["xmp"] = b"<x:xmpmeta>" + PLACE + b"</x:xmpmeta>"
+    return make_image(form, **options)
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_what_a_camera_noted_is_gone(form: str) -> None:
+    data = talkative(form)
+    assert PLACE in data
+
+    kept, size = written(data, form)
+
+    assert PLACE not in kept
+    assert size == (40, 20)
+    assert Image.open(io.BytesIO(kept)).format == form
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_an_image_written_twice_has_the_same_bytes(form: str) -> None:
+    assert written(make_image(form), form) == written(make_image(form), form)
+
+
+def test_an_image_that_a_camera_held_upright_stays_upright() -> None:
+    kept, size = written(talkative("JPEG", orientation=6), "JPEG")
+
+    assert size == (20, 40)
+    assert Image.open(io.BytesIO(kept)).getexif() == {}
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_an_animation_stays_one(form: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    target = io.BytesIO()
+    frames[0].save(
+        target, format=form, save_all=True, append_images=frames[1:], duration=80, loop=0
+    )
+
+    kept, _ = written(target.getvalue(), form)
+
+    image: Any = Image.open(io.BytesIO(kept))
+    image.load()
+    assert image.n_frames == 3
+    assert image.info["duration"] == 80
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_an_image_that_breaks_off_is_refused(form: str) -> None:
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    target = io.BytesIO()
+    noise.save(target, format=form)
+
+    with pytest.raises(Refused, match="damaged"):
+        written(target.getvalue()[: target.tell() // 2], form)
+
+
+def test_an_image_that_would_fill_the_memory_is_refused_before_it_is_decoded() -> None:
+    side = 20_000  # 400 megapixels that are a few bytes on the disk
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+    with pytest.raises(Refused, match=r"damaged|20,000 by 20,000"):
+        written(data, "PNG")
+
+
+def test_an_image_may_have_as_many_pixels_as_the_limit() -> None:
+    height = MOST_PIXELS // 5_000
+    fits, too_high = (make_image("PNG", (5_000, height + more), mode="1") for more in (0, 1))
+
+    assert written(fits, "PNG")[1] == (5_000, height)
+    with pytest.raises(Refused, match="megapixels"):
+        written(too_high, "PNG")

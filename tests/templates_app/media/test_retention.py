@@ -1,0 +1,96 @@
+"""Bytes that nothing names any more are deleted; all others stay, whatever names them."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from campaigns.tasks import retention
+from templates_app.media import library, resolve
+from templates_app.media.retention import GRACE, forget_unnamed
+from templates_app.models import Kind, MediaBlob, MediaFile, Snippet
+from templates_app.services import freeze
+from tests.factories import (
+    make_campaign,
+    make_file,
+    make_list,
+    make_recipient,
+    make_run,
+    make_template,
+)
+from tests.templates_app.media.files import make_image
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("disk")]
+
+
+def later(by: timedelta = GRACE + timedelta(minutes=1)) -> int:
+    return forget_unnamed(now=timezone.now() + by)
+
+
+def unnamed(path: str = "logo.png") -> MediaFile:
+    """Make a file whose first bytes nobody calls by its name any more."""
+    file = make_file(path, make_image())
+    library.replace(file, io.BytesIO(make_image(size=(9, 9))))
+    return file
+
+
+def test_bytes_go_with_their_last_name_after_a_day(disk: Path) -> None:
+    first, second = make_file("a.pdf"), make_file("b.pdf")
+    library.delete(first)
+    assert later() == 0
+
+    library.delete(second)
+
+    assert later(GRACE - timedelta(minutes=1)) == 0
+    assert later() == 1
+    assert [path for path in disk.rglob("*") if path.is_file()] == []
+    assert not MediaBlob.objects.exists()
+
+
+def test_replaced_bytes_go_as_well_a_day_after_they_had_a_name(disk: Path) -> None:
+    file = make_file("logo.png", make_image())
+    MediaBlob.objects.update(named_at=timezone.now() - 30 * GRACE)
+    library.replace(file, io.BytesIO(make_image(size=(9, 9))))
+
+    assert later(GRACE - timedelta(minutes=1)) == 0
+    assert later() == 1
+    assert MediaBlob.objects.get() == MediaFile.objects.get().blob
+
+
+def test_bytes_that_a_frozen_content_shows_stay_for_ever() -> None:
+    make_file("logo.png", make_image())
+    template = make_template(html=f"<img src='{resolve('logo.png')}'>{{{{ unsubscribe_url }}}}")
+    freeze(template)
+    template.source = "{{ unsubscribe_url }}"
+    template.save()
+    library.delete(MediaFile.objects.get())
+
+    assert later() == 0
+
+
+def test_bytes_that_a_snippet_shows_by_their_address_stay() -> None:
+    file = make_file("logo.png", make_image())
+    Snippet.objects.create(name="header", kind=Kind.HTML, source=resolve("logo.png"))
+    library.replace(file, io.BytesIO(make_image(size=(9, 9))))
+
+    assert later() == 0
+
+
+def test_bytes_that_a_run_attached_stay() -> None:
+    make_recipient(lists=[make_list()])
+    file = make_file("a.pdf")
+    make_run(make_campaign(attachments=[file]))
+    library.replace(file, io.BytesIO(b"%PDF-1.4\n2"))
+
+    assert later() == 0
+
+
+def test_the_job_of_each_hour_deletes_them() -> None:
+    unnamed()
+    MediaBlob.objects.update(named_at=timezone.now() - 2 * GRACE)
+
+    retention()
+
+    assert MediaBlob.objects.count() == 1
