@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.fields.json import KeyTransform
 
 from recipients import consent, locks
 from recipients.consent import Consent, Origin
@@ -19,10 +20,26 @@ from recipients.models import (
 )
 from recipients.suppression import suppress
 from recipients.validators import in_one_line
+from recipients.values import BadValue, Kind
 
 
 class Refused(Exception):
     """What was asked for cannot be done; the text says why."""
+
+
+def misfit(name: str, kind: Kind) -> str:
+    """Return why a value that recipients have under this name is none of this kind, or nothing.
+
+    Deleting a field leaves its values where they are.
+    """
+    stored = Recipient.objects.filter(fields__has_key=name).order_by()
+    values = stored.values_list(KeyTransform(name, "fields"), flat=True).distinct()
+    for value in values.iterator():
+        try:
+            kind.check(value)
+        except BadValue as error:
+            return str(error)
+    return ""
 
 
 def get_list(name: str) -> MailingList:

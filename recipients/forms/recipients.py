@@ -14,6 +14,7 @@ from recipients.importing.layout import RESERVED, STANDARD
 from recipients.models import Field, FieldKind, Recipient, Suppression, SuppressionReason
 from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
+from recipients.services import misfit
 from recipients.suppression import BadEntry, erased, parse_entry
 from recipients.values import BadValue, Kind, kinds_of
 
@@ -160,7 +161,17 @@ class FieldForm(forms.ModelForm[Field]):
             raise ValidationError({"choices": "Write what can be chosen, one in each line."})
         if kind != FieldKind.CHOICE and cleaned.get("choices"):
             raise ValidationError({"choices": f"A field of kind {kind} has no choices."})
+        if not self.errors:
+            self._keep_what_is_stored(Kind(FieldKind(kind), cleaned["choices"]))
         return cleaned
+
+    def _keep_what_is_stored(self, kind: Kind) -> None:
+        name = self.cleaned_data.get("name", self.instance.name)
+        if reason := misfit(name, kind):
+            raise ValidationError(
+                f"Recipients have values under this name that would not fit: {reason}. "
+                "Keep the choices, or take another name or kind."
+            )
 
 
 class SuppressionForm(forms.ModelForm[Suppression]):

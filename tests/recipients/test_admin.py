@@ -278,6 +278,26 @@ def test_the_kind_of_a_field_stays_and_its_choices_may_grow(console: Client) -> 
 
 
 @pytest.mark.parametrize(
+    ("kind", "choices", "reason"),
+    [
+        ("number", "", "is no number"),
+        ("choice", "Free", "is none of Free"),
+        ("text", "", ""),
+        ("choice", "Free\nPro", ""),
+    ],
+)
+def test_what_recipients_have_of_a_deleted_field_fits_the_next_one_of_its_name(
+    kind: str, choices: str, reason: str, console: Client
+) -> None:
+    make_recipient(fields={"plan": "Pro"})
+
+    answer = console.post(f"{FIELDS}add/", {"name": "plan", "kind": kind, "choices": choices})
+
+    assert Field.objects.exists() is not bool(reason)
+    assert reason in (text(answer) if reason else "")
+
+
+@pytest.mark.parametrize(
     ("row", "constraint"),
     [
         (Field(name="x", kind="moon"), "field_kind_known"),

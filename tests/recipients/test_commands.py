@@ -48,6 +48,31 @@ def test_the_counts_are_printed_as_json(people: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == f"{people}: {said}\n"
 
 
+def test_what_a_column_is_can_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("Who,Where,Notes\nada@example.org,Paris,tall\n")
+
+    load(path, "--column", "1=email", "--column", "2=city", "--column", "3=")
+
+    assert Recipient.objects.get().fields == {"city": "Paris"}
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("3=city", "there is no column 3; it has 2"),
+        ("2=unsubscribe_url", "has a name of Godwit's own"),
+        ("0=city", "write the number of a column and its name"),
+        ("city", "write the number of a column and its name"),
+    ],
+)
+def test_a_column_that_cannot_be_so_is_refused(said: str, reason: str, people: Path) -> None:
+    with pytest.raises(CommandError, match=reason):
+        load(people, "--column", said)
+
+    assert not Recipient.objects.exists()
+
+
 def test_a_dry_run_changes_nothing_and_says_what_would_happen(
     people: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,5 @@
 import json
+from argparse import ArgumentTypeError
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -42,6 +43,15 @@ class Command(BaseCommand):
             "--encoding", choices=ENCODINGS, help="instead of the one it looks like"
         )
         parser.add_argument("--delimiter", choices=_DELIMITERS, help="the same")
+        parser.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            type=_column,
+            metavar="NUMBER=NAME",
+            help="what a column is, the first being 1, instead of what it is called in the file; "
+            "without a name it is left out: --column 2=city --column 5=; repeatable",
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
         parser.add_argument("--rejects", type=Path, metavar="FILE", help="bad rows, as CSV")
         parser.add_argument("--json", action="store_true", help="print the counts as JSON")
@@ -113,4 +123,17 @@ def _layout(file: IO[bytes], options: dict[str, Any]) -> Layout:
     encoding = options["encoding"] or found.encoding
     delimiter = _DELIMITERS.get(options["delimiter"], found.delimiter)
     chosen = replace(found, columns=(), encoding=encoding, delimiter=delimiter)
-    return preview(file, chosen).layout
+    layout = preview(file, chosen).layout
+    columns = list(layout.columns)
+    for number, name in options["column"]:
+        if number > len(columns):
+            raise BadFile(f"there is no column {number}; it has {len(columns)}")
+        columns[number - 1] = name
+    return replace(layout, columns=tuple(columns))
+
+
+def _column(text: str) -> tuple[int, str]:
+    number, sign, name = text.partition("=")
+    if not (sign and number.isascii() and number.isdigit() and 0 < len(number) < 5 and int(number)):
+        raise ArgumentTypeError(f"{text!r}: write the number of a column and its name, as 2=city")
+    return int(number), name.strip()
