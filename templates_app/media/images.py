@@ -14,11 +14,11 @@ _QUALITY = 90  # of an image that has to be turned, or is a WebP
 _KEPT = frozenset(
     {"background", "disposal", "dpi", "duration", "gamma", "icc_profile", "loop", "transparency"}
 )
-_WITHOUT: Mapping[str, Mapping[str, Any]] = {
-    "JPEG": {"exif": b"", "comment": b"", "xmp": b"", "optimize": True},
-    "PNG": {"exif": b""},
-    "GIF": {"comment": b""},
-    "WEBP": {"exif": b"", "xmp": b"", "quality": _QUALITY},
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"optimize": True},
+    "PNG": {},
+    "GIF": {},
+    "WEBP": {"quality": _QUALITY},
 }
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
 
@@ -61,7 +61,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _write(image: Image.Image, target: IO[bytes], form: str) -> Size:
-    options: dict[str, Any] = dict(_WITHOUT[form])
+    options: dict[str, Any] = dict(_OPTIONS[form])
     written: Image.Image
     if getattr(image, "is_animated", False):
         options |= {"save_all": True, "duration": _durations(image)}

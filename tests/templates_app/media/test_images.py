@@ -46,6 +46,21 @@ def test_what_a_camera_noted_is_gone(form: str) -> None:
     assert Image.open(io.BytesIO(kept)).format == form
 
 
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_what_was_noted_in_an_animation_is_gone(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = PLACE.decode()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green")]
+    noted = {"comment": PLACE} if form == "GIF" else {"exif": exif}
+    target = io.BytesIO()
+    frames[0].save(target, form, save_all=True, append_images=frames[1:], **noted)
+    assert PLACE in target.getvalue()
+
+    kept, _ = written(target.getvalue(), form)
+
+    assert PLACE not in kept
+
+
 @pytest.mark.parametrize("form", TYPES)
 def test_an_image_written_twice_has_the_same_bytes(form: str) -> None:
     assert written(make_image(form), form) == written(make_image(form), form)

@@ -138,6 +138,10 @@ def test_what_was_stored_in_vain_is_removed(disk: Path) -> None:
         library.replace(file, io.BytesIO(PDF + b"%%2"))
 
     assert len(stored(disk)) == MediaBlob.objects.count() == 1
+    with pytest.raises(Refused, match="was deleted meanwhile"):
+        library.delete(file)
+    with pytest.raises(Refused, match="was deleted meanwhile"):
+        library.move(file, folder="Docs", name="a.pdf")
 
 
 @pytest.mark.parametrize(
