@@ -115,7 +115,7 @@ def find(path: str) -> MediaFile:
     :raises Refused: there is none.
     """
     for spelt in dict.fromkeys((path, unquote(path))):
-        if "\0" in spelt:  # PostgreSQL takes none
+        if "\0" in spelt or spelt.startswith("/"):  # PostgreSQL takes none; no folder begins so
             continue
         folder, _, name = spelt.strip().rpartition("/")
         files = MediaFile.objects.select_related("blob")
