@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from templates_app.media.images import MOST_PIXELS, Size, rewrite
 from templates_app.media.refused import Refused
@@ -71,6 +71,42 @@ def test_an_image_that_a_camera_held_upright_stays_upright() -> None:
 
     assert size == (20, 40)
     assert Image.open(io.BytesIO(kept)).getexif() == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"lossless": True, "icc_profile": b"x" * 131}),
+    ],
+)
+def test_an_image_without_losses_has_none(form: str, options: dict[str, Any]) -> None:
+    noise = Image.effect_noise((64, 48), 90)
+    image = Image.merge("RGBA", [noise, noise, noise, noise.transpose(Image.Transpose.ROTATE_180)])
+    target = io.BytesIO()
+    image.save(target, format=form, **options, exact=True)
+
+    kept, _ = written(target.getvalue(), form)
+
+    # What cannot be seen at all may be another colour.
+    before, after = (
+        Image.alpha_composite(Image.new("RGBA", (64, 48), "white"), one)
+        for one in (image, Image.open(io.BytesIO(kept)))
+    )
+    assert ImageChops.difference(before, after).getbbox(alpha_only=False) is None
+
+
+def test_of_the_photos_in_a_file_of_a_telephone_the_first_is_kept() -> None:
+    first, second = (Image.new("RGB", (16, 8), colour) for colour in ("red", "blue"))
+    target = io.BytesIO()
+    first.save(target, format="MPO", save_all=True, append_images=[second])
+
+    kept, size = written(target.getvalue(), "JPEG")
+
+    image: Any = Image.open(io.BytesIO(kept))
+    assert (image.format, size) == ("JPEG", (16, 8))
+    assert image.getpixel((3, 3))[0] > 200
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])

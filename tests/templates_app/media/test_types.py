@@ -108,6 +108,8 @@ def test_what_mail_providers_refuse_is_refused_within_an_archive(extension: str)
     ("data", "said"),
     [
         (make_zip({"readme.txt": b"MZ\x90\0" + bytes(60)}), "is a program"),
+        (make_zip({"../../a.txt": b"x"}), "would leave the folder"),
+        (make_zip({"/etc/a.txt": b"x"}), "would leave the folder"),
         (make_zip({"a.exe. ": b"x"}), "mail providers refuse"),
         (make_zip({"inner.zip": SAMPLES["zip"]}), "archive in an archive"),
         (make_zip({"inner.dat": SAMPLES["zip"]}), "archive in an archive"),
