@@ -63,7 +63,7 @@ class MediaFileAdmin(ModelAdmin):
     """Files for templates and attachments, from the upload to the end: one page for each."""
 
     list_display = ("thumbnail", "name", "folder", "kind", "size", "scanned", "updated_at")
-    list_display_links = ("thumbnail", "name")
+    list_display_links = ("name",)
     list_filter = (FolderFilter, "blob__scan")
     list_select_related = ("blob",)
     search_fields = ("name", "folder")

@@ -67,7 +67,7 @@ _NOT_CONNECTED = (
 )
 # Of these, those that a person has to cure.
 _NOT_TRUSTED = (smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError)
-# The same of botocore (Amazon SES), which need not be installed.
+# The same of botocore (Amazon SES), by their names: it takes long to be imported.
 _BOTO_NOT_CONNECTED = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError"}
 )

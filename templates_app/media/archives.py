@@ -76,6 +76,8 @@ def _check_name(member: zipfile.ZipInfo) -> None:
     inside, extension = member.filename, extension_of(member.filename.rstrip(" ."))
     if member.flag_bits & _ENCRYPTED:
         raise Refused(f"{inside} has a password; mail providers refuse what they cannot look into")
+    if ".." in inside.split("/") or inside.startswith("/"):
+        raise Refused(f"{inside} would leave the folder into which it is unpacked")
     if extension in BLOCKED:
         raise Refused(f"{inside} is inside, a kind of file that mail providers refuse")
     if extension in _MACROS or inside.lower().endswith("vbaproject.bin"):

@@ -14,11 +14,11 @@ _QUALITY = 90  # of an image that has to be turned, or is a WebP
 _KEPT = frozenset(
     {"background", "disposal", "dpi", "duration", "gamma", "icc_profile", "loop", "transparency"}
 )
-_WITHOUT: Mapping[str, Mapping[str, Any]] = {
-    "JPEG": {"exif": b"", "comment": b"", "xmp": b"", "optimize": True},
-    "PNG": {"exif": b""},
-    "GIF": {"comment": b""},
-    "WEBP": {"exif": b"", "xmp": b"", "quality": _QUALITY},
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"optimize": True},
+    "PNG": {},
+    "GIF": {},
+    "WEBP": {"quality": _QUALITY},
 }
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
 
@@ -41,8 +41,8 @@ def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
     try:
         source.seek(0)
         with Image.open(source, formats=[form]) as image:
-            _check_size(image)
-            return _write(image, target, form)
+            _check_size(image, form)
+            return _write(image, source, target, form)
     except Refused:
         raise
     except Exception as error:
@@ -50,8 +50,8 @@ def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
         raise Refused("the image is damaged; save it anew") from error
 
 
-def _check_size(image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
+def _check_size(image: Image.Image, form: str) -> None:
+    frames = 1 if form == "JPEG" else getattr(image, "n_frames", 1)
     if frames > MOST_FRAMES or image.width * image.height * frames > MOST_PIXELS:
         raise Refused(
             f"the image has {image.width:,} by {image.height:,} pixels"
@@ -60,10 +60,13 @@ def _check_size(image: Image.Image) -> None:
         )
 
 
-def _write(image: Image.Image, target: IO[bytes], form: str) -> Size:
-    options: dict[str, Any] = dict(_WITHOUT[form])
+def _write(image: Image.Image, source: IO[bytes], target: IO[bytes], form: str) -> Size:
+    options: dict[str, Any] = dict(_OPTIONS[form])
     written: Image.Image
-    if getattr(image, "is_animated", False):
+    if form == "WEBP":
+        options["lossless"] = _is_lossless(source)
+    # A photo may have others behind it, as telephones write them: the first one is kept.
+    if form != "JPEG" and getattr(image, "is_animated", False):
         options |= {"save_all": True, "duration": _durations(image)}
         options |= {"loop": image.info["loop"]} if "loop" in image.info else {}
         written = image
@@ -72,10 +75,21 @@ def _write(image: Image.Image, target: IO[bytes], form: str) -> Size:
         is_turned = _is_turned(image)
         written = ImageOps.exif_transpose(image) if is_turned else image
         if form == "JPEG":
-            options["quality"] = _QUALITY if is_turned else "keep"
+            options["quality"] = "keep" if image.format == "JPEG" and not is_turned else _QUALITY
     written.info = {name: value for name, value in image.info.items() if name in _KEPT}
     written.save(target, format=form, **options)
     return Size(*written.size)
+
+
+def _is_lossless(source: IO[bytes]) -> bool:
+    """Whether the image of a WebP file is in a lossless chunk (RFC 9649 2.3)."""
+    place = 12  # behind "RIFF", the size, and "WEBP"
+    while True:
+        source.seek(place)
+        kind, size = source.read(4), int.from_bytes(source.read(4), "little")
+        if kind in {b"VP8L", b"VP8 ", b"ANMF", b""}:
+            return kind == b"VP8L"
+        place += 8 + size + size % 2
 
 
 def _is_turned(image: Image.Image) -> bool:

@@ -77,7 +77,7 @@ def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
     :raises Refused: the name is taken, is of another type, or a template says the present one.
     """
     name, folder = clean_name(name), clean_folder(folder)
-    locked = MediaFile.objects.select_for_update().select_related("blob").get(pk=media_file.pk)
+    locked = _held(media_file)
     if (folder, name) == (locked.folder, locked.name):
         return locked
     if type_of_name(name) is not type_of_name(locked.name):
@@ -102,8 +102,7 @@ def delete(media_file: MediaFile) -> None:
     :raises Refused: something uses it; the text names what.
     """
     # Who attaches it meanwhile has to wait for this lock, and finds that it is gone.
-    locked = MediaFile.objects.select_for_update(of=("self",)).select_related("blob")
-    found = locked.get(pk=media_file.pk)
+    found = _held(media_file)
     if users := [use.label for use in used_by(found)]:
         raise Refused(f"{found} is used by {_listed(users)}; take it out there first")
     _note_named(found.blob_id)
@@ -116,7 +115,7 @@ def find(path: str) -> MediaFile:
     :raises Refused: there is none.
     """
     for spelt in dict.fromkeys((path, unquote(path))):
-        if "\0" in spelt:  # PostgreSQL takes none
+        if "\0" in spelt or spelt.startswith("/"):  # PostgreSQL takes none; no folder begins so
             continue
         folder, _, name = spelt.strip().rpartition("/")
         files = MediaFile.objects.select_related("blob")
@@ -261,13 +260,20 @@ def _create(folder: str, name: str, blob: MediaBlob, by: str) -> MediaFile:
 
 
 def _point(media_file: MediaFile, blob: MediaBlob, by: str) -> MediaFile:
-    locked = MediaFile.objects.select_for_update().filter(pk=media_file.pk).first()
-    if locked is None:
-        raise Refused(f"{media_file} was deleted meanwhile")
+    locked = _held(media_file)
     _note_named(locked.blob_id)
     locked.blob, locked.uploaded_by = blob, by
     locked.save(update_fields=["blob", "uploaded_by", "updated_at"])
     return locked
+
+
+def _held(media_file: MediaFile) -> MediaFile:
+    """Return the file as it is now, locked."""
+    files = MediaFile.objects.select_for_update(of=("self",)).select_related("blob")
+    held = files.filter(pk=media_file.pk).first()
+    if held is None:
+        raise Refused(f"{media_file} was deleted meanwhile")
+    return held
 
 
 def _note_named(blob_id: int) -> None:

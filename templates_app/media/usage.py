@@ -3,15 +3,19 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
-from django.db.models import Model, Q, QuerySet
-from django.utils.html import escape
+from django.db.models import Model, Q
 
 from templates_app.models import EmailTemplate, Layout, MediaBlob, MediaFile, Snippet
 from templates_app.models import TemplateVariant as Variant
 
+_NAME = re.compile("media:", re.IGNORECASE)
+_UNENCODED = re.compile(r"[A-Za-z0-9]+")  # a name has its extension at least
+_GOES_ON = re.compile(r"[\w-]|\.\w")
+_LONGEST_ENCODED = 12  # characters of one that is percent-encoded or written as an entity
 _MARKS = re.compile(r"/m/([0-9a-f]{32})/")
 
 
@@ -33,18 +37,16 @@ def used_by(file: MediaFile) -> list[Use]:
 
 
 def named_by(file: MediaFile) -> list[Use]:
-    """Return the templates, variants, snippets and layouts that say `media:` and its path."""
-    spellings = _spellings(file)
+    """Return the templates, variants, snippets and layouts that say `media:` and its path.
+
+    Or its address of now.
+    """
+    variants = Variant.objects.select_related("template")
     return [
-        *_uses("template", EmailTemplate.objects.all(), spellings, "source", "text"),
-        *(
-            Use(f"template {variant}", variant.template)
-            for variant in _found(
-                Variant.objects.select_related("template"), spellings, "source", "text"
-            )
-        ),
-        *_uses("snippet", Snippet.objects.all(), spellings, "source"),
-        *_uses("layout", Layout.objects.all(), spellings, "source"),
+        *(Use(f"template {row}", row) for row in _naming(file, EmailTemplate.objects, "text")),
+        *(Use(f"template {row}", row.template) for row in _naming(file, variants, "text")),
+        *(Use(f"snippet {row}", row) for row in _naming(file, Snippet.objects)),
+        *(Use(f"layout {row}", row) for row in _naming(file, Layout.objects)),
     ]
 
 
@@ -59,30 +61,29 @@ def blobs_in(content: str) -> list[MediaBlob]:
     return list(MediaBlob.objects.filter(token__in=tokens)) if tokens else []
 
 
-def _spellings(file: MediaFile) -> frozenset[str]:
-    """Return the ways in which sources may name it: `media:`, or its address of now."""
-    path = file.path
-    by_name = {f"media:{spelt}" for spelt in (path, quote(path), escape(path))}
-    return frozenset({*by_name, mark_of(file.blob)})
-
-
-def _uses(
-    what: str, rows: "QuerySet[Any]", spellings: Iterable[str], *columns: str
-) -> Iterable[Use]:
-    return [Use(f"{what} {row}", row) for row in _found(rows, spellings, *columns)]
-
-
-def _found(rows: "QuerySet[Any]", spellings: Iterable[str], *columns: str) -> list[Any]:
-    """Return the rows with one of the spellings, but not as the beginning of a longer name."""
-    anywhere = Q()
+def _naming(file: MediaFile, rows: Any, *more: str) -> list[Any]:
+    """Return the rows whose source, or one of the other columns, names the file."""
+    columns, mark = ("source", *more), mark_of(file.blob)
+    # What is never encoded, of all spellings of the name: the others are not looked through.
+    fragment = max(_UNENCODED.findall(file.name), key=len)
+    may_name = Q()
     for column in columns:
-        for spelling in spellings:
-            anywhere |= Q(**{f"{column}__icontains": spelling})
-    alone = re.compile("|".join(map(_whole, spellings)), re.IGNORECASE)
-    found = rows.filter(anywhere).order_by("pk")
-    return [row for row in found if any(alone.search(getattr(row, name)) for name in columns)]
+        by_name = Q(**{f"{column}__icontains": "media:"}) & Q(**{f"{column}__icontains": fragment})
+        may_name |= by_name | Q(**{f"{column}__contains": mark})
+    return [
+        row
+        for row in rows.filter(may_name).order_by("pk")
+        if any(_names(getattr(row, name), file.path, mark) for name in columns)
+    ]
 
 
-def _whole(spelling: str) -> str:
-    end = "" if spelling.endswith("/") else r"(?![\w%-]|\.\w)"
-    return re.escape(spelling) + end
+def _names(source: str, path: str, mark: str) -> bool:
+    """Whether a source says the path, in whatever encoding, and not as a part of a longer one."""
+    if mark in source:
+        return True
+    longest = _LONGEST_ENCODED * len(path)
+    for found in _NAME.finditer(source):
+        said = unquote(unescape(source[found.end() : found.end() + longest])).lstrip()
+        if said[: len(path)].lower() == path.lower() and not _GOES_ON.match(said[len(path) :]):
+            return True
+    return False

@@ -29,9 +29,11 @@ from campaigns.services import set_transport_url
 from recipients.importing import jobs
 from recipients.models import Export, Field, NoticeKind, Suppression, SuppressionReason, Tag
 from recipients.notices import write
+from templates_app.models import Kind, Layout, Snippet
 from tests.console import staff, superuser
 from tests.factories import (
     make_campaign,
+    make_file,
     make_form,
     make_list,
     make_recipient,
@@ -44,7 +46,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def rows() -> None:
+def rows(disk: Path) -> None:
     """At least one row of every model."""
     recipient = make_recipient(lists=[make_list()])
     write(NoticeKind.WELCOME, recipient=recipient, form=make_form(), now=timezone.now())
@@ -53,6 +55,9 @@ def rows() -> None:
     Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
     jobs.begin(io.BytesIO(b"email\nada@example.org\n"), name="people.csv")
     make_segment()
+    make_file()
+    Snippet.objects.create(name="footer", kind=Kind.HTML, source="<p>Bye</p>")
+    Layout.objects.create(name="Plain", kind=Kind.HTML, source="{{ content }}")
     Tag.objects.create(name="VIP")
     Export.objects.create(what="all recipients", created_at=timezone.now())
     set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")

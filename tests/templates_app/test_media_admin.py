@@ -1,5 +1,6 @@
 """The pages of the media library, as staff use them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -54,6 +55,10 @@ def test_a_file_is_uploaded_and_its_page_shown(console: Client) -> None:
 
 
 def test_several_files_come_at_once_and_each_is_judged_for_itself(console: Client) -> None:
+    [field] = re.findall(r'<input type="file"[^>]*>', text(console.get(f"{FILES}add/")))
+    assert " multiple" in field
+    assert 'accept=".pdf,.png,' in field
+
     answer = upload(
         console, given("a.pdf", PDF), given("b.exe", b"MZ"), given("c.csv", CSV, "text/csv")
     )

@@ -176,7 +176,6 @@ BAD_URLS = [
     "backend:django.core.mail.backends.smtp.EmailBackend?fail_silently=1",
     "backend:django.core.mail.backends.smtp.EmailBackend?use_tls=1&use_ssl=1",
     "backend:anymail.backends.mailgun.EmailBackend",
-    "backend:anymail.backends.amazon_ses.EmailBackend",
 ]
 
 

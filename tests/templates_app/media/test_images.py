@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from templates_app.media.images import MOST_PIXELS, Size, rewrite
 from templates_app.media.refused import Refused
@@ -46,6 +46,21 @@ def test_what_a_camera_noted_is_gone(form: str) -> None:
     assert Image.open(io.BytesIO(kept)).format == form
 
 
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_what_was_noted_in_an_animation_is_gone(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = PLACE.decode()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green")]
+    noted = {"comment": PLACE} if form == "GIF" else {"exif": exif}
+    target = io.BytesIO()
+    frames[0].save(target, form, save_all=True, append_images=frames[1:], **noted)
+    assert PLACE in target.getvalue()
+
+    kept, _ = written(target.getvalue(), form)
+
+    assert PLACE not in kept
+
+
 @pytest.mark.parametrize("form", TYPES)
 def test_an_image_written_twice_has_the_same_bytes(form: str) -> None:
     assert written(make_image(form), form) == written(make_image(form), form)
@@ -56,6 +71,42 @@ def test_an_image_that_a_camera_held_upright_stays_upright() -> None:
 
     assert size == (20, 40)
     assert Image.open(io.BytesIO(kept)).getexif() == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"lossless": True, "icc_profile": b"x" * 131}),
+    ],
+)
+def test_an_image_without_losses_has_none(form: str, options: dict[str, Any]) -> None:
+    noise = Image.effect_noise((64, 48), 90)
+    image = Image.merge("RGBA", [noise, noise, noise, noise.transpose(Image.Transpose.ROTATE_180)])
+    target = io.BytesIO()
+    image.save(target, format=form, **options, exact=True)
+
+    kept, _ = written(target.getvalue(), form)
+
+    # What cannot be seen at all may be another colour.
+    before, after = (
+        Image.alpha_composite(Image.new("RGBA", (64, 48), "white"), one)
+        for one in (image, Image.open(io.BytesIO(kept)))
+    )
+    assert ImageChops.difference(before, after).getbbox(alpha_only=False) is None
+
+
+def test_of_the_photos_in_a_file_of_a_telephone_the_first_is_kept() -> None:
+    first, second = (Image.new("RGB", (16, 8), colour) for colour in ("red", "blue"))
+    target = io.BytesIO()
+    first.save(target, format="MPO", save_all=True, append_images=[second])
+
+    kept, size = written(target.getvalue(), "JPEG")
+
+    image: Any = Image.open(io.BytesIO(kept))
+    assert (image.format, size) == ("JPEG", (16, 8))
+    assert image.getpixel((3, 3))[0] > 200
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])

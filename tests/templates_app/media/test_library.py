@@ -138,6 +138,10 @@ def test_what_was_stored_in_vain_is_removed(disk: Path) -> None:
         library.replace(file, io.BytesIO(PDF + b"%%2"))
 
     assert len(stored(disk)) == MediaBlob.objects.count() == 1
+    with pytest.raises(Refused, match="was deleted meanwhile"):
+        library.delete(file)
+    with pytest.raises(Refused, match="was deleted meanwhile"):
+        library.move(file, folder="Docs", name="a.pdf")
 
 
 @pytest.mark.parametrize(
@@ -248,9 +252,17 @@ def test_a_file_does_not_move_onto_another_one_or_into_another_type(disk: Path) 
         library.move(file, folder="", name="a.zip")
 
 
-@pytest.mark.parametrize("spelt", ["media:Docs/A plan.pdf", "media:Docs/A%20plan.pdf"])
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "media:Docs/A plan (ü).pdf",
+        "media: Docs/a%20plan%20(%C3%BC).PDF",
+        "MEDIA:Docs/A&#32;plan (&uuml;).pdf",
+        "media:Docs%2FA%20plan%20%28%c3%bc%29.pdf",
+    ],
+)
 def test_who_names_a_file_keeps_it_from_being_deleted_or_renamed(disk: Path, spelt: str) -> None:
-    file = upload(path="Docs/A plan.pdf")
+    file = upload(path="Docs/A plan (ü).pdf")
     html = f"<a href='{spelt}'>Plan</a> <a href='{{{{ unsubscribe_url }}}}'>Leave</a>"
     template = make_template(html=html)
     template.variants.create(language="de", subject="s", source=html)
@@ -276,7 +288,7 @@ def test_the_public_address_in_a_template_is_a_use_as_well(disk: Path) -> None:
 
 def test_the_beginning_of_another_name_is_no_use(disk: Path) -> None:
     file = upload(CSV, "a.csv")
-    make_template(html="media:a.csv.zip media:a.csv-2 media:b/a.csv {{ unsubscribe_url }}")
+    make_template(html="media:a.csv.zip media:a.csv-2 media:b/a.csv a.csv {{ unsubscribe_url }}")
 
     library.delete(file)
 
@@ -290,8 +302,10 @@ def test_a_path_is_found_in_any_case_of_its_name_and_percent_encoded(disk: Path)
         assert library.find(path) == file
 
 
-def test_a_path_that_is_not_there_says_so() -> None:
+def test_a_path_that_is_not_there_says_so(disk: Path) -> None:
     with pytest.raises(Refused, match=r"there is no file 'Docs/no.pdf' in the media library"):
         resolve("Docs/no.pdf")
     assert lookup("Docs/no.pdf") is None
     assert lookup("a\0b.pdf") is None
+    upload(path="a.pdf")
+    assert lookup("/a.pdf") is None

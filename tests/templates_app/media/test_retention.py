@@ -1,14 +1,18 @@
 """Bytes that nothing names any more are deleted; all others stay, whatever names them."""
 
 import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns.tasks import retention
-from templates_app.media import library, resolve
+from templates_app.media import Refused, library, resolve
 from templates_app.media.retention import GRACE, forget_unnamed
 from templates_app.models import Kind, MediaBlob, MediaFile, Snippet
 from templates_app.services import freeze
@@ -20,9 +24,23 @@ from tests.factories import (
     make_run,
     make_template,
 )
+from tests.live import wait_until
 from tests.templates_app.media.files import make_image
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("disk")]
+
+
+def in_a_connection_of_its_own(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    finally:
+        connection.close()
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
 
 
 def later(by: timedelta = GRACE + timedelta(minutes=1)) -> int:
@@ -85,6 +103,33 @@ def test_bytes_that_a_run_attached_stay() -> None:
     library.replace(file, io.BytesIO(b"%PDF-1.4\n2"))
 
     assert later() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_waits_for_whoever_deletes_the_same_bytes(disk: Path) -> None:
+    library.delete(make_file("a.pdf"))
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            MediaBlob.objects.all().delete()
+            uploading = threads.submit(in_a_connection_of_its_own, lambda: make_file("b.pdf"))
+            wait_until(waiting_for_locks, "the upload waits")
+        with pytest.raises(Refused, match="was being deleted from the library at this moment"):
+            uploading.result()
+
+    assert make_file("b.pdf").blob == MediaBlob.objects.get()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bytes_that_somebody_is_about_to_name_are_left(disk: Path) -> None:
+    library.delete(make_file("a.pdf"))
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        MediaBlob.objects.select_for_update().get()
+        count = threads.submit(in_a_connection_of_its_own, later).result()
+
+    assert count == 0
+    assert MediaBlob.objects.exists()
 
 
 def test_the_job_of_each_hour_deletes_them() -> None:
