@@ -64,7 +64,7 @@ _BAD_STYLE = re.compile(
     re.IGNORECASE,
 )
 _IMPORT = re.compile(r"@import\b[^;{}]*;?", re.IGNORECASE)
-_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)|/\*.*?\*/", re.DOTALL)
+_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CONDITIONAL = re.compile(r"<!--\[if[^\]]*\]>(.*)<!\[endif\]-->", re.DOTALL)
 
 _HAS_BODY = re.compile(r"<(?:html|head|body)\b", re.IGNORECASE)

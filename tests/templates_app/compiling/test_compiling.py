@@ -372,3 +372,41 @@ def test_a_problem_says_its_language() -> None:
 
     assert [str(each) for each in found][:1] == ["subject (de): it is empty"]
     assert str(found[1]).startswith("source, line 1 (de): unknown field 'nobody'")
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("<a " * 50_000, Kind.HTML),
+        ("<!--" * 100_000, Kind.HTML),
+        ("<div>" * 50_000, Kind.HTML),
+        ("<style>a{}/*" + "a{}/*" * 50_000, Kind.HTML),
+        ("<i/>" * 60_000, Kind.HTML),
+        ("<p" + " a=b" * 50_000 + ">", Kind.HTML),
+        ("<!--" * 50_000, Kind.MARKDOWN),
+        (MJML.format("<mj-wrapper>" * 50_000), Kind.MJML),
+        (MJML.format("<mj-text>" + "<b>" * 50_000 + "</mj-text>"), Kind.MJML),
+        (MJML.format("<mj-text><!-- x</mj-text>"), Kind.MJML),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_what_would_keep_a_parser_busy_or_break_its_stack_is_refused(
+    source: str, kind: Kind
+) -> None:
+    assert problems(source, kind)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<style>p{}" + "/*" * 50_000 + "</style>x",
+        "<style>" + "@x " * 50_000 + "</style>x",
+        "<style>p{}</style><table>" + "{{ a }}  \n " * 500 + "</table>",
+        "<style>" + "@media{" * 50_000 + "</style>x",
+        '<p style="' + r"\61" * 50_000 + '">x</p>',
+        '"media:' * 20_000,
+    ],
+    ids=lambda value: value[:12],
+)
+def test_odd_sources_are_read_in_time(source: str) -> None:
+    compiled(source)
