@@ -115,8 +115,8 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
         if clean != html:
             document.warnings += _removed(sources, protection)
         html = clean
+    html = with_language(html, sources.language)  # styles may ask for the direction
     html = inlined(html, protection, is_mjml=sources.layout.kind == Kind.MJML)
-    html = with_language(html, sources.language)
     html = with_preheader(html, protection.protect(sources.preheader), protection)
     parameters = protection.protect(sources.parameters).strip().lstrip("?&")
     html, warnings = with_parameters(protection.as_words(html), parameters, protection)

@@ -27,6 +27,8 @@ def misshapen(html: str) -> tuple[int, str] | None:
         markup += 1
         if fault := _fault(html, token.kind, token.start, token.end, len(token.attributes)):
             return token.start, fault
+        if token.name == "plaintext":
+            return token.start, "<plaintext> makes text of all that follows; use <pre>"
         if markup > _MARKUP:
             return token.start, f"there are more than {_MARKUP:,} tags; make it shorter"
         if token.kind == "start" and token.name not in _UNCOUNTED and not token.is_closed:

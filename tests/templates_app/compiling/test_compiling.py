@@ -350,6 +350,13 @@ def test_a_message_says_its_language_and_direction(language: str, root: str) -> 
     )
 
 
+def test_a_letter_that_is_read_from_the_right_is_laid_out_so() -> None:
+    assert (
+        '<ul style="margin: 0 0 18px;padding: 0 24px 0 0;">'
+        in content("- x", Kind.MARKDOWN, language="he").html
+    )
+
+
 def test_styles_are_written_beside_what_they_apply_to_and_kept_for_media_queries() -> None:
     html = content(
         "<style>p { color: red } @media print { p { color: #000 } }</style><p>x</p>"
