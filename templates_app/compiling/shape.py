@@ -5,7 +5,7 @@ Parsers take time by the square of what is open, and are not told when to stop.
 
 from collections import Counter
 
-from templates_app.compiling.markup import VOID, tokens
+from templates_app.compiling.markup import RAW, VOID, tokens
 
 DEEPEST = 200  # elements in elements; a message of nested tables has 40
 _ATTRIBUTES = 100
@@ -27,6 +27,8 @@ def misshapen(html: str) -> tuple[int, str] | None:
         markup += 1
         if fault := _fault(html, token.kind, token.start, token.end, len(token.attributes)):
             return token.start, fault
+        if token.kind == "start" and token.name in RAW and token.end == len(html):
+            return token.start, f"<{token.name}> has no end: </{token.name}>"
         if token.name == "plaintext":
             return token.start, "<plaintext> makes text of all that follows; use <pre>"
         if markup > _MARKUP:

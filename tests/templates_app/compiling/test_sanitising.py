@@ -42,6 +42,7 @@ ATTACKS = [
     "{% raw %}<script>alert(1)</script>{% endraw %}",
     "<textarea><script>x</script></textarea><xmp><script>y</script></xmp>",
     "<p/onclick=x>y</p>",
+    "<noscript><style></noscript></style><img src=x onerror=alert(1)>",
     "<frameset><frame src='https://evil.example'></frameset>",
 ]
 
