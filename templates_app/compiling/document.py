@@ -1,6 +1,7 @@
 """From the source of one language to the HTML that is rendered for each of its readers."""
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from templates_app.compiling.contexts import check_contexts, forged_addresses, quoted
 from templates_app.compiling.expanding import Expanded
@@ -13,7 +14,10 @@ from templates_app.compiling.mjml import mjml_to_html
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
 from templates_app.compiling.sanitising import removed, sanitised
+from templates_app.compiling.shape import misshapen
 from templates_app.models import Kind
+
+_WARNINGS = 50  # of one text; more help nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ def compile_document(sources: Sources, library: Library) -> Document:
     pieces = (sources.body, sources.layout, sources.preheader, sources.parameters)
     protection = Protection(*(piece.text for piece in pieces))
     marked = _html(sources, library, protection, document)
+    if not document.problems and (fault := misshapen(marked)):
+        document.problems.append(_placed(marked, *fault, sources, protection))
     if not document.problems:
         document.problems += check_contexts(marked, protection)
     if not (document.problems or sources.is_raw):
@@ -58,7 +64,10 @@ def _html(sources: Sources, library: Library, protection: Protection, document: 
         place = protection.offset(body, offset)
         document.problems.append(sources.body.problem(place, message))
     if sources.body.kind == Kind.MARKDOWN:
-        html = _in_layout(sources, markdown_to_html(body, protection), protection, document)
+        content = markdown_to_html(body, protection)
+        if fault := misshapen(content):  # before it takes part of the layout with it
+            document.problems.append(Problem(sources.body.part, None, fault[1]))
+        html = _in_layout(sources, content, protection, document)
     else:
         html = _to_html(sources.body, protection, document)
     return quoted(with_media(protection.as_words(html), library.media), protection)
@@ -90,6 +99,15 @@ def _in_layout(sources: Sources, content: str, protection: Protection, document:
     return layout
 
 
+def _placed(
+    marked: str, position: int, message: str, sources: Sources, protection: Protection
+) -> Problem:
+    """Return a problem at a place of the HTML, which is the author's where nothing was made."""
+    if sources.body.kind != Kind.HTML:
+        return Problem(sources.body.part, None, message)
+    return sources.body.problem(protection.offset(marked, position), message)
+
+
 def _finish(document: Document, marked: str, sources: Sources, protection: Protection) -> None:
     html = protection.in_context(marked)
     if not sources.is_raw:
@@ -97,8 +115,8 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
         if clean != html:
             document.warnings += _removed(sources, protection)
         html = clean
+    html = with_language(html, sources.language)  # styles may ask for the direction
     html = inlined(html, protection, is_mjml=sources.layout.kind == Kind.MJML)
-    html = with_language(html, sources.language)
     html = with_preheader(html, protection.protect(sources.preheader), protection)
     parameters = protection.protect(sources.parameters).strip().lstrip("?&")
     html, warnings = with_parameters(protection.as_words(html), parameters, protection)
@@ -110,14 +128,14 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
 def _removed(sources: Sources, protection: Protection) -> list[Problem]:
     """Say what sanitising took away: where it was written, as far as that can be seen."""
     pieces = [sources.body] if sources.layout is sources.body else [sources.body, sources.layout]
-    warnings = [
+    found = [
         piece.problem(
             protection.offset(protection.protect(piece), offset), protection.restore(message)
         )
         for piece in pieces
-        for offset, message in removed(protection.protect(piece))
+        for offset, message in islice(removed(protection.protect(piece)), _WARNINGS)
     ]
-    if not warnings:
+    if not found:
         message = "HTML that mail may not have was left out; look at the preview"
-        warnings.append(Problem(sources.body.part, None, message))
-    return warnings
+        found.append(Problem(sources.body.part, None, message))
+    return found

@@ -11,9 +11,9 @@ from templates_app.compiling.protection import MARK, Protection
 
 _HAS_BODY = re.compile(r"<(?:html|head|body)\b", re.IGNORECASE)
 _IGNORED = 'data-css-inline="ignore"'
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_AT_RULE = re.compile(r"@[^{};]*(?:;|\{(?:[^{}]|\{[^{}]*\})*\})")
-_ROWS_WITHOUT_BODY = re.compile(rf"(<table\b[^>]*>)((?:\s*<!--{MARK}-->\s*)+)(?=<tr\b)")
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_AT_RULE = re.compile(r"@[^{};@]*(?:;|\{(?:[^{}]|\{[^{}]*\})*\})")
+_ROWS_WITHOUT_BODY = re.compile(rf"(<table\b[^>]*>)((?:\s*<!--{MARK}-->)+\s*)(?=<tr\b)")
 _RIGHT_TO_LEFT = frozenset(
     {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "syr", "ug", "ur", "yi"}
 )

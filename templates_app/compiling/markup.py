@@ -13,7 +13,9 @@ VOID = frozenset(
     | {"track", "wbr"}
 )
 # Their content is text, whatever it looks like.
-_RAW = frozenset({"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"})
+RAW = frozenset(
+    {"iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp"}
+)
 MJML_RAW = frozenset({"mj-preview", "mj-style", "mj-title"})
 
 _MARKUP = re.compile(r"<(?:(!--)|([!?])|(/?)([a-zA-Z][^\s/>]*))")
@@ -49,7 +51,7 @@ class Token:
         return next((each.value for each in self.attributes if each.name == name), "")
 
 
-def tokens(html: str, *, raw: frozenset[str] = _RAW) -> Iterator[Token]:
+def tokens(html: str, *, raw: frozenset[str] = RAW) -> Iterator[Token]:
     """Yield the source in consecutive tokens."""
     position = 0
     while opened := _MARKUP.search(html, position):
@@ -70,7 +72,7 @@ def tokens(html: str, *, raw: frozenset[str] = _RAW) -> Iterator[Token]:
 
 
 def mjml_tokens(mjml: str) -> Iterator[Token]:
-    return tokens(mjml, raw=_RAW | MJML_RAW)
+    return tokens(mjml, raw=RAW | MJML_RAW)
 
 
 def _token(html: str, opened: re.Match[str]) -> Token:

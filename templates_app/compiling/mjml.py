@@ -12,6 +12,7 @@ from templates_app.compiling.expanding import Expanded
 from templates_app.compiling.markup import VOID, Token, edited, mjml_tokens
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
+from templates_app.compiling.shape import misshapen
 
 _CONTAINERS = frozenset(
     {"mjml", "mj-head", "mj-attributes", "mj-body", "mj-wrapper", "mj-section", "mj-group"}
@@ -31,6 +32,8 @@ _REFUSED = {
     "mj-include": "write {% include 'name' %} to use a snippet; nothing else can be included",
     "mj-carousel": "a carousel needs form fields, which mail does not have; use images",
 }
+_DEEPEST = 30  # mrml has no limit but the stack
+_PROBLEMS = 50
 _POSITION = re.compile(r" in root template(?: at position (\d+):\d+)?")
 INLINED = "/*inlined*/"
 
@@ -61,12 +64,15 @@ def mjml_to_html(expanded: Expanded, protection: Protection) -> tuple[str, list[
     reading = _Reading(protection.protect(expanded), expanded, protection)
     for token in mjml_tokens(reading.source):
         _read(reading, token)
+        if len(reading.open) > _DEEPEST:
+            reading.refuse(token.start, f"components stand in each other more than {_DEEPEST} deep")
+            return "", reading.problems[:_PROBLEMS]
     for token in reading.open[-1:]:
         reading.refuse(token.start, f"<{token.name}> is not closed; write </{token.name}>")
     if not reading.problems and "<mjml" not in reading.source:
         reading.refuse(0, "MJML begins with <mjml> and has an <mj-body>")
     if reading.problems:
-        return "", reading.problems
+        return "", reading.problems[:_PROBLEMS]
     return _compile(reading)
 
 
@@ -120,6 +126,8 @@ def _park(reading: _Reading, opened: Token, closing: Token) -> None:
         return
     tags = [reading.protection.tag(mark) for mark in reading.protection.marks(inner)]
     reading.problems += unbalanced(tags)
+    if opened.name not in _PLAIN and (fault := misshapen(inner)):
+        reading.refuse(opened.end + fault[0], fault[1])
     if opened.name in {"mj-title", "mj-preview"}:  # mrml puts them into an attribute as well
         inner = html.escape(html.unescape(inner.strip()))
     if opened.name == "mj-style" and opened.value("inline") == "inline":
@@ -154,9 +162,7 @@ def _compile(reading: _Reading) -> tuple[str, list[Problem]]:
         compiled = mjml2html(source, fonts={})
     except ValueError as error:
         return "", [_fault(reading, source, str(error))]
-    for number, inner in enumerate(reading.parked):
-        word = reading.protection.placeholder(number)
-        compiled = compiled.replace(f"<!--{word}-->", inner).replace(word, inner)
+    compiled = reading.protection.fill(compiled, reading.parked)
     lost = [tag for tag in reading.protection.lost(compiled) if tag.within is reading.expanded]
     problems = [
         tag.problem(f"{tag.source} may not stand here; it would be lost")

@@ -6,7 +6,7 @@ between them, which a parser leaves where it is, in a table too.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -83,6 +83,12 @@ class Protection:
     def placeholder(self, number: int) -> str:
         """Return a word that is in no source and is no mark."""
         return f"{self._prefix.removesuffix('i')}p{number}z"
+
+    def fill(self, text: str, parked: Sequence[str]) -> str:
+        """Put what was kept aside where its placeholder is, also where that is a comment."""
+        word = self.placeholder(0).removesuffix("0z")
+        pattern = re.compile(rf"<!--{word}(\d+)z-->|{word}(\d+)z")
+        return pattern.sub(lambda found: parked[int(found[1] or found[2])], text)
 
     def marks(self, text: str) -> Iterator[re.Match[str]]:
         return self._pattern.finditer(text)

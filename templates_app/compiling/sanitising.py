@@ -12,7 +12,7 @@ import css_inline
 import nh3
 
 from templates_app.compiling.contexts import is_program
-from templates_app.compiling.markup import Attribute, Token, edited, tokens
+from templates_app.compiling.markup import RAW, Attribute, Token, edited, tokens
 from templates_app.compiling.protection import MARK, Protection
 
 _TAGS = frozenset(nh3.ALLOWED_TAGS) | frozenset(
@@ -64,7 +64,7 @@ _BAD_STYLE = re.compile(
     re.IGNORECASE,
 )
 _IMPORT = re.compile(r"@import\b[^;{}]*;?", re.IGNORECASE)
-_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)|/\*.*?\*/", re.DOTALL)
+_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CONDITIONAL = re.compile(r"<!--\[if[^\]]*\]>(.*)<!\[endif\]-->", re.DOTALL)
 
 _HAS_BODY = re.compile(r"<(?:html|head|body)\b", re.IGNORECASE)
@@ -88,15 +88,13 @@ def sanitised(html: str, protection: Protection) -> str:
     whole = _REPARSED.inline(html)
     edits = [edit for token in tokens(whole) for edit in _removals(whole, token)]
     allowed = edited(whole, _outermost(edits))
-    body = next((each for each in tokens(allowed) if _is_body(each)), None)
-    if body is None:
-        return allowed
-    end = allowed.rindex("</body>")
-    inner = allowed[body.end : end]
+    start, end = _inside(allowed)
+    inner = allowed[start:end]
     cleaned = _cleaned(inner, protection)
-    if not edits and _same(cleaned, inner):
+    # What stands in the source may be left out only because of where it is read just now.
+    if not edits and _same(cleaned, inner) and not any(removed(protection.as_words(html))):
         return html
-    return f"{allowed[: body.end]}{cleaned}{allowed[end:]}"
+    return f"{allowed[:start]}{cleaned}{allowed[end:]}"
 
 
 def _as_fragment(html: str, protection: Protection) -> str:
@@ -105,8 +103,15 @@ def _as_fragment(html: str, protection: Protection) -> str:
     clean = sanitised(document, protection)
     if clean == document:
         return html
-    body = next(each for each in tokens(clean) if _is_body(each))
-    return clean[body.end : clean.rindex("</body>")].removesuffix("\n")
+    start, end = _inside(clean)
+    return clean[start:end].removesuffix("\n")
+
+
+def _inside(document: str) -> tuple[int, int]:
+    """Return where the content of the body begins and ends; all of it where there is no body."""
+    start = next((each.end for each in tokens(document) if _is_body(each)), 0)
+    end = document.rfind("</body>")
+    return start, end if end >= start else len(document)
 
 
 def removed(html: str) -> Iterator[tuple[int, str]]:
@@ -201,7 +206,7 @@ def _is_harmless(comment: str) -> bool:
     if conditional is None:
         return not comment.startswith("<!--[if") or comment.endswith("]><!-->")
     inner = conditional[1]
-    for token in tokens(inner):
+    for token in tokens(inner, raw=RAW - {"noscript"}):  # where there are no scripts
         if token.kind == "start" and not _is_fit_for_outlook(token):
             return False
         if token.kind == "raw" and _plain_css(inner[token.start : token.end]) == "":

@@ -350,6 +350,13 @@ def test_a_message_says_its_language_and_direction(language: str, root: str) -> 
     )
 
 
+def test_a_letter_that_is_read_from_the_right_is_laid_out_so() -> None:
+    assert (
+        '<ul style="margin: 0 0 18px;padding: 0 24px 0 0;">'
+        in content("- x", Kind.MARKDOWN, language="he").html
+    )
+
+
 def test_styles_are_written_beside_what_they_apply_to_and_kept_for_media_queries() -> None:
     html = content(
         "<style>p { color: red } @media print { p { color: #000 } }</style><p>x</p>"
@@ -372,3 +379,41 @@ def test_a_problem_says_its_language() -> None:
 
     assert [str(each) for each in found][:1] == ["subject (de): it is empty"]
     assert str(found[1]).startswith("source, line 1 (de): unknown field 'nobody'")
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("<a " * 50_000, Kind.HTML),
+        ("<!--" * 100_000, Kind.HTML),
+        ("<div>" * 50_000, Kind.HTML),
+        ("<style>a{}/*" + "a{}/*" * 50_000, Kind.HTML),
+        ("<i/>" * 60_000, Kind.HTML),
+        ("<p" + " a=b" * 50_000 + ">", Kind.HTML),
+        ("<!--" * 50_000, Kind.MARKDOWN),
+        (MJML.format("<mj-wrapper>" * 50_000), Kind.MJML),
+        (MJML.format("<mj-text>" + "<b>" * 50_000 + "</mj-text>"), Kind.MJML),
+        (MJML.format("<mj-text><!-- x</mj-text>"), Kind.MJML),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_what_would_keep_a_parser_busy_or_break_its_stack_is_refused(
+    source: str, kind: Kind
+) -> None:
+    assert problems(source, kind)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<style>p{}" + "/*" * 50_000 + "</style>x",
+        "<style>" + "@x " * 50_000 + "</style>x",
+        "<style>p{}</style><table>" + "{{ a }}  \n " * 500 + "</table>",
+        "<style>" + "@media{" * 50_000 + "</style>x",
+        '<p style="' + r"\61" * 50_000 + '">x</p>',
+        '"media:' * 20_000,
+    ],
+    ids=lambda value: value[:12],
+)
+def test_odd_sources_are_read_in_time(source: str) -> None:
+    compiled(source)

@@ -8,7 +8,7 @@ from tests.templates_app.compiling.test_compiling import MJML, compiled, content
 BAD = (
     "<script", "onclick", "onload", "onerror", "javascript:", "vbscript:", "data:", "<iframe",
     "<form", "<input", "http-equiv", "<base", "<link", "@import", "expression", "<object", "<svg",
-    "<math", "<embed", "<meta http", "behavior", "srcdoc",
+    "<math", "<embed", "<meta http", "behavior", "<frame", "srcdoc",
 )  # fmt: skip
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -42,6 +42,8 @@ ATTACKS = [
     "{% raw %}<script>alert(1)</script>{% endraw %}",
     "<textarea><script>x</script></textarea><xmp><script>y</script></xmp>",
     "<p/onclick=x>y</p>",
+    "<noscript><style></noscript></style><img src=x onerror=alert(1)>",
+    "<frameset><frame src='https://evil.example'></frameset>",
 ]
 
 
@@ -86,6 +88,7 @@ def test_whoever_may_write_raw_html_keeps_it() -> None:
         "{% if no %}<style>{% endif %}<b>x</b></style>",
         '<p {% if a %}class="x"{% endif %}>y</p>',
         "<{{ tag }}>x",
+        "<plaintext><style>",
         "<a href=\"{{ x | default('javascript:alert(1)') }}\">x</a>",
         "<a href=\"{{ 'java' ~ 'script:alert(1)' }}\">x</a>",
         '{% set u = "java script:x" %}<a href="{{ u }}">x</a>',

@@ -1,0 +1,56 @@
+"""HTML that would keep what reads it busy for minutes, or that ends in the midst of something.
+
+Parsers take time by the square of what is open, and are not told when to stop.
+"""
+
+from collections import Counter
+
+from templates_app.compiling.markup import RAW, VOID, tokens
+
+DEEPEST = 200  # elements in elements; a message of nested tables has 40
+_ATTRIBUTES = 100
+_MARKUP = 50_000  # tags and comments; a long newsletter has 2,000
+# Their end may be left out: one ends where the next begins.
+_UNCOUNTED = VOID | frozenset(
+    {"body", "colgroup", "dd", "dt", "head", "html", "li", "option", "p", "tbody", "td", "tfoot"}
+    | {"th", "thead", "tr"}
+)
+
+
+def misshapen(html: str) -> tuple[int, str] | None:
+    """Return the place and the fault of what cannot be read in time, if anything."""
+    open_elements: Counter[str] = Counter()
+    depth = markup = 0
+    for token in tokens(html):
+        if token.kind == "text":
+            continue
+        markup += 1
+        if fault := _fault(html, token.kind, token.start, token.end, len(token.attributes)):
+            return token.start, fault
+        if token.kind == "start" and token.name in RAW and token.end == len(html):
+            return token.start, f"<{token.name}> has no end: </{token.name}>"
+        if token.name == "plaintext":
+            return token.start, "<plaintext> makes text of all that follows; use <pre>"
+        if markup > _MARKUP:
+            return token.start, f"there are more than {_MARKUP:,} tags; make it shorter"
+        if token.kind == "start" and token.name not in _UNCOUNTED and not token.is_closed:
+            open_elements[token.name] += 1
+            depth += 1
+        elif token.kind == "end" and open_elements[token.name]:
+            open_elements[token.name] -= 1
+            depth -= 1
+        if depth > DEEPEST:
+            return token.start, f"elements stand in each other more than {DEEPEST} deep; close them"
+    return None
+
+
+def _fault(html: str, kind: str, start: int, end: int, attributes: int) -> str:
+    if kind == "comment" and not html.startswith((">", "->"), start + 4):
+        return (
+            "" if html[start + 4 : end].endswith(("-->", "--!>")) else "a comment has no end: -->"
+        )
+    if kind in {"start", "end", "declaration"} and html[end - 1] != ">":
+        return "a tag has no end: >"
+    if kind == "raw" and end == len(html):
+        return "an element has no end, such as </style>"
+    return f"more than {_ATTRIBUTES} attributes" if attributes > _ATTRIBUTES else ""
