@@ -1,5 +1,6 @@
 """What staff type about campaigns and what they are sent through."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectMultipleWidget,
@@ -22,6 +24,7 @@ from campaigns.models import (
     Sender,
     Transport,
 )
+from campaigns.preflight.findings import Finding
 from campaigns.sending.domains import group_of
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
 from recipients.forms.recipients import clean_address
@@ -81,7 +84,15 @@ class WhyForm(forms.Form):
 class SenderForm(forms.ModelForm[Sender]):
     class Meta:
         model = Sender
-        fields = ("display_name", "address", "reply_to", "envelope_domain", "dkim_domain", "queue")
+        fields = (
+            "display_name",
+            "address",
+            "reply_to",
+            "postal_address",
+            "envelope_domain",
+            "dkim_domain",
+            "queue",
+        )
 
     def clean_display_name(self) -> str:
         try:
@@ -203,11 +214,31 @@ class ScheduleForm(ConfirmForm):
         help_text="Of the date and time, or of the crontab expression.",
     )
 
+    by = ""
+
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, campaign=campaign, **kwargs)
         zones = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
         self.fields["time_zone"].initial = campaign.time_zone
+
+    def ask_about(self, warnings: Sequence[Finding], *, by: str) -> None:
+        """Ask about each kind of warning whether it is accepted.
+
+        :param by: who answers.
+        """
+        self.by = by
+        said: dict[str, str] = {}
+        for each in warnings:
+            said.setdefault(each.name, str(each))
+        if said:
+            self.fields["accepted"] = forms.MultipleChoiceField(
+                label="Send in spite of",
+                required=False,
+                choices=[(name, f"{name}: {text}") for name, text in said.items()],
+                widget=UnfoldAdminCheckboxSelectMultipleWidget,
+                help_text="Warnings that are not mended must be accepted, each by its name.",
+            )
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
@@ -227,9 +258,10 @@ class ScheduleForm(ConfirmForm):
     def schedule(self, *, now: datetime) -> dict[str, Any]:
         """Return what `services.schedule` takes, beside the campaign and the clock."""
         answers = self.cleaned_data
+        common = {"time_zone": answers["time_zone"], "accepted": answers.get("accepted", [])}
         if answers["when"] == CRON:
-            return {"cron": answers["cron"], "time_zone": answers["time_zone"]}
-        return {"at": answers.get("at", now), "time_zone": answers["time_zone"]}
+            return {"cron": answers["cron"], **common}
+        return {"at": answers.get("at", now), **common}
 
     def _moment(self, answers: dict[str, Any]) -> datetime | None:
         """Return the time in its zone; refuse one that the clocks skip or strike twice."""

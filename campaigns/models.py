@@ -69,6 +69,11 @@ class Sender(models.Model):
         blank=True,
         help_text="Its active keys sign the messages. Empty: the relay does.",
     )
+    postal_address = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="What {{ sender_address }} writes. The law asks for it in many countries.",
+    )
     queue = models.CharField(
         max_length=50,
         blank=True,
@@ -429,6 +434,121 @@ class CampaignAttachment(models.Model):
 
     def __str__(self) -> str:
         return str(self.file)
+
+
+class PreflightStatus(models.TextChoices):
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"  # by a person, or because another one was begun
+
+
+class PreflightQuerySet(models.QuerySet["Preflight"]):
+    def running(self) -> Self:
+        """Not at its end, and not stopped."""
+        return self.filter(status=PreflightStatus.RUNNING)
+
+
+class Preflight(models.Model):
+    """What workers look at before a campaign is sent: its whole audience, its links, its sender."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="preflights", db_index=False
+    )
+    version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="+")
+    # Of content, audience and sender (campaigns.preflight.verdict): with another one it is stale.
+    fingerprint = models.CharField(max_length=64)
+    status = models.CharField(
+        max_length=7, choices=PreflightStatus, default=PreflightStatus.RUNNING
+    )
+    started_by = models.CharField(max_length=150)
+    started_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PreflightQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=PreflightStatus.values), name="preflight_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=PreflightStatus.RUNNING) ^ Q(finished_at__isnull=False),
+                name="preflight_finished_has_time",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign"],
+                condition=Q(status=PreflightStatus.RUNNING),
+                name="preflight_one_running",
+            ),
+        ]
+        indexes = [
+            # verdict.judge: the newest one of a campaign
+            models.Index(fields=["campaign", "id"], name="preflight_of_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"preflight of {self.version}"
+
+
+class PreflightKind(models.TextChoices):
+    AUTHENTICATION = "authentication"
+    MESSAGE = "message"  # one of them, as it would leave
+    LINKS = "links"
+    AUDIENCE = "audience"  # a slice of it
+
+
+class PreflightStep(models.Model):
+    """Some seconds of a preflight's work; each may be made twice, and counts once."""
+
+    preflight = models.ForeignKey(
+        Preflight, on_delete=models.CASCADE, related_name="steps", db_index=False
+    )
+    kind = models.CharField(max_length=14, choices=PreflightKind)
+    number = models.PositiveIntegerField(default=0)
+    # Of a slice of the audience: ids of recipients above the one, up to the other.
+    after = models.BigIntegerField(default=0)
+    upto = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    findings = models.JSONField(default=list)
+    tally = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["preflight", "kind", "number"], name="preflight_step_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=PreflightKind.values), name="preflight_step_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} of {self.preflight_id}"
+
+
+class AcceptedWarning(models.Model):
+    """Somebody wants to send in spite of a warning; it holds until content or audience change."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="accepted_warnings", db_index=False
+    )
+    fingerprint = models.CharField(max_length=64)
+    name = models.CharField(max_length=50)
+    accepted_by = models.CharField(max_length=150)
+    accepted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "fingerprint", "name"], name="accepted_warning_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, accepted by {self.accepted_by}"
 
 
 class RunStatus(models.TextChoices):

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 TRANSACTIONAL = "transactional"  # urgent campaigns: their deliveries, and what leads to them
 CAMPAIGNS = "campaigns"  # the deliveries of all others, unless their sender has a queue of its own
 MAINTENANCE = "maintenance"  # snapshots, pages, sweeps
-IMPORTS = "imports"  # files of recipients: long, and nobody's messages wait behind them
+IMPORTS = "imports"  # files of recipients, preflights: long, and no message waits behind them
 CONTROL = "control"  # Beat's ticks: short, and never behind what is long
 
 OUR_OWN = (TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL, IMPORTS)

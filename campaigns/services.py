@@ -1,6 +1,6 @@
 """What people do with campaigns: create, schedule, pause, resume, cancel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
@@ -25,6 +25,7 @@ from campaigns.models import (
     Sender,
     Transport,
 )
+from campaigns.preflight import jobs, verdict
 from campaigns.sending import domain_gates, gates, reconcile
 from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
@@ -183,13 +184,17 @@ def schedule(
     at: datetime | None = None,
     cron: str = "",
     time_zone: str = "UTC",
+    accepted: Collection[str] = (),
+    by: str = "",
 ) -> Campaign:
     """Freeze the content, pin the attachments, and schedule: once, or each time that `cron` names.
 
     May be repeated, until a campaign that is sent once has fired; the last one counts.
 
-    :raises Refused: where nobody can be mailed, the content has a fault, a file may not be sent, or
-        the time is over.
+    :param accepted: names of warnings of the preflight in spite of which it is to be sent.
+    :param by: the account that accepts them.
+    :raises Refused: where nobody can be mailed, the content has a fault, a file may not be sent,
+        the time is over, or the preflight has an error or a warning that nobody has accepted.
     """
     fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
     _check_audience(campaign, now=now)
@@ -200,6 +205,7 @@ def schedule(
     locked.status = CampaignStatus.SCHEDULED
     locked.version = freeze(locked.template)
     _pin_attachments(locked, locked.version)
+    _check_preflight(locked, locked.version, accepted=accepted, by=by, now=now)
     locked.next_fire_at, locked.cron, locked.time_zone = fire_at, cron, time_zone
     locked.save()
     campaign.refresh_from_db()
@@ -323,6 +329,23 @@ def _pin_attachments(campaign: Campaign, version: TemplateVersion) -> None:
         raise Refused(f"the transport's URL: {error}") from None
     if problem:
         raise Refused(problem)
+
+
+def _check_preflight(
+    campaign: Campaign,
+    version: TemplateVersion,
+    *,
+    accepted: Collection[str],
+    by: str,
+    now: datetime,
+) -> None:
+    judged = verdict.judge(campaign, version, now=now)
+    try:
+        verdict.require(judged, accepted=accepted)
+    except verdict.Blocked as blocked:
+        raise Refused(str(blocked)) from None
+    key = verdict.fingerprint(campaign, version)
+    jobs.note_accepted(campaign, key, judged.open_names, by=by, now=now)
 
 
 def _check_content(campaign: Campaign) -> None:

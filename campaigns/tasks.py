@@ -3,17 +3,20 @@
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import chord, current_app, shared_task
 from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from campaigns import notices
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run
+from campaigns.preflight import jobs as preflights
 from campaigns.sending import (
     complete,
     deliver,
@@ -41,6 +44,9 @@ logger = get_task_logger(__name__)
 
 TICK = timedelta(seconds=1)  # Beat's shortest interval; its entry is in the settings
 AFTER_A_FAULT = 1.0  # seconds; a page of which nothing was claimed is sent again at once
+PREFLIGHT_SECONDS = 3.0
+PREFLIGHT_PATIENCE = timedelta(seconds=30)  # then its tasks, or their workers, are lost
+PREFLIGHTS_AT_ONCE = 8  # tasks of one preflight
 ENOUGH_QUEUED = 1_000  # tasks: more in the queue would only fill the broker's memory
 
 
@@ -140,6 +146,20 @@ def write_export(export_id: int) -> None:
     exporting.write(export_id, clock=utc_now)
 
 
+@shared_task(name="campaigns.preflight", ignore_result=True)
+def preflight(preflight_id: int) -> None:
+    """Work on a preflight for some seconds, and leave word to go on: others have their turn."""
+    if preflights.work(preflight_id, clock=utc_now, seconds=PREFLIGHT_SECONDS):
+        preflight.delay(preflight_id)
+
+
+@shared_task(name="campaigns.sweep_preflights", ignore_result=True)
+def sweep_preflights() -> None:
+    """Set preflights going again that stand still; Beat calls this."""
+    for preflight_id in preflights.standing_still(since=timezone.now() - PREFLIGHT_PATIENCE):
+        work_on_preflight(preflight_id)
+
+
 @shared_task(name="campaigns.heal", ignore_result=True)
 def heal(run_id: int) -> None:
     """Find what lost messages and lost workers left behind in a run, and set it going again."""
@@ -205,6 +225,17 @@ def settle_journals(**_: Any) -> None:
 def wake_notices() -> None:
     """Have new messages of ours sent at once, or fail: then the sweep sends them."""
     hurry(send_notices.apply_async)
+
+
+def wake_preflight(preflight_id: int) -> None:
+    """Have workers begin with a preflight when it is committed; else the sweep tells them."""
+    transaction.on_commit(partial(work_on_preflight, preflight_id), robust=True)
+
+
+def work_on_preflight(preflight_id: int) -> None:
+    """Have several workers make the steps of a preflight."""
+    for _ in range(min(preflights.steps_left(preflight_id), PREFLIGHTS_AT_ONCE)):
+        preflight.delay(preflight_id)
 
 
 def go_on(run_id: int, **options: Any) -> None:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -101,6 +102,21 @@ def seconds_list(value: str) -> tuple[int, ...]:
 
 def words(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def ip_addresses(value: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_address(part)) for part in words(value))
+    except ValueError:
+        raise ValueError(f"write IP addresses separated by commas, not {value!r}") from None
+
+
+def daemon(value: str) -> str:
+    """Read where a daemon listens: `host:port`, or the path of its socket."""
+    host, _, port = value.rpartition(":")
+    if not value.startswith("/") and not (host and port.isdecimal() and int(port) < 65_536):
+        raise ValueError(f"write host:port, or the path of a socket, not {value!r}")
+    return value
 
 
 def keys(value: str) -> tuple[str, ...]:

@@ -182,6 +182,11 @@ INSTANCE_ID = env.text("INSTANCE_ID") or (
     "" if env.text("DATABASE_URL") else env.attempt(lambda: home.secret("instance"), otherwise="")
 )
 
+# What the preflight of a campaign asks: SpamAssassin's daemon, if there is one; and the addresses
+# from which messages leave, where they are known, to see whether receivers would believe them.
+SPAMD = env.read("SPAMD", read.daemon, default="")
+EGRESS_ADDRESSES = env.read("EGRESS_ADDRESSES", read.ip_addresses, default=read.NONE)
+
 # --- recipients -------------------------------------------------------------------------------
 
 # Digests of addresses, by which people who were erased stay suppressed, are made with it: unlike
@@ -273,6 +278,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.tick": {"queue": "control"},
     "campaigns.retry": {"queue": "control"},
     "recipients.import_step": {"queue": "imports"},
+    "campaigns.preflight": {"queue": "imports"},
     "campaigns.send_notices": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -329,6 +335,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.fold",
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
+    },
+    "preflights": {
+        "task": "campaigns.sweep_preflights",
+        "schedule": timedelta(seconds=10),
+        "options": {"expire_seconds": 10},
     },
     "mend_indexes": {
         "task": "campaigns.mend_indexes",

@@ -26,7 +26,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 RESERVED_NAMES = frozenset(
     {
         "email", "language", "time_zone", "unsubscribe_url", "preferences_url", "campaign_name",
-        "list_name", "sender_name",
+        "list_name", "sender_name", "sender_address",
     }
 )  # fmt: skip
 
@@ -120,6 +120,11 @@ class Compiled:
     def reads(self, name: str) -> bool:
         """Whether any part prints or asks for this name."""
         return any(each.text == name for part in self._outlines.values() for each in part.names)
+
+    def printed(self) -> frozenset[str]:
+        """Return the names that are printed as they are: no default, no condition around them."""
+        names = (name for outline in self._outlines.values() for name in outline.names)
+        return frozenset(name.text for name in names if not name.optional)
 
     def _pieces(self, part: Part, values: dict[str, Any]) -> list[str]:
         try:

@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -94,9 +95,16 @@ def broker() -> Iterator[redis.Redis]:
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A broker that is not there; what was connected before is not used."""
     monkeypatch.setitem(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
-    pools.reset()
+    _forget_connections()
     yield
+    _forget_connections()
+
+
+def _forget_connections() -> None:
+    """Close Celery's pools, and let it make new ones: it keeps the closed ones otherwise."""
     pools.reset()
+    app: Any = current_app
+    app._pool = app.amqp._producer_pool = None
 
 
 @pytest.fixture

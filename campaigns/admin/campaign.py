@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,6 +20,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from campaigns import services, trial, wording
+from campaigns.admin import preflight
 from campaigns.admin.audience import audience_context
 from campaigns.audience import Audience
 from campaigns.forms import CampaignForm, ConfirmForm, ScheduleForm, TrialForm
@@ -28,6 +30,7 @@ from campaigns.models import (
     Run,
     RunStatus,
 )
+from campaigns.preflight.findings import Finding
 from campaigns.progress import Progress, progress
 from campaigns.sending import waiting
 from campaigns.sending.outcomes import Accepted
@@ -38,6 +41,7 @@ from recipients.admin.recipients import COUNTED
 from recipients.hurry import hurry_after_commit
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
+from templates_app.services import Refused as ContentRefused
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
@@ -56,7 +60,7 @@ class Verb:
 
 
 def _schedule(campaign: Campaign, form: ScheduleForm, now: datetime) -> str:
-    services.schedule(campaign, now=now, **form.schedule(now=now))
+    services.schedule(campaign, now=now, by=form.by, **form.schedule(now=now))
     return f"{wording.situation(campaign)} The content is frozen as {campaign.version}."
 
 
@@ -140,7 +144,15 @@ class CampaignAdmin(ModelAdmin):
         "excluded_segments",
     )
     change_form_outer_before_template = "campaigns/_campaign_situation.html"
-    actions_detail = ("audience_page", "schedule", "send_test", "pause", "resume", "cancel")
+    actions_detail = (
+        "audience_page",
+        "preflight_page",
+        "schedule",
+        "send_test",
+        "pause",
+        "resume",
+        "cancel",
+    )
 
     # --- the list ------------------------------------------------------------------------------
 
@@ -255,6 +267,27 @@ class CampaignAdmin(ModelAdmin):
         }
         return TemplateResponse(request, "campaigns/campaign_audience.html", context)
 
+    @action(description="Preflight", url_path="preflight", icon="fact_check", permissions=["view"])
+    def preflight_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.get_object(request, object_id)
+        if campaign is None:
+            raise Http404
+        may_act = self.has_act_permission(request)
+        if request.method == "POST":
+            if not may_act:
+                raise PermissionDenied
+            preflight.act(request, campaign, now=timezone.now())
+            return HttpResponseRedirect(request.path)
+        context = {
+            **self.admin_site.each_context(request),
+            **preflight.preflight_context(request, campaign, now=timezone.now()),
+            "title": f"Preflight: {campaign}",
+            "opts": self.opts,
+            "original": campaign,
+            "may_act": may_act,
+        }
+        return TemplateResponse(request, "campaigns/campaign_preflight.html", context)
+
     @action(description="Schedule", url_path="schedule", icon="schedule", permissions=["act"])
     def schedule(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._do(request, object_id, SCHEDULE)
@@ -287,6 +320,8 @@ class CampaignAdmin(ModelAdmin):
         if campaign is None:
             raise Http404
         form = verb.form(request.POST if request.method == "POST" else None, campaign=campaign)
+        if isinstance(form, ScheduleForm):
+            form.ask_about(_asking(campaign), by=request.user.get_username())
         if form.is_valid():
             try:
                 message = verb.act(campaign, form, timezone.now())
@@ -324,7 +359,7 @@ def _why_locked(campaign: Campaign) -> str:
 def _fitting_verbs(campaign: Campaign) -> set[str]:
     verbs = {"audience", "test"}
     if campaign.status in OPEN:
-        verbs.add("cancel")
+        verbs |= {"cancel", "preflight"}
         if not campaign.runs.exists():
             verbs.add("schedule")
     if campaign.runs.having(RunStatus.PREPARING, RunStatus.SENDING).exists():
@@ -332,6 +367,14 @@ def _fitting_verbs(campaign: Campaign) -> set[str]:
     if campaign.runs.having(RunStatus.PAUSED, RunStatus.HELD).exists():
         verbs.add("resume")
     return verbs
+
+
+def _asking(campaign: Campaign) -> list[Finding]:
+    """Return the warnings that nobody has accepted; of content with a fault, scheduling says so."""
+    try:
+        return preflight.look(campaign, now=timezone.now()).open_warnings
+    except ContentRefused:
+        return []
 
 
 def _situation(campaign: Campaign, why_locked: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from campaigns.services import Refused
 from templates_app.media import Refused as FileRefused
 from templates_app.services import Refused as ContentRefused
 
+BY_COMMAND = "command line"  # who is said to have done what a command does
+
 
 class Command(BaseCommand):
     """A command that reports a refusal in one line and exits with 1."""
@@ -60,6 +62,13 @@ def add_schedule_arguments(parser: CommandParser, *, required: bool) -> None:
     when.add_argument("--now", action="store_true", help="at once")
     when.add_argument("--cron", metavar="EXPR", help="each time this crontab names")
     parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="like Europe/Berlin")
+    parser.add_argument(
+        "--accept",
+        default=[],
+        action="append",
+        metavar="WARNING",
+        help="send in spite of the preflight's warning of this name; repeatable",
+    )
 
 
 def schedule_options(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
@@ -67,12 +76,13 @@ def schedule_options(options: dict[str, Any], *, now: datetime) -> dict[str, Any
     zone = options["timezone"]
     if zone not in available_timezones():
         raise Refused(f"{zone!r} is no time zone; write one like Europe/Berlin")
+    common = {"time_zone": zone, "accepted": options["accept"], "by": BY_COMMAND}
     if options["cron"] is not None:
-        return {"cron": options["cron"], "time_zone": zone}
+        return {"cron": options["cron"], **common}
     if options["now"]:
-        return {"at": now, "time_zone": zone}
+        return {"at": now, **common}
     if options["at"] is not None:
-        return {"at": _moment(options["at"], zone), "time_zone": zone}
+        return {"at": _moment(options["at"], zone), **common}
     return {}
 
 

@@ -14,6 +14,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AcceptedWarning',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('name', models.CharField(max_length=50)),
+                ('accepted_by', models.CharField(max_length=150)),
+                ('accepted_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Campaign',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -124,6 +134,33 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Preflight',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('stopped', 'Stopped')], default='running', max_length=7)),
+                ('started_by', models.CharField(max_length=150)),
+                ('started_at', models.DateTimeField()),
+                ('moved_at', models.DateTimeField()),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='PreflightStep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('authentication', 'Authentication'), ('message', 'Message'), ('links', 'Links'), ('audience', 'Audience')], max_length=14)),
+                ('number', models.PositiveIntegerField(default=0)),
+                ('after', models.BigIntegerField(default=0)),
+                ('upto', models.BigIntegerField(default=0)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('leased_until', models.DateTimeField(null=True)),
+                ('done_at', models.DateTimeField(null=True)),
+                ('findings', models.JSONField(default=list)),
+                ('tally', models.JSONField(default=dict)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Route',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -164,6 +201,7 @@ class Migration(migrations.Migration):
                 ('reply_to', models.CharField(blank=True, max_length=254)),
                 ('envelope_domain', models.CharField(blank=True, help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.", max_length=253)),
                 ('dkim_domain', models.CharField(blank=True, help_text='Its active keys sign the messages. Empty: the relay does.', max_length=253, verbose_name='DKIM domain')),
+                ('postal_address', models.CharField(blank=True, help_text='What {{ sender_address }} writes. The law asks for it in many countries.', max_length=300)),
                 ('queue', models.CharField(blank=True, help_text='One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.', max_length=50, validators=[campaigns.queues.validate_queue])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],

@@ -44,6 +44,11 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion'),
         ),
         migrations.AddField(
+            model_name='acceptedwarning',
+            name='campaign',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='accepted_warnings', to='campaigns.campaign'),
+        ),
+        migrations.AddField(
             model_name='campaignattachment',
             name='blob',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob'),
@@ -73,6 +78,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='instance',
             constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='instance_only_one'),
+        ),
+        migrations.AddField(
+            model_name='preflight',
+            name='campaign',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='preflights', to='campaigns.campaign'),
+        ),
+        migrations.AddField(
+            model_name='preflight',
+            name='version',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.templateversion'),
+        ),
+        migrations.AddField(
+            model_name='preflightstep',
+            name='preflight',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='campaigns.preflight'),
         ),
         migrations.AddField(
             model_name='run',
@@ -148,8 +168,36 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(blank=True, help_text='Empty: what leaves by all transports together.', null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.transport'),
         ),
         migrations.AddConstraint(
+            model_name='acceptedwarning',
+            constraint=models.UniqueConstraint(fields=('campaign', 'fingerprint', 'name'), name='accepted_warning_unique'),
+        ),
+        migrations.AddConstraint(
             model_name='campaignattachment',
             constraint=models.UniqueConstraint(fields=('campaign', 'file'), name='campaign_attachment_unique'),
+        ),
+        migrations.AddIndex(
+            model_name='preflight',
+            index=models.Index(fields=['campaign', 'id'], name='preflight_of_campaign'),
+        ),
+        migrations.AddConstraint(
+            model_name='preflight',
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'done', 'stopped'])), name='preflight_status_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='preflight',
+            constraint=models.CheckConstraint(condition=models.Q(('status', 'running'), ('finished_at__isnull', False), _connector='XOR'), name='preflight_finished_has_time'),
+        ),
+        migrations.AddConstraint(
+            model_name='preflight',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('campaign',), name='preflight_one_running'),
+        ),
+        migrations.AddConstraint(
+            model_name='preflightstep',
+            constraint=models.UniqueConstraint(fields=('preflight', 'kind', 'number'), name='preflight_step_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='preflightstep',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['authentication', 'message', 'links', 'audience'])), name='preflight_step_kind_known'),
         ),
         migrations.AddIndex(
             model_name='run',

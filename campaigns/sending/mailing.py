@@ -70,6 +70,7 @@ class Mailing:
             "campaign_name": run.campaign.name,
             "list_name": list_name,
             "sender_name": sender.display_name,
+            "sender_address": sender.postal_address,
         }
 
     def message(self, delivery: Claimed, *, now: datetime) -> tuple[Outgoing, str]:
@@ -77,10 +78,21 @@ class Mailing:
 
         :raises NotComposed: a field is missing or would break out of its header.
         """
+        data, identifier, _ = self.unsigned(delivery, now=now)
+        if self._keys:
+            data = dkim.sign(data, self._keys, now=now, tail=self._tail)
+        sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
+        return Outgoing(sender, delivery.address, data, True, self._tail), identifier
+
+    def unsigned(self, delivery: Claimed, *, now: datetime) -> tuple[bytes, str, Rendered]:
+        """Return one recipient's message before it is signed, its Message-ID, and what it says.
+
+        :raises NotComposed: a field is missing or would break out of its header.
+        """
         unsubscribe_url = links.unsubscribe_url(delivery.id)
         identifier = message_id(links.message_token(delivery.id), self._domain)
         try:
-            content = self._render(delivery, unsubscribe_url)
+            content = self._content.render(self._context(delivery, unsubscribe_url))
             data = self._skeleton.message(
                 to=delivery.address,
                 subject=self._subject_prefix + content.subject,
@@ -94,12 +106,17 @@ class Mailing:
             )
         except (RenderError, NotPlain, BadHeader) as error:
             raise NotComposed(str(error)) from None
-        if self._keys:
-            data = dkim.sign(data, self._keys, now=now, tail=self._tail)
-        sender = envelope_sender(links.bounce_token(delivery.id), self._domain)
-        return Outgoing(sender, delivery.address, data, True, self._tail), identifier
+        return data, identifier, content
 
-    def _render(self, delivery: Claimed, unsubscribe_url: str) -> Rendered:
+    def context(self, delivery: Claimed) -> dict[str, Any]:
+        """Return what the templates read of one recipient."""
+        return self._context(delivery, links.unsubscribe_url(delivery.id))
+
+    def printed_fields(self) -> frozenset[str]:
+        """Return the names that the content prints as they are, without a default."""
+        return self._content.printed()
+
+    def _context(self, delivery: Claimed, unsubscribe_url: str) -> dict[str, Any]:
         context: dict[str, Any] = {
             **(delivery.fields or {}),
             **self._common,
@@ -110,7 +127,7 @@ class Mailing:
         }
         if self._asks_preferences:
             context["preferences_url"] = links.preferences_url(delivery.id)
-        return self._content.render(context)
+        return context
 
 
 def _skeleton(

@@ -34,7 +34,11 @@ def test_a_crontab_is_handed_on_with_its_zone() -> None:
     filled = form(when="cron", cron="0 9 * * MON", date="", time="")
 
     assert filled.is_valid()
-    assert filled.schedule(now=NOW) == {"cron": "0 9 * * MON", "time_zone": BERLIN}
+    assert filled.schedule(now=NOW) == {
+        "cron": "0 9 * * MON",
+        "time_zone": BERLIN,
+        "accepted": [],
+    }
 
 
 @pytest.mark.parametrize(

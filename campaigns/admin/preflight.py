@@ -1,0 +1,138 @@
+"""The page that says what was found before a campaign is sent, and asks about warnings."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from campaigns import tasks
+from campaigns.models import AcceptedWarning, Campaign, Preflight, PreflightStatus
+from campaigns.preflight import dry_run, jobs, verdict
+from campaigns.preflight.findings import Finding, Place, Severity
+from campaigns.preflight.verdict import Verdict
+from recipients.admin.base import state_tag
+from recipients.sentences import sentence
+from templates_app.services import Refused as ContentRefused
+
+_TITLES = {
+    Severity.ERROR: "Blocks sending",
+    Severity.WARNING: "Warnings",
+    Severity.ADVICE: "Advice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A finding as the page has it: with where it is mended, and who has accepted it."""
+
+    finding: Finding
+    mend: str
+    """Address of a page; empty where it is mended elsewhere."""
+    accepted: AcceptedWarning | None
+
+    @property
+    def text(self) -> str:
+        said = str(self.finding)
+        is_name = "." in said.partition(" ")[0]  # of a host: it is written as it is
+        return f"{said if is_name else capfirst(said)}."
+
+
+def look(campaign: Campaign, *, now: datetime) -> Verdict:
+    """Judge a campaign as it is; a version that is made for it is not kept.
+
+    :raises ContentRefused: the content has a fault.
+    """
+    with transaction.atomic():
+        found = verdict.judge(campaign, jobs.version_of(campaign), now=now)
+        transaction.set_rollback(True)
+    return found
+
+
+def act(request: HttpRequest, campaign: Campaign, *, now: datetime) -> None:
+    """Do what the page's buttons say, and tell what came of it."""
+    by = request.user.get_username()
+    try:
+        done = _do(request, campaign, by=by, now=now)
+    except (jobs.Refused, ContentRefused) as refusal:
+        messages.error(request, sentence(refusal))
+    else:
+        messages.success(request, done)
+
+
+def _do(request: HttpRequest, campaign: Campaign, *, by: str, now: datetime) -> str:
+    if "start" in request.POST:
+        tasks.wake_preflight(jobs.start(campaign, by=by, now=now).pk)
+        return "The preflight has begun."
+    if "stop" in request.POST:
+        running = campaign.preflights.running().first()
+        if running is None:
+            raise jobs.Refused("it is not under way any more")
+        jobs.stop(running, now=now)
+        return "The preflight is stopped."
+    names = request.POST.getlist("name")
+    if not names:
+        raise jobs.Refused("tick the warnings that you accept")
+    jobs.accept(campaign, names=names, by=by, now=now)
+    return f"Accepted: {', '.join(names)}."
+
+
+def preflight_context(request: HttpRequest, campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    """Return what the page shows."""
+    try:
+        found = look(campaign, now=now)
+    except ContentRefused as refusal:
+        return {"problem": f"The template has a fault: {refusal}", "mend": _mend(campaign)}
+    groups = [
+        (title, severity.value, [_shown(each, campaign, found) for each in found.of(severity)])
+        for severity, title in _TITLES.items()
+    ]
+    return {
+        "groups": groups,
+        "verdict": found,
+        "may_see_people": request.user.has_perm("recipients.view_recipient"),
+        **_job(campaign, found),
+    }
+
+
+def _job(campaign: Campaign, found: Verdict) -> dict[str, Any]:
+    """Say how the work stands, also where what it says is out of date."""
+    newest = found.preflight or campaign.preflights.order_by("-pk").first()
+    if newest is None:
+        return {}
+    tally = dry_run.tally_of(newest)
+    return {
+        "preflight": newest,
+        "state": state_tag(newest.status, newest.get_status_display()),
+        "is_stale": found.preflight is None,
+        "is_running": newest.status == PreflightStatus.RUNNING,
+        "steps": _steps(newest),
+        "tally": tally,
+        "languages": sorted(tally.languages.items(), key=lambda each: -each[1]),
+    }
+
+
+def _steps(preflight: Preflight) -> dict[str, int]:
+    total = preflight.steps.count()
+    return {"total": total, "done": total - jobs.steps_left(preflight.pk)}
+
+
+def _shown(finding: Finding, campaign: Campaign, found: Verdict) -> Shown:
+    is_asking = finding.severity is Severity.WARNING
+    accepted = found.accepted.get(finding.name) if is_asking else None
+    return Shown(finding, _mend(campaign).get(finding.place, ""), accepted)
+
+
+def _mend(campaign: Campaign) -> dict[str, str]:
+    return {
+        Place.TEMPLATE: reverse(
+            "admin:templates_app_emailtemplate_change", args=[campaign.template_id]
+        ),
+        Place.SENDER: reverse("admin:campaigns_sender_change", args=[campaign.sender_id]),
+        Place.CAMPAIGN: reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+        Place.RECIPIENTS: reverse("admin:recipients_recipient_changelist"),
+    }

@@ -1,0 +1,172 @@
+"""Ask a web server whether an address leads somewhere; never one that is not public.
+
+Templates are written by people who may not reach into the network that the workers stand in: a
+name is resolved first, each of its addresses is judged, and the connection is made to one of those
+that were judged, so that a name that changes in between leads nowhere else.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_TIMEOUT = 5.0  # seconds: to connect, and for each piece of an answer
+_DEADLINE = 10.0  # seconds for one answer, however slowly it drips
+_MOST_REDIRECTS = 5
+_AGENT = "Godwit link check"
+# Servers that know no HEAD, or answer it in another way than GET.
+_NO_HEAD = frozenset({400, 403, 404, 405, 406, 501, 503})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+# Answered by the machine's own host, although it looks public (Azure).
+_METADATA = ipaddress.ip_address("168.63.129.16")
+_EMBEDDING = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+# Each holds an IPv4 address that a gateway on the way may connect to: NAT64, 6to4, Teredo.
+_GATEWAYS = [ipaddress.ip_network(net) for net in _EMBEDDING]
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether it is an address of the internet, and none of this network or machine."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address.is_site_local or any(address in net for net in _GATEWAYS):
+            return False
+    is_special = address.is_multicast or address.is_reserved or address.is_unspecified
+    return address.is_global and not is_special and address != _METADATA
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the IP addresses of a host, as the machine knows them.
+
+    :raises OSError: it has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a link; `status` is 0 where no server answered."""
+
+    url: str
+    status: int
+    problem: str = ""
+
+    @property
+    def is_dead(self) -> bool:
+        return self.status in {404, 410} or self.status >= 500 or self.status == 0
+
+
+class _Refused(Exception):
+    """The link may not be followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Asks servers; tests let it ask their own."""
+
+    is_allowed: Callable[[IPAddress], bool] = is_public
+    resolve: Callable[[str, int], list[str]] = resolve
+    ports: Collection[int] = frozenset({80, 443})
+    deadline: float = _DEADLINE
+    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def ask(self, url: str) -> Answer:
+        """Follow a link, five redirects at most; HEAD first, and GET where that is refused."""
+        try:
+            return self._follow(url)
+        except _Refused as refusal:
+            return Answer(url, 0, str(refusal))
+        except ssl.SSLCertVerificationError as error:
+            return Answer(url, 0, f"its certificate is not valid: {error.verify_message}")
+        except (TimeoutError, socket.gaierror) as error:
+            said = (
+                "it did not answer in time" if isinstance(error, TimeoutError) else "no such host"
+            )
+            return Answer(url, 0, said)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Answer(url, 0, f"it could not be asked: {error or type(error).__name__}"[:200])
+
+    def _follow(self, url: str) -> Answer:
+        current = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            status, location = self._asked("HEAD", current)
+            if status in _NO_HEAD:
+                status, location = self._asked("GET", current)
+            if status not in _REDIRECTS or not location:
+                return Answer(url, status, "" if status < 400 else f"it answers {status}")
+            current = urljoin(current, location)
+        raise _Refused(f"it redirects more than {_MOST_REDIRECTS} times")
+
+    def _asked(self, method: str, url: str) -> tuple[int, str]:
+        """Return the status, and where it redirects to; the body is not read."""
+        parts = urlsplit(url)
+        connection = self._connection(parts)
+        clock = threading.Timer(self.deadline, connection.abort)
+        clock.daemon = True
+        clock.start()
+        try:
+            connection.request(method, _target(parts), headers={"User-Agent": _AGENT})
+            response = connection.getresponse()
+            return response.status, response.getheader("Location") or ""
+        finally:
+            clock.cancel()
+            connection.close()
+            if connection.was_aborted:
+                raise TimeoutError
+
+    def _connection(self, parts: SplitResult) -> "_Pinned":
+        host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
+        if parts.scheme not in {"http", "https"} or not host:
+            raise _Refused("it leads to no web page")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if port not in self.ports:
+            raise _Refused(f"port {port} is not asked")
+        addresses = self.resolve(host, port)
+        # All of them: else the second question could be for the other one.
+        if not addresses or not all(map(self._may_ask, addresses)):
+            raise _Refused("it leads into a private network, which is not asked")
+        context = self.context if parts.scheme == "https" else None
+        return _Pinned(host, port, addresses[0], context)
+
+    def _may_ask(self, address: str) -> bool:
+        return self.is_allowed(ipaddress.ip_address(address.partition("%")[0]))
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to one address, whatever the name of its host means by now."""
+
+    def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port, timeout=_TIMEOUT)
+        self._address = address
+        self._context = context
+        self.was_aborted = False
+        if context is not None:
+            self.default_port = 443
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+    def abort(self) -> None:
+        """End it from another thread."""
+        self.was_aborted = True
+        if self.sock is not None:
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # it has ended by itself
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    return f"{path}?{query}" if query else path

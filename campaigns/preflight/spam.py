@@ -1,0 +1,96 @@
+"""Ask SpamAssassin's daemon what it thinks of a message (spamd/PROTOCOL, version 1.5)."""
+
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from campaigns.preflight.findings import Finding, Place, Severity
+
+_TIMEOUT = 10.0  # seconds
+_MOST = 256 * 1024  # bytes of a report
+_VERDICT = re.compile(
+    r"^Spam:\s*(True|False|Yes|No)\s*;\s*(-?[\d.]+)\s*/\s*(-?[\d.]+)", re.MULTILINE | re.IGNORECASE
+)
+# " 1.1 URI_HEX   BODY: what it means"
+_RULE = re.compile(r"^\s*(-?\d+\.\d+)\s+([A-Z][A-Z0-9_]+)\b", re.MULTILINE)
+
+
+class NoAnswer(Exception):
+    """The daemon cannot be asked, or answers something else; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    points: float
+    threshold: float
+    rules: tuple[tuple[str, float], ...]
+    """Name and points of each, the worst first."""
+
+    @property
+    def is_spam(self) -> bool:
+        return self.points >= self.threshold
+
+
+def ask(message: bytes, *, at: str) -> Score:
+    """Return the score of a message.
+
+    :param at: `host:port`, or the path of a socket.
+    :raises NoAnswer:
+    """
+    head = f"REPORT SPAMC/1.5\r\nContent-length: {len(message)}\r\n\r\n".encode()
+    try:
+        with _connect(at) as connection:
+            connection.sendall(head + message)
+            connection.shutdown(socket.SHUT_WR)
+            answer = _read(connection)
+    except OSError as error:
+        raise NoAnswer(str(error) or type(error).__name__) from None
+    return _score(answer)
+
+
+def _connect(at: str) -> socket.socket:
+    if not at.startswith("/"):
+        host, _, port = at.rpartition(":")
+        return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_TIMEOUT)
+    try:
+        connection.connect(at)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _read(connection: socket.socket) -> str:
+    answer = b""
+    while len(answer) < _MOST and (piece := connection.recv(65_536)):
+        answer += piece
+    return answer.decode(errors="replace")
+
+
+def _score(answer: str) -> Score:
+    status = answer.partition("\r\n")[0]
+    verdict = _VERDICT.search(answer)
+    if not re.match(r"SPAMD/[\d.]+ 0 ", status) or verdict is None:
+        raise NoAnswer(f"it answered {status[:80]!r}")
+    rules = [(name, float(points)) for points, name in _RULE.findall(answer)]
+    rules.sort(key=lambda rule: -rule[1])
+    return Score(float(verdict[2]), float(verdict[3]), tuple(rules))
+
+
+def check(message: bytes, *, at: str) -> Iterator[Finding]:
+    """Say what SpamAssassin thinks; a score of spam is a warning."""
+    try:
+        score = ask(message, at=at)
+    except NoAnswer as error:
+        said = f"SpamAssassin at {at} could not be asked: {error}"
+        yield Finding(
+            Severity.ADVICE, "spam-unasked", said, "See whether spamd runs.", Place.INSTALLATION
+        )
+        return
+    rules = ", ".join(f"{name} {points:g}" for name, points in score.rules if points > 0)
+    said = f"SpamAssassin gives it {score.points:g} points; {score.threshold:g} are spam"
+    severity = Severity.WARNING if score.is_spam else Severity.ADVICE
+    yield Finding(severity, "spam-score", f"{said}. {rules}".rstrip(". "), "Change what they name.")
