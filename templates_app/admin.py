@@ -64,7 +64,7 @@ def preview(content: EmailTemplate | TemplateVersion) -> Preview:
 def _preview(content: CompiledContent | TemplateVersion) -> Preview:
     found = check_content(subject=content.subject, html=content.html, text=content.text, known=())
     names = {*RESERVED_NAMES, *(problem.unknown for problem in found)}
-    links = {"unsubscribe_url": "#", "preferences_url": "#"}
+    links = dict.fromkeys(("unsubscribe_url", "preferences_url", "view_url"), "#")
     values = {name: f"[{name}]" for name in names} | links
     try:
         compiled = compile_content(subject=content.subject, html=content.html, text=content.text)
