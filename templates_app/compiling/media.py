@@ -2,8 +2,8 @@
 
 import html as entities
 import re
-from collections.abc import Callable, Iterator
-from urllib.parse import unquote
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote, unquote
 
 from templates_app.compiling.protection import MARK
 
@@ -20,6 +20,22 @@ def missing(source: str, find: Callable[[str], str | None]) -> Iterator[tuple[in
             yield found.start(), "the name of a file may have no tag in it; write out each of them"
         elif find(path) is None:
             yield found.start(), f"there is no file {path!r} in the media library; upload it"
+
+
+def named(source: str) -> list[str]:
+    """Return the paths of the files that a source names, in its order."""
+    return [_path(found) for found in _FILE.finditer(source)]
+
+
+def with_paths(source: str, paths: Mapping[str, str]) -> str:
+    """Return the source with other paths for the files that it names."""
+    return _FILE.sub(lambda found: _moved(found, paths), source)
+
+
+def _moved(found: re.Match[str], paths: Mapping[str, str]) -> str:
+    new = paths.get(_path(found))
+    written = found["quoted"] or found["bracketed"]
+    return found[0].replace(f"media:{written}", f"media:{quote(new)}") if new else found[0]
 
 
 def with_media(html: str, find: Callable[[str], str | None]) -> str:
