@@ -18,6 +18,7 @@ from templates_app.forms import (
     known_fields,
 )
 from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVariant, TemplateVersion
+from templates_app.moving_admin import MovingAdmin
 from templates_app.pieces import delete_layout, delete_snippet, save_layout, save_snippet, users_of
 from templates_app.rendering import (
     RESERVED_NAMES,
@@ -102,7 +103,7 @@ class TemplateVariantInline(StackedInline):
 
 
 @admin.register(EmailTemplate)
-class EmailTemplateAdmin(PreviewAdmin):
+class EmailTemplateAdmin(MovingAdmin, PreviewAdmin):
     form = EmailTemplateForm
     inlines = (TemplateVariantInline,)
     list_display = ("name", "kind", "subject", "updated_at")
