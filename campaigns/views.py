@@ -27,11 +27,9 @@ def view(request: HttpRequest, token: str) -> HttpResponse:
     that says where they are: who was passed a page is not to act in the recipient's name.
     """
     try:
-        delivery, recipient = people.message_of(token)
+        content = _content(*people.message_of(token))
     except people.Unknown:
         return _guarded(render(request, "tracking/link_unknown.html", status=404))
-    try:
-        content = _content(delivery, recipient)
     except (RenderError, NotPlain):
         # A field without which the content cannot be is not there any more.
         return _guarded(render(request, "campaigns/view_gone.html", status=410))
@@ -47,7 +45,9 @@ def links(request: HttpRequest) -> HttpResponse:
 
 
 def _content(delivery: Delivery, recipient: Recipient) -> Rendered:
-    run = Run.objects.select_related("campaign__sender").get(pk=delivery.run_id)
+    run = Run.objects.select_related("campaign__sender").filter(pk=delivery.run_id).first()
+    if run is None:
+        raise people.Unknown
     _, list_name = audience_of(run)
     personal_url = settings.SITE_URL + reverse("campaigns:links")
     claimed = Claimed(

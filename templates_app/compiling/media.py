@@ -28,12 +28,19 @@ def named(source: str) -> list[str]:
 
 
 def with_paths(source: str, paths: Mapping[str, str]) -> str:
-    """Return the source with other paths for the files that it names."""
-    return _FILE.sub(lambda found: _moved(found, paths), source)
+    """Return the source with other paths for the files that it names, in whatever case."""
+    spelt = {_folded(path): new for path, new in paths.items()}
+    return _FILE.sub(lambda found: _moved(found, spelt), source)
+
+
+def _folded(path: str) -> str:
+    """Return what is the same for all spellings of a path: the case of the name is free."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name.lower()
 
 
 def _moved(found: re.Match[str], paths: Mapping[str, str]) -> str:
-    new = paths.get(_path(found))
+    new = paths.get(_folded(_path(found)))
     written = found["quoted"] or found["bracketed"]
     return found[0].replace(f"media:{written}", f"media:{quote(new)}") if new else found[0]
 

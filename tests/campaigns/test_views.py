@@ -186,3 +186,11 @@ def test_a_token_stays_good_in_capitals(browser: Client) -> None:
     token = path(delivery).removeprefix("/v/")
 
     assert browser.get(f"/v/{token.upper()}").status_code == 200
+
+
+def test_of_a_run_that_is_gone_nothing_is_shown(browser: Client) -> None:
+    delivery = sent(make_template(html=HTML))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tracking_delivery SET run_id = run_id + 1")
+
+    assert browser.get(path(delivery)).status_code == 404

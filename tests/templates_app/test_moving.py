@@ -34,7 +34,7 @@ def template(disk: Path) -> EmailTemplate:
     files.upload(BytesIO(make_image()), name="logo.png", folder="Logos")
     for name, kind, source in (
         ("address", Kind.HTML, "<p>12 Quay Street</p>"),
-        ("footer", Kind.HTML, '<img src="media:Logos/logo.png" alt="Us">{% include "address" %}'),
+        ("footer", Kind.HTML, '<img src="media:Logos/Logo.PNG" alt="Us">{% include "address" %}'),
         ("unused", Kind.HTML, "<p>unused</p>"),
         ("greeting", Kind.MARKDOWN, "Hello {{ first_name | default('you') }}"),
     ):
