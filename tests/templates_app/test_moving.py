@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -248,3 +249,28 @@ def test_what_is_not_there_any_more_cannot_be_exported(template: EmailTemplate) 
 
     with pytest.raises(Refused, match="uses the snippet 'greeting', which is not there"):
         export_template(template)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.png", {"form": "PNG"}),
+        ("a.gif", {"form": "GIF"}),
+        ("a.jpg", {"form": "JPEG", "quality": 60}),
+        ("a.webp", {"form": "WEBP", "quality": 60}),
+        ("a.webp", {"form": "WEBP", "lossless": True}),
+    ],
+)
+def test_an_image_of_each_kind_comes_back_as_the_same_bytes(
+    name: str, options: dict[str, Any], disk: Path
+) -> None:
+    files.upload(BytesIO(make_image(**options)), name=name)
+    letter = EmailTemplate(
+        name="T", kind=Kind.HTML, subject="S", source=f'<img src="media:{name}" alt="A">'
+    )
+    save_template(letter, known=())
+    exported = export_template(letter)
+
+    imported = import_template(emptied(letter)).template
+
+    assert export_template(imported) == exported
