@@ -57,13 +57,17 @@ class PersonalContent:
         :raises RenderError: a field has no value, or the result is too large.
         :raises NotPlain:
         """
-        context = self._context(delivery)
+        return self._content.render(self.context(delivery, unsubscribe_url=unsubscribe_url))
+
+    def context(self, delivery: Claimed, *, unsubscribe_url: str) -> dict[str, Any]:
+        """Return what the message of one recipient is rendered from."""
+        context = self._own(delivery)
         context["unsubscribe_url"] = unsubscribe_url
         if self._asks_preferences:
             context["preferences_url"] = links.preferences_url(delivery.id)
         if self._asks_view:
             context["view_url"] = links.view_url(delivery.id)
-        return self._content.render(context)
+        return context
 
     def render_page(self, delivery: Claimed, *, personal_url: str) -> Rendered:
         """Render the same for a page that may be passed on.
@@ -73,10 +77,10 @@ class PersonalContent:
         :raises NotPlain:
         """
         personal = {"unsubscribe_url": personal_url, "preferences_url": personal_url}
-        own = {"view_url": links.view_url(delivery.id)}
-        return self._content.render({**self._context(delivery), **personal, **own})
+        view = {"view_url": links.view_url(delivery.id)}
+        return self._content.render({**self._own(delivery), **personal, **view})
 
-    def _context(self, delivery: Claimed) -> dict[str, Any]:
+    def _own(self, delivery: Claimed) -> dict[str, Any]:
         return {
             **(delivery.fields or {}),
             **self._common,
