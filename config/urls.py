@@ -10,4 +10,5 @@ urlpatterns = [
     path("", include("recipients.urls")),
     path("", include("tracking.urls")),
     path("", include("templates_app.urls")),
+    path("", include("campaigns.urls")),
 ]

@@ -18,6 +18,7 @@ from templates_app.forms import (
     known_fields,
 )
 from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVariant, TemplateVersion
+from templates_app.moving_admin import MovingAdmin
 from templates_app.pieces import delete_layout, delete_snippet, save_layout, save_snippet, users_of
 from templates_app.rendering import (
     RESERVED_NAMES,
@@ -64,7 +65,7 @@ def preview(content: EmailTemplate | TemplateVersion) -> Preview:
 def _preview(content: CompiledContent | TemplateVersion) -> Preview:
     found = check_content(subject=content.subject, html=content.html, text=content.text, known=())
     names = {*RESERVED_NAMES, *(problem.unknown for problem in found)}
-    links = {"unsubscribe_url": "#", "preferences_url": "#"}
+    links = dict.fromkeys(("unsubscribe_url", "preferences_url", "view_url"), "#")
     values = {name: f"[{name}]" for name in names} | links
     try:
         compiled = compile_content(subject=content.subject, html=content.html, text=content.text)
@@ -102,7 +103,7 @@ class TemplateVariantInline(StackedInline):
 
 
 @admin.register(EmailTemplate)
-class EmailTemplateAdmin(PreviewAdmin):
+class EmailTemplateAdmin(MovingAdmin, PreviewAdmin):
     form = EmailTemplateForm
     inlines = (TemplateVariantInline,)
     list_display = ("name", "kind", "subject", "updated_at")

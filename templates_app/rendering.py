@@ -25,8 +25,8 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 # of these names: it would hide, or be hidden by, the value that Godwit sets.
 RESERVED_NAMES = frozenset(
     {
-        "email", "language", "time_zone", "unsubscribe_url", "preferences_url", "campaign_name",
-        "list_name", "sender_name", "sender_address",
+        "email", "language", "time_zone", "unsubscribe_url", "preferences_url", "view_url",
+        "campaign_name", "list_name", "sender_name", "sender_address",
     }
 )  # fmt: skip
 

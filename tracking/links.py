@@ -34,6 +34,17 @@ def preferences_url(delivery_id: int) -> str:
     return _preferences_prefix() + sign(Kind.PREFERENCES, delivery_id, ring=key_ring())
 
 
+@cache
+def _view_prefix() -> str:
+    # By name: the page shows a message, and so belongs to campaigns, which know of this app.
+    return settings.SITE_URL + reverse("campaigns:view", args=["-"]).removesuffix("-")
+
+
+def view_url(delivery_id: int) -> str:
+    """Return the page that shows the delivery's message in a browser."""
+    return _view_prefix() + sign(Kind.VIEW, delivery_id, ring=key_ring())
+
+
 def notice_preferences_url(notice_id: int) -> str:
     """Return the same page for who got a message of ours."""
     return _preferences_prefix() + sign(Kind.NOTICE_PREFERENCES, notice_id, ring=key_ring())

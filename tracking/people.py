@@ -77,8 +77,20 @@ def _read(token: str, kind: Kind) -> int:
         raise Unknown from None
 
 
+def message_of(token: str) -> tuple[Delivery, Recipient]:
+    """Return the message that a link shows in a browser, and whom it was sent to.
+
+    :raises Unknown:
+    """
+    delivery = _delivery(_read(token, Kind.VIEW))
+    return delivery, _person(delivery)
+
+
 def _addressee(delivery_id: int) -> Recipient:
-    delivery = _delivery(delivery_id)
+    return _person(_delivery(delivery_id))
+
+
+def _person(delivery: Delivery) -> Recipient:
     if delivery.recipient is None or delivery.recipient.key != delivery.key:
         raise Unknown
     return delivery.recipient

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     UNSUBSCRIBE = 2
     BOUNCE = 3
     PREFERENCES = 4
+    VIEW = 5
     # These hold the id of a recipients.Notice, a message of ours that is no delivery.
     NOTICE_MESSAGE = 11
     NOTICE_BOUNCE = 12

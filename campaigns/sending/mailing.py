@@ -35,6 +35,77 @@ def compiled(version_id: int) -> Compiled:
     return compile_content(subject=version.subject, html=version.html, text=version.text)
 
 
+class PersonalContent:
+    """What a run says to each of its recipients, in a message or on a page.
+
+    :raises RenderError:
+    """
+
+    def __init__(self, run: Run, *, list_name: str) -> None:
+        self._content = compiled(run.version_id)
+        self._asks_preferences = self._content.reads("preferences_url")
+        self._asks_view = self._content.reads("view_url")
+        self._common = {
+            "campaign_name": run.campaign.name,
+            "list_name": list_name,
+            "sender_name": run.campaign.sender.display_name,
+            "sender_address": run.campaign.sender.postal_address,
+        }
+
+    def render(self, delivery: Claimed, *, unsubscribe_url: str) -> Rendered:
+        """Render the message of one recipient.
+
+        :raises RenderError: a field has no value, or the result is too large.
+        :raises NotPlain:
+        """
+        return self._content.render(self.context(delivery, unsubscribe_url=unsubscribe_url))
+
+    def context(self, delivery: Claimed, *, unsubscribe_url: str) -> dict[str, Any]:
+        """Return what the message of one recipient is rendered from."""
+        context = self._own(delivery)
+        context["unsubscribe_url"] = unsubscribe_url
+        if self._asks_preferences:
+            context["preferences_url"] = links.preferences_url(delivery.id)
+        if self._asks_view:
+            context["view_url"] = links.view_url(delivery.id)
+        return context
+
+    def printed(self) -> frozenset[str]:
+        """Return the names that are printed as they are, without a default."""
+        return self._content.printed()
+
+    def render_page(self, delivery: Claimed, *, personal_url: str) -> Rendered:
+        """Render the same for a page that may be passed on.
+
+        :param personal_url: where the links lead that act in the recipient's name.
+        :raises RenderError: a field has no value any more.
+        :raises NotPlain:
+        """
+        personal = {"unsubscribe_url": personal_url, "preferences_url": personal_url}
+        view = {"view_url": links.view_url(delivery.id)}
+        return self._content.render({**self._own(delivery), **personal, **view})
+
+    def _own(self, delivery: Claimed) -> dict[str, Any]:
+        return {
+            **(delivery.fields or {}),
+            **self._common,
+            "email": delivery.address,
+            "language": delivery.language,
+            "time_zone": delivery.time_zone,
+        }
+
+
+def audience_of(run: Run) -> tuple[MailingList | Segment | None, str]:
+    """Return what stands for the audience in headers, and what recipients know it as.
+
+    Of several lists it is the oldest; where there is none, the oldest segment.
+    """
+    if mailing_list := run.campaign.lists.order_by("pk").first():
+        return mailing_list, mailing_list.name
+    # What a segment is called is not meant for those who are in it.
+    return run.campaign.segments.order_by("pk").first(), run.campaign.sender.display_name
+
+
 class Mailing:
     """The sender, the content and the fixed headers of a run.
 
@@ -47,15 +118,11 @@ class Mailing:
     ) -> None:
         """Prepare to send a run, with its own files or those that are named."""
         sender = run.campaign.sender
-        # Several lists, one List-ID: the oldest list's; a segment's where there is no list.
-        mailing_list = run.campaign.lists.order_by("pk").first()
-        source = mailing_list or run.campaign.segments.order_by("pk").first()
+        source, list_name = audience_of(run)
         if source is None:
             raise NoMailing("the campaign has no list or segment any more; choose one")
-        # What a segment is called is not meant for those who are in it.
-        list_name = mailing_list.name if mailing_list else sender.display_name
         try:
-            self._content = compiled(run.version_id)
+            self._content = PersonalContent(run, list_name=list_name)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
             self._skeleton = _skeleton(sender, source, list_name, run.campaign_id)
             named = files_of_run(run.pk) if files is None else files
@@ -63,15 +130,8 @@ class Mailing:
         except (BadAddress, BadHeader, NoKey, RenderError, Unfit) as error:
             raise NoMailing(str(error)) from None
         self._tail = self._attached.tail if self._attached else b""
-        self._asks_preferences = self._content.reads("preferences_url")
         self._domain = run.sender_domain
         self._subject_prefix = subject_prefix
-        self._common = {
-            "campaign_name": run.campaign.name,
-            "list_name": list_name,
-            "sender_name": sender.display_name,
-            "sender_address": sender.postal_address,
-        }
 
     def message(self, delivery: Claimed, *, now: datetime) -> tuple[Outgoing, str]:
         """Return one recipient's message, and its Message-ID, which is the same at each attempt.
@@ -92,7 +152,7 @@ class Mailing:
         unsubscribe_url = links.unsubscribe_url(delivery.id)
         identifier = message_id(links.message_token(delivery.id), self._domain)
         try:
-            content = self._content.render(self._context(delivery, unsubscribe_url))
+            content = self._content.render(delivery, unsubscribe_url=unsubscribe_url)
             data = self._skeleton.message(
                 to=delivery.address,
                 subject=self._subject_prefix + content.subject,
@@ -110,24 +170,12 @@ class Mailing:
 
     def context(self, delivery: Claimed) -> dict[str, Any]:
         """Return what the templates read of one recipient."""
-        return self._context(delivery, links.unsubscribe_url(delivery.id))
+        unsubscribe_url = links.unsubscribe_url(delivery.id)
+        return self._content.context(delivery, unsubscribe_url=unsubscribe_url)
 
     def printed_fields(self) -> frozenset[str]:
         """Return the names that the content prints as they are, without a default."""
         return self._content.printed()
-
-    def _context(self, delivery: Claimed, unsubscribe_url: str) -> dict[str, Any]:
-        context: dict[str, Any] = {
-            **(delivery.fields or {}),
-            **self._common,
-            "email": delivery.address,
-            "language": delivery.language,
-            "time_zone": delivery.time_zone,
-            "unsubscribe_url": unsubscribe_url,
-        }
-        if self._asks_preferences:
-            context["preferences_url"] = links.preferences_url(delivery.id)
-        return context
 
 
 def _skeleton(

@@ -16,8 +16,8 @@ STANDARD = (ADDRESS, LANGUAGE, TIME_ZONE)
 # Names that mean something else in a template (templates_app.rendering says what).
 RESERVED = frozenset(
     {
-        "unsubscribe_url", "preferences_url", "campaign_name", "list_name", "sender_name",
-        "sender_address", "true", "false", "none",
+        "unsubscribe_url", "preferences_url", "view_url", "campaign_name", "list_name",
+        "sender_name", "sender_address", "true", "false", "none",
     }
 )  # fmt: skip
 # What the first columns of a file of rejected rows say: where a row stood, and what was wrong.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from templates_app.compiling.library import Piece
+from templates_app.compiling.markup import edited
 from templates_app.compiling.problems import Problem
 from templates_app.grammar import blocks
 from templates_app.models import Kind
@@ -90,6 +91,16 @@ def included(source: str) -> list[str]:
     """Return the names of the snippets that a source names itself."""
     found = (_name(source[start:end]) for start, end in blocks(source))
     return [name for name in found if name]
+
+
+def with_names(source: str, names: Mapping[str, str]) -> str:
+    """Return the source with other names for the snippets that it names."""
+    edits = []
+    for start, end in blocks(source):
+        include = _INCLUDE.fullmatch(source, start, end)
+        if include and (new := names.get(_name(include[0]))):
+            edits.append((include.start(1), include.end(1), f' "{new}" '))
+    return edited(source, edits)
 
 
 def _name(block: str) -> str:

@@ -48,7 +48,8 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "source": {"media", "sizes", "srcset", "type"},
     "style": {"media", "type", "data-css-inline"},
     "table": {"cellpadding", "cellspacing", "frame", "rules", "summary"},
-    "td": {"abbr", "axis", "colspan", "headers", "nowrap", "rowspan", "scope"},
+    # MJML writes the last one, which does nothing, beside its buttons.
+    "td": {"abbr", "axis", "colspan", "headers", "nowrap", "rowspan", "scope", "vertical-align"},
     "th": {"abbr", "axis", "colspan", "headers", "nowrap", "rowspan", "scope"},
     "time": {"datetime"},
     "ul": {"type"},

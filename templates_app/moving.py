@@ -1,0 +1,330 @@
+"""A template with all that it uses: out of this installation as one file, and into another."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import sha256
+from io import BytesIO
+
+from django.db import transaction
+
+from templates_app import pieces
+from templates_app.bundle import MOST_BYTES, Bundle, pack, rewritten
+from templates_app.compiling import included
+from templates_app.compiling.expanding import with_names
+from templates_app.compiling.library import Library, Piece
+from templates_app.compiling.media import named, with_paths
+from templates_app.drafts import Written, draft_of
+from templates_app.media import Refused as FileRefused
+from templates_app.media import library as files
+from templates_app.media import storing
+from templates_app.media.names import clean_folder, clean_name
+from templates_app.models import (
+    EmailTemplate,
+    Layout,
+    MediaBlob,
+    MediaFile,
+    Snippet,
+    TemplateVariant,
+)
+from templates_app.services import Refused, library, save_template
+
+
+class Clash(StrEnum):
+    """What becomes of snippets, layouts and files that are here under the same name."""
+
+    REFUSE = "refuse"
+    MINE = "mine"
+    THEIRS = "theirs"
+    RENAME = "rename"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A template that came in: what it is called, and what came with it."""
+
+    template: EmailTemplate
+    renamed: dict[str, str]
+    """From the names that pieces had to those that they have here."""
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+def export_template(template: EmailTemplate) -> bytes:
+    """Return the template as it is now, with the snippets, the layout and the files that it uses.
+
+    :raises Refused: it uses something that is not there, or more than one file may have.
+    """
+    draft = replace(draft_of(template), is_raw=False)
+    known = library()
+    layouts = {draft.layout: known.layouts[draft.layout]} if draft.layout else {}
+    snippets = _used_snippets(
+        [*_texts(draft.written), draft.link_parameters, *_sources(layouts)], known
+    )
+    sources = [*_texts(draft.written), *_sources(layouts), *_sources(snippets)]
+    paths = dict.fromkeys(path for source in sources for path in named(source))
+    data = pack(Bundle(template.name, draft, snippets, layouts, dict(map(_file, paths))))
+    if len(data) > MOST_BYTES:
+        raise Refused(f"with its files it has more than {MOST_BYTES // 1_000_000} MB; use less")
+    return data
+
+
+def _texts(written: Iterable[Written]) -> list[str]:
+    return [text for each in written for text in (each.source, each.text, each.preheader)]
+
+
+def _sources(of: dict[str, Piece]) -> list[str]:
+    return [piece.source for piece in of.values()]
+
+
+def _used_snippets(sources: list[str], known: Library) -> dict[str, Piece]:
+    used: dict[str, Piece] = {}
+    waiting = [name for source in sources for name in included(source)]
+    while waiting:
+        name = waiting.pop()
+        if name in used:
+            continue
+        if name not in known.snippets:
+            raise Refused(
+                f"it uses the snippet {name!r}, which is not there; create it, or take it out"
+            )
+        used[name] = known.snippets[name]
+        waiting += included(used[name].source)
+    return used
+
+
+def _file(path: str) -> tuple[str, bytes]:
+    try:
+        file = files.find(path)
+        return file.path, storing.read(file.blob)
+    except (FileRefused, OSError, storing.Damaged) as error:
+        raise Refused(f"{path}: {error}") from None
+
+
+# --- in -------------------------------------------------------------------------------------------
+
+
+def clashes(bundle: Bundle) -> list[str]:
+    """Return what is here under a name of the bundle, and is not the same."""
+    return [f"{what} {name!r}" for what, name in _clashing(bundle)]
+
+
+def import_template(
+    bundle: Bundle,
+    *,
+    name: str = "",
+    clash: Clash = Clash.REFUSE,
+    by: str = "",
+    may_write_raw: bool = False,
+) -> Imported:
+    """Save a template that was exported, with all that it uses, or nothing of it.
+
+    The names of fields are not checked: whether recipients have them is asked when a campaign with
+    it is scheduled.
+
+    :param name: in place of the one that it had.
+    :param may_write_raw: whether whoever imports it may write HTML that is not sanitised.
+    :raises Refused: something of that name is here, a source has a fault, a file may not be kept.
+    """
+    bundle = replace(bundle, name=name.strip() or bundle.name)
+    if EmailTemplate.objects.filter(name=bundle.name).exists():
+        raise Refused(f"there is a template {bundle.name!r} already; choose another name")
+    if clash == Clash.REFUSE and (found := clashes(bundle)):
+        raise Refused(
+            f"{', '.join(found)}: here already, with other content; keep yours, take theirs, or "
+            "have theirs renamed"
+        )
+    renamed = dict[str, str]()
+    if clash == Clash.RENAME:
+        bundle, renamed = _renamed(bundle)
+    return Imported(
+        _all_or_nothing(
+            lambda stored: _save(bundle, stored, by=by, clash=clash, may_write_raw=may_write_raw)
+        ),
+        renamed,
+    )
+
+
+def _save(
+    bundle: Bundle, stored: list[str], *, by: str, clash: Clash, may_write_raw: bool
+) -> EmailTemplate:
+    for path, content in bundle.files.items():
+        stored += _save_file(path, content, by=by, clash=clash)
+    for name in _inner_first(bundle.snippets):
+        _save_piece(Snippet, name, bundle.snippets[name], clash)
+    for name, piece in bundle.layouts.items():
+        _save_piece(Layout, name, piece, clash)
+    draft = bundle.draft
+    fallback, *others = draft.written
+    template = EmailTemplate(
+        name=bundle.name,
+        kind=draft.kind,
+        layout=_layout(draft.layout),
+        link_parameters=draft.link_parameters,
+        **_columns(fallback),
+    )
+    save_template(
+        template,
+        variants=[TemplateVariant(**_columns(each)) for each in others],
+        known=(),
+        by=by,
+        may_write_raw=may_write_raw,
+    )
+    return template
+
+
+def _columns(written: Written) -> dict[str, str]:
+    return {
+        "language": written.language,
+        "subject": written.subject,
+        "preheader": written.preheader,
+        "source": written.source,
+        "text": written.text,
+    }
+
+
+def _layout(name: str) -> Layout | None:
+    if not name:
+        return None
+    if layout := Layout.objects.filter(name=name).first():
+        return layout
+    raise Refused(f"it uses the layout {name!r}, which is neither here nor in the file")
+
+
+def _save_piece(model: type[Snippet] | type[Layout], name: str, piece: Piece, clash: Clash) -> None:
+    row = model.objects.filter(name=name).first()
+    if row and (clash != Clash.THEIRS or _same_piece(row, piece)):
+        return
+    row = row or model(name=name)
+    row.kind, row.source = piece.kind, piece.source
+    if isinstance(row, Snippet):
+        pieces.save_snippet(row, known=())
+    else:
+        pieces.save_layout(row, known=())
+
+
+def _save_file(path: str, content: bytes, *, by: str, clash: Clash) -> list[str]:
+    """Put a file into the library, unless it is there; return the keys of what was stored."""
+    folder, _, name = path.rpartition("/")
+    try:
+        if "/".join(filter(None, (clean_folder(folder), clean_name(name)))) != path:
+            raise Refused(f"{path[:80]!r} is no name of a file in the library")
+        here = _here(path)
+        if here is None:
+            return [files.upload(BytesIO(content), name=name, folder=folder, by=by).blob.key]
+        if clash == Clash.THEIRS and not _same_file(here, content):
+            return [files.replace(here, BytesIO(content), by=by).blob.key]
+    except FileRefused as refusal:
+        raise Refused(str(refusal)) from None
+    return []
+
+
+def _inner_first(snippets: dict[str, Piece]) -> list[str]:
+    """Return the names in an order in which each comes after those that it names."""
+    ordered: list[str] = []
+    waiting = sorted(snippets)
+    while waiting:
+        ready = [
+            name
+            for name in waiting
+            if not set(included(snippets[name].source)).intersection(waiting)
+        ]
+        # None is, where they name each other in a circle: to save the first says so.
+        ordered += ready or waiting
+        waiting = [name for name in waiting if name not in ordered]
+    return ordered
+
+
+def _all_or_nothing(save: Callable[[list[str]], EmailTemplate]) -> EmailTemplate:
+    """Save in one transaction; where it fails, bytes that were stored for it go as well.
+
+    :param save: adds the keys of files to a list.
+    """
+    stored: list[str] = []
+    try:
+        with transaction.atomic():
+            return save(stored)
+    except Exception:
+        known = MediaBlob.objects.filter(key__in=stored).values_list("key", flat=True)
+        for key in set(stored).difference(known):
+            storing.remove(key)
+        raise
+
+
+# --- what is here already -------------------------------------------------------------------------
+
+
+def _clashing(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    for snippet in Snippet.objects.filter(name__in=bundle.snippets).order_by("name"):
+        if not _same_piece(snippet, bundle.snippets[snippet.name]):
+            yield "snippet", snippet.name
+    for layout in Layout.objects.filter(name__in=bundle.layouts).order_by("name"):
+        if not _same_piece(layout, bundle.layouts[layout.name]):
+            yield "layout", layout.name
+    for path, content in bundle.files.items():
+        if (file := _here(path)) and not _same_file(file, content):
+            yield "file", path
+
+
+def _same_piece(row: Snippet | Layout, piece: Piece) -> bool:
+    return (row.kind, row.source) == (piece.kind, piece.source)
+
+
+def _same_file(file: MediaFile, content: bytes) -> bool:
+    return file.blob.digest == sha256(content).hexdigest()
+
+
+def _here(path: str) -> MediaFile | None:
+    try:
+        return files.find(path)
+    except FileRefused:
+        return None
+
+
+def _renamed(bundle: Bundle) -> tuple[Bundle, dict[str, str]]:
+    """Return the bundle without clashes, and the new names of what clashed.
+
+    A snippet that names a renamed one is another one by that, and may clash itself.
+    """
+    renamed: dict[str, str] = {}
+    while found := list(_clashing(bundle)):
+        snippets = {name: _free(name, Snippet, "-") for what, name in found if what == "snippet"}
+        layouts = {name: _free(name, Layout, " ") for what, name in found if what == "layout"}
+        paths = {name: _free_path(name) for what, name in found if what == "file"}
+        bundle = _with_names(bundle, snippets, layouts, paths)
+        renamed |= snippets | layouts | paths
+    return bundle, renamed
+
+
+def _with_names(
+    bundle: Bundle, snippets: dict[str, str], layouts: dict[str, str], paths: dict[str, str]
+) -> Bundle:
+    bundle = rewritten(bundle, lambda source: with_paths(with_names(source, snippets), paths))
+    layout = bundle.draft.layout
+    return replace(
+        bundle,
+        draft=replace(bundle.draft, layout=layouts.get(layout, layout)),
+        snippets={snippets.get(name, name): each for name, each in bundle.snippets.items()},
+        layouts={layouts.get(name, name): each for name, each in bundle.layouts.items()},
+        files={paths.get(path, path): each for path, each in bundle.files.items()},
+    )
+
+
+def _free(name: str, model: type[Snippet] | type[Layout], gap: str) -> str:
+    taken = set(model.objects.filter(name__startswith=name).values_list("name", flat=True))
+    return _first_free(lambda number: f"{name}{gap}{number}", lambda each: each in taken)
+
+
+def _free_path(path: str) -> str:
+    stem, _, extension = path.rpartition(".")
+    return _first_free(
+        lambda number: f"{stem}-{number}.{extension}", lambda each: bool(_here(each))
+    )
+
+
+def _first_free(candidate: Callable[[int], str], is_taken: Callable[[str], bool]) -> str:
+    number = 2
+    while is_taken(candidate(number)):
+        number += 1
+    return candidate(number)
