@@ -6,15 +6,14 @@ given, so it is given none: see `plain`. What an author may write is in `templat
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
-from urllib.parse import quote
 
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
+from templates_app.filters import NO_VALUE, TOO_LARGE, filters_of
 from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
@@ -34,9 +33,6 @@ RESERVED_NAMES = frozenset(
 _MARKED: dict[Part, str] = {part: f"marked.{part}" for part in get_args(Part)}
 _LIMITS: dict[str, int] = {"subject": 2_000, "html": 512 * 1024, "text": 512 * 1024}
 _FIELDS_LIMIT = 64 * 1024  # characters of all the fields of one recipient
-_VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
-_WORK_LIMIT = 2 * 1024 * 1024  # characters that the filters of one part work on
-_DATE_FORM_LIMIT = 50
 _DEPTH_LIMIT = 5
 _FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
 _FUEL_PER_TAG = 10
@@ -45,14 +41,12 @@ _TAGS_UNCOUNTED = 100
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
-TOO_LARGE = "the result is too large"
 TOO_MANY_STEPS = "it takes too many steps; loop over fewer items"
 # What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
 # found here before anybody is mailed, and there in each message, with the recipient's fields.
 _ENDS_A_HEADER = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
 
 
 class RenderError(ValueError):
@@ -153,7 +147,7 @@ class Compiled:
         for name in self._outlines[part].names:
             if name.line == error.line and name.text not in values and not name.optional:
                 return f"the field {name.text!r} has no value; {_way_out(name.text)}"
-        return _NO_VALUE
+        return NO_VALUE
 
 
 class NotPlain(TypeError):
@@ -202,12 +196,13 @@ def plain(value: object, *, depth: int = _DEPTH_LIMIT) -> Any:
     raise NotPlain(f"a template may not see a value of type {kind.__name__}")
 
 
-def compile_content(*, subject: str, html: str, text: str) -> Compiled:
+def compile_content(*, subject: str, html: str, text: str, language: str = "") -> Compiled:
     """Compile a template; an absent text part is made from the HTML.
 
+    :param language: of the content (BCP 47): dates and numbers are written as it does.
     :raises RenderError: the first thing that is wrong with the syntax.
     """
-    environment = _environment()
+    environment = _environment(language)
     outlines, marks = {}, {}
     for part, source in _sources(subject, html, text).items():
         outlines[part], problems = _read(environment, part, source)
@@ -242,8 +237,8 @@ def _sources(subject: str, html: str, text: str) -> dict[Part, str]:
     return {"subject": subject, "html": html, "text": text or html_to_text(html)}
 
 
-def _environment() -> Environment:
-    environment = Environment(filters=_FILTERS, debug=False, pycompat=False)
+def _environment(language: str = "") -> Environment:
+    environment = Environment(filters=filters_of(language), debug=False, pycompat=False)
     # Of minijinja's kinds of strictness this is the one that lets `{% if name %}` ask for a field
     # that may be missing; to print one is an error. The package's stub does not list the word.
     environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
@@ -332,65 +327,3 @@ def _count_output(state: Any, value: object) -> object:
         raise ValueError(TOO_LARGE)
     state.set_temp("size", size)
     return NotImplemented
-
-
-def _default(value: object = None, alternative: object = "", *_: object) -> object:
-    """A blank cell of a CSV is a missing value to an author, so '' and None count as missing."""
-    return alternative if value is None or value == "" else value
-
-
-def _text(value: object) -> str:
-    """Return a filter's argument as text; the engine hands over a missing value as None."""
-    if value is None:
-        raise ValueError(_NO_VALUE)
-    return str(value)
-
-
-def _charge(state: Any, characters: int) -> None:
-    """Stop filters that work on too much, also in sum: the engine counts each as one step."""
-    worked_on = state.get_temp("worked_on", 0) + characters
-    if characters > _VALUE_LIMIT or worked_on > _WORK_LIMIT:
-        raise ValueError(TOO_LARGE)
-    state.set_temp("worked_on", worked_on)
-
-
-@pass_state  # type: ignore[arg-type]  # its stub knows filters of one argument
-def _replace(state: Any, value: object, old: object, new: object) -> str:
-    text, searched, put = _text(value), _text(old), _text(new)
-    _charge(state, len(text))
-    _charge(state, text.count(searched) * len(put))
-    return text.replace(searched, put)
-
-
-@pass_state
-def _join(state: Any, value: Collection[object], separator: object = "") -> str:
-    if value is None:
-        raise ValueError(_NO_VALUE)
-    _charge(state, len(value))
-    texts, between = [_text(item) for item in value], _text(separator)
-    _charge(state, sum(map(len, texts)) + len(texts) * len(between))
-    return between.join(texts)
-
-
-@pass_state
-def _urlencode(state: Any, value: object) -> str:
-    text = _text(value)
-    _charge(state, len(text) * 12)  # at most 4 bytes each, written as %XX
-    return quote(text, safe="")
-
-
-def _date(value: object, form: object = "%Y-%m-%d") -> str:
-    """Write an ISO 8601 date or time in a form such as '%d.%m.%Y'."""
-    if len(_text(form)) > _DATE_FORM_LIMIT:
-        raise ValueError(TOO_LARGE)
-    return datetime.fromisoformat(_text(value)).strftime(_text(form))
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "d": _default,
-    "date": _date,
-    "default": _default,
-    "join": _join,
-    "replace": _replace,
-    "urlencode": _urlencode,
-}
