@@ -38,6 +38,7 @@ _FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
 _FUEL_PER_TAG = 10
 _LOOPED_CHARACTERS = 32 * 1024 * 1024
 _TAGS_UNCOUNTED = 100
+_HINTS = 50  # to look for a name that is nearly the same takes its time
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
@@ -263,21 +264,26 @@ def _read(
     nothing = grammar.Outline()
     if len(source) > _LIMITS[part]:
         return nothing, [Problem(part, None, f"more than {_LIMITS[part]:,} characters")]
+    outline = grammar.outline(source)
+    if outline.too_deep:
+        return nothing, [Problem(part, outline.too_deep.line, outline.too_deep.message)]
     try:
         environment.add_template(part, source)
     except TemplateError as error:
         return nothing, [Problem(part, error.line, _in_words(error))]
-    outline = grammar.outline(source)
     return outline, [Problem(part, each.line, each.message) for each in outline.faults]
 
 
 def _unknown_fields(part: Part, outline: grammar.Outline, known: frozenset[str]) -> list[Problem]:
     names = [name for name in outline.names if not name.optional and name.text not in known]
     places = dict.fromkeys((name.text, name.line) for name in names)
-    return [Problem(part, line, _unknown(text, known), text) for text, line in places]
+    return [
+        Problem(part, line, _unknown(text, known if number < _HINTS else ()), text)
+        for number, (text, line) in enumerate(places)
+    ]
 
 
-def _unknown(name: str, known: frozenset[str]) -> str:
+def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown field {name!r}: {hint}{_way_out(name)}"
