@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from templates_app.filters import TOO_LARGE
 from templates_app.rendering import (
-    TOO_LARGE,
     TOO_MANY_STEPS,
     NotPlain,
     RenderError,

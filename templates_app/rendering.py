@@ -271,6 +271,10 @@ def _read(
         environment.add_template(part, source)
     except TemplateError as error:
         return nothing, [Problem(part, error.line, _in_words(error))]
+    except UnicodeEncodeError as error:
+        line = source.count("\n", 0, error.start) + 1
+        message = f"half a character, U+{ord(source[error.start]):04X}; remove it"
+        return nothing, [Problem(part, line, message)]
     return outline, [Problem(part, each.line, each.message) for each in outline.faults]
 
 

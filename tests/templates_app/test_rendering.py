@@ -1,7 +1,5 @@
 """Templates: what authors may write, what recipients get, what nobody gets out of the engine."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,12 +12,10 @@ from templates_app import grammar
 from templates_app.plaintext import html_to_text
 from templates_app.rendering import (
     _ENDS_A_HEADER,
-    NotPlain,
     Plain,
     RenderError,
     check_content,
     compile_content,
-    plain,
 )
 
 ROOT = Path(__file__).parents[2]
