@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from templates_app.compiling.contexts import check_contexts, forged_addresses, quoted
-from templates_app.compiling.depth import too_deep
 from templates_app.compiling.expanding import Expanded
 from templates_app.compiling.finishing import inlined, with_language, with_preheader
 from templates_app.compiling.library import Library
@@ -46,11 +45,6 @@ def compile_document(sources: Sources, library: Library) -> Document:
     document = Document()
     pieces = (sources.body, sources.layout, sources.preheader, sources.parameters)
     protection = Protection(*(piece.text for piece in pieces))
-    document.problems += too_deep(sources.body, protection)
-    if sources.layout is not sources.body:
-        document.problems += too_deep(sources.layout, protection)
-    if document.problems:
-        return document
     marked = _html(sources, library, protection, document)
     if not document.problems and (fault := misshapen(marked)):
         document.problems.append(_placed(marked, *fault, sources, protection))
