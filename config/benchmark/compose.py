@@ -1,5 +1,6 @@
 """What one message costs before it is sent: rendering, links and MIME, by its content."""
 
+import io
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from campaigns.models import Run
+from campaigns.sending.attached import Named
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
 from campaigns.services import create_campaign, get_sender
@@ -15,13 +17,11 @@ from config.rig import message
 from config.rig.audience import FIELDS
 from recipients.models import Field
 from recipients.services import get_list
+from templates_app.media import library
 from templates_app.models import TemplateVariant
 from templates_app.services import create_template, freeze
 
-REPEATS = 9
-MESSAGES = 1_000  # of each repeat
-PROMISED = 60  # µs, for the benchmark message
-
+_REPEATS = 9
 _PLACES = ["Nome", "Suva", "Hobart", "Hà Nội", "Lisbon"]
 _TAGS = """
 <p>{{ seen | date("long") }}: {{ count | number }} {{ count | plural("bird", "birds") }},
@@ -39,6 +39,7 @@ class Case:
     name: str
     source: str
     languages: Mapping[str, str] = field(default_factory=dict)  # sources by language
+    attached: int = 0  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def cases() -> list[Case]:
             tracked,
             {tag: tracked.replace("Good morning", word) for tag, word in _GREETINGS.items()},
         ),
+        Case("with a file of 100 KB", tracked, attached=100_000),
         Case("with filters, a condition and a loop", tracked.replace("</h1>", f"</h1>{_TAGS}", 1)),
     ]
 
@@ -73,7 +75,7 @@ def cases() -> list[Case]:
 _GREETINGS = {"pt": "Bom dia", "vi": "Chào buổi sáng"}
 
 
-def measure(*, repeats: int = REPEATS, messages: int = MESSAGES) -> list[Cost]:
+def measure(messages: int) -> list[Cost]:
     """Compose so many different messages of each case, in turns, in processor time.
 
     Needs a database that is empty but for its tables.
@@ -83,7 +85,7 @@ def measure(*, repeats: int = REPEATS, messages: int = MESSAGES) -> list[Cost]:
     )
     prepared = [(case, _mailing(case)) for case in cases()]
     costs = [Cost(case.name, _octets(mailing), []) for case, mailing in prepared]
-    for repeat in range(repeats):
+    for repeat in range(_REPEATS):
         for (case, mailing), cost in zip(prepared, costs, strict=True):
             recipients = list(_recipients(messages, after=repeat * messages, case=case))
             cost.microseconds.append(_timed(mailing, recipients))
@@ -106,8 +108,8 @@ def lines(costs: list[Cost]) -> list[str]:
     return ["", *table(rows)]
 
 
-def run(*, say: Callable[[str], object]) -> list[Cost]:
-    costs = measure()
+def run(messages: int, *, say: Callable[[str], object]) -> list[Cost]:
+    costs = measure(messages)
     for line in lines(costs):
         say(line)
     return costs
@@ -129,13 +131,21 @@ def _mailing(case: Case) -> Mailing:
         f"Compose: {case.name}", sender=sender, template=template, lists=[get_list("Compose")]
     )
     run = Run(campaign=campaign, version=freeze(template), sender_domain=sender.domain)
-    return Mailing(run)
+    return Mailing(run, files=_files(case.attached))
+
+
+def _files(size: int) -> tuple[Named, ...]:
+    if not size:
+        return ()
+    text = b"low water 06:12, high water 12:31\n" * (size // 34)
+    file = library.upload(io.BytesIO(text), name="tides.txt", folder="", by="")
+    return (Named(file.blob_id, file.name),)
 
 
 def _octets(mailing: Mailing) -> int:
     [first] = _recipients(1, after=0, case=cases()[-1])
     composed, _ = mailing.message(first, now=_NOW)
-    return len(composed.data)
+    return len(composed.data) + len(composed.tail)
 
 
 _NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -331,6 +331,20 @@ def test_segments_of_three_rules_are_counted_over_a_base_that_is_like_a_real_one
     mend_indexes()
 
 
+def test_benchmark_compose_measures_each_content(place: Path, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.json"
+
+    said = run(place, "benchmark_compose", "--messages", "20", "--json", str(numbers))
+
+    measured = json.loads(numbers.read_text())
+    assert len(measured) == 5
+    assert all(
+        len(each["microseconds"]) == 9 and min(each["microseconds"]) > 0 for each in measured
+    )
+    assert max(each["bytes"] for each in measured) > 100_000
+    assert "(benchmark message)" in said
+
+
 def test_benchmark_import_measures_new_known_and_changed_rows(place: Path, tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.embedded import EmbeddedError
-from config.management.commands.benchmark_send import new_file
+from config.management.commands.benchmark_send import count, new_file
 from config.management.commands.services import embedded_services
 
 
@@ -17,6 +17,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--messages", type=count, default=1_000, help="of each of nine repeats")
         parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         try:
             move_in()
             with servers(keep=False):
-                costs = compose.run(say=self.stdout.write)
+                costs = compose.run(options["messages"], say=self.stdout.write)
         except (BenchmarkError, EmbeddedError) as error:
             raise CommandError(str(error)) from None
         if options["json"]:
