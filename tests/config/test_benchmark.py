@@ -18,7 +18,7 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.utils import timezone
 
-from config.benchmark import segments
+from config.benchmark import compose, segments
 from config.benchmark.chart import Bar, bars
 from config.benchmark.report import table
 from config.benchmark.sink import Tally
@@ -331,18 +331,16 @@ def test_segments_of_three_rules_are_counted_over_a_base_that_is_like_a_real_one
     mend_indexes()
 
 
-def test_benchmark_compose_measures_each_content(place: Path, tmp_path: Path) -> None:
-    numbers = tmp_path / "numbers.json"
+@pytest.mark.django_db
+def test_composing_is_measured_for_each_content() -> None:
+    said: list[str] = []
 
-    said = run(place, "benchmark_compose", "--messages", "20", "--json", str(numbers))
+    costs = compose.run(5, say=said.append)
 
-    measured = json.loads(numbers.read_text())
-    assert len(measured) == 5
-    assert all(
-        len(each["microseconds"]) == 9 and min(each["microseconds"]) > 0 for each in measured
-    )
-    assert max(each["bytes"] for each in measured) > 100_000
-    assert "(benchmark message)" in said
+    assert [len(cost.microseconds) for cost in costs] == [9] * 5
+    assert all(min(cost.microseconds) > 0 for cost in costs)
+    assert [cost.octets > 100_000 for cost in costs].count(True) == 1
+    assert any("(benchmark message)" in line for line in said)
 
 
 def test_benchmark_import_measures_new_known_and_changed_rows(place: Path, tmp_path: Path) -> None:
