@@ -126,7 +126,8 @@ def _tried(content: Content) -> Iterator[tuple[str, int | None, str]]:
         try:
             compiled.render({name: _value(name, whole, text, items) for name in names})
         except RenderError as error:
-            if counts and (TOO_LARGE in error.reason or TOO_MANY_STEPS in error.reason):
+            too_much = TOO_LARGE in error.reason or TOO_MANY_STEPS in error.reason
+            if counts and (too_much or error.is_for_all):
                 yield error.part, error.line, error.reason
                 return
         except NotPlain:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
-from templates_app.filters import NO_VALUE, TOO_LARGE, filters_of
+from templates_app.filters import NO_VALUE, TOO_LARGE, BadArgument, filters_of
 from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
@@ -51,11 +51,13 @@ _ENDS_A_HEADER = re.compile(
 
 
 class RenderError(ValueError):
-    """A template cannot be compiled or rendered."""
+    """A template cannot be compiled or rendered; `is_for_all`: whoever it is rendered for."""
 
-    def __init__(self, part: Part, line: int | None, reason: str) -> None:
+    def __init__(
+        self, part: Part, line: int | None, reason: str, *, is_for_all: bool = False
+    ) -> None:
         super().__init__(part, line, reason)
-        self.part, self.line, self.reason = part, line, reason
+        self.part, self.line, self.reason, self.is_for_all = part, line, reason, is_for_all
 
     def __str__(self) -> str:
         return _located(self.part, self.line, self.reason)
@@ -138,9 +140,10 @@ class Compiled:
         except TemplateError as error:
             raise RenderError(part, error.line, self._reason(part, error, values)) from None
         except TypeError:  # from a filter of ours, called with what it cannot take
-            raise RenderError(part, None, _BAD_ARGUMENTS) from None
+            raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True) from None
         except ValueError as error:
-            raise RenderError(part, None, str(error)) from None
+            is_for_all = isinstance(error, BadArgument)
+            raise RenderError(part, None, str(error), is_for_all=is_for_all) from None
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
         if error.kind != "UndefinedError":
