@@ -90,7 +90,7 @@ def with_language(html: str, language: str) -> str:
     )
     direction = "rtl" if is_right_to_left(language) else "ltr"
     if direction == "rtl":
-        html = _with_direction(html, f'lang="{entities.escape(language)}" dir="rtl"')
+        html = _from_the_right(html, entities.escape(language))
     if root is None:
         return html
     text = html[root.start : root.end].replace(' lang="und"', "").replace(' dir="auto"', "")
@@ -105,14 +105,15 @@ def with_language(html: str, language: str) -> str:
     return html[: root.start] + text + rest
 
 
-def _with_direction(html: str, attributes: str) -> str:
+def _from_the_right(html: str, language: str) -> str:
     body = next(
         (each for each in tokens(html) if (each.kind, each.name) == ("start", "body")), None
     )
     if body is None:
         is_fragment = not _HAS_BODY.search(html)
-        return f"<div {attributes}>{html}</div>" if is_fragment and html else html
+        return f'<div lang="{language}" dir="rtl">{html}</div>' if is_fragment and html else html
     if body.value("dir"):
         return html
     at = body.start + len("<body")
-    return f"{html[:at]} {attributes}{html[at:]}"
+    named = "" if body.value("lang") else f' lang="{language}"'
+    return f'{html[:at]}{named} dir="rtl"{html[at:]}'

@@ -46,6 +46,12 @@ def test_what_begins_at_the_left_does_not(language: str) -> None:
         assert 'dir="rtl"' not in compiled(kind, source, language).partition("<body")[2]
 
 
+def test_a_language_that_the_author_has_written_stays() -> None:
+    html = compiled(Kind.HTML, '<html><body lang="ar-EG">x</body></html>', "ar")
+
+    assert '<body dir="rtl" lang="ar-EG">' in html
+
+
 def test_a_direction_that_the_author_has_written_stays() -> None:
     html = compiled(Kind.HTML, '<html dir="ltr"><body dir="ltr">x</body></html>', "ar")
 
