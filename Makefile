@@ -48,8 +48,9 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
 .PHONY: bench
-bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent
+bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, and composing alone
 	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))
+	@$(MANAGE) benchmark_compose
 
 .PHONY: stress
 stress: install ## compare 1, 2 and 4 workers with sending 10,000 messages (N=…) one by one

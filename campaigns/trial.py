@@ -32,8 +32,8 @@ _WORDS: Mapping[type[Outcome], str] = {
 def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     """Hand one message to the campaign's transport and return the outcome; no ledger is written.
 
-    It has the fields of the campaign's first recipient, and the content that would be sent: the
-    frozen one of a scheduled campaign, else the template's present one.
+    It has the fields and the language of the campaign's first recipient, and the content that
+    would be sent: the frozen one of a scheduled campaign, else the template's present one.
 
     :raises Refused: the address, the content, the sender or the transport cannot be used.
     """

@@ -27,10 +27,17 @@ FILTERS = frozenset(
         "last",
         "length",
         "lower",
+        "money",
+        "number",
+        "percent",
+        "plural",
         "replace",
         "round",
+        "split",
+        "time",
         "title",
         "trim",
+        "truncate",
         "upper",
         "urlencode",
     }
@@ -64,11 +71,16 @@ _SIGNS |= {".": "dot", ")": "close", "]": "close"}
 _VALUES = frozenset({"field", "attribute", "text", "number", "close"})
 
 _JOINS_IN_TAG = 50
+_MOST_FAULTS = 50  # to look for a name that is nearly the same takes its time
+_TOKENS_IN_TAG = 500
+_LEVELS = 100
 _LOOP_CHARACTERS = 32 * 1024
 
 _OPEN = re.compile(r"\{[{%#]")
 _CLOSE = re.compile(r"[-+]?[}%]\}")
-_RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
+_CLOSE_AFTER_SPACE = re.compile(r"\s*[-+]?[}%]\}")
+_RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
+_ENDRAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>\d[\d_.eE]*)
     |(?P<name>[^\W\d]\w*)|(?P<sign>//|\*\*|[=!<>]=|[-+*/%~|.,:()\[\]<>={}!]))""",
@@ -103,6 +115,8 @@ class Outline:
     tags: int = 0
     loop_characters: int = 0
     """The length of the longest loop, which says how much one step may print."""
+    too_deep: Fault | None = None
+    """Why the engine must not read it: what is nested without end takes its stack, all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +143,30 @@ class _Frame:
     """An open `if` with the names that it tests, or an open `for` with those that it defines."""
 
     start: int
+    levels: int = 1  # one more for each `elif`, which the engine takes for an `if` inside the last
     tests: set[str] = field(default_factory=set)
     defines: set[str] = field(default_factory=set)
 
 
 def outline(source: str) -> Outline:
-    """Read a template that minijinja has found to be syntactically right."""
+    """Read a template; one that is not syntactically right is read somehow."""
     result, frames = Outline(), [_Frame(0)]
     for tag in _tags(source):
         result.tags += 1
-        result.faults += [*_faults_of_statement(tag), *_faults_of_expression(tag)]
+        faults = itertools.chain(_faults_of_statement(tag), _faults_of_expression(tag))
+        result.faults += itertools.islice(faults, _MOST_FAULTS - len(result.faults))
         if tag.word == "endfor" and (length := tag.start - frames[-1].start):
             result.loop_characters = max(result.loop_characters, length)
             result.faults += _faults_of_loop(tag, length)
         result.names += _names(tag, frames)
+        if len(tag.tokens) > _TOKENS_IN_TAG:
+            message = f"more than {_TOKENS_IN_TAG} words and signs in one tag"
+            result.too_deep = Fault(tag.line, message)
+        elif sum(frame.levels for frame in frames) > _LEVELS:
+            message = f"more than {_LEVELS} if, elif and for inside one another"
+            result.too_deep = Fault(tag.line, message)
+        if result.too_deep:
+            break
     return result
 
 
@@ -160,11 +184,12 @@ def _end_of_block(source: str, opened: re.Match[str]) -> int:
         found = source.find("#}", opened.end())
         return found + 2 if found >= 0 else len(source)
     if raw := _RAW.match(source, opened.start()):
-        return raw.end()
+        closed = _ENDRAW.search(source, raw.end())
+        return closed.end() if closed else len(source)
     position = opened.end()
     while token := _token(source, position):
         position = token.end()
-    close = re.compile(r"\s*" + _CLOSE.pattern).match(source, position)
+    close = _CLOSE_AFTER_SPACE.match(source, position)
     return close.end() if close else len(source)
 
 
@@ -192,13 +217,13 @@ def _tags(source: str) -> Iterator[_Tag]:
 def _tokens(source: str, position: int, end: int, line: int) -> list[_Token]:
     """Split up to the end of the tag; two empty tokens follow, to look ahead into."""
     tokens: list[_Token] = []
-    start = position
+    counted = position
     while position < end and (found := _token(source, position)):
         kind, position = str(found.lastgroup), found.end()
         following = _token(source, position)
         role = _role(kind, found[kind], tokens, following["sign"] if following else "")
-        newlines = source.count("\n", start, found.start(kind))
-        tokens.append(_Token(kind, found[kind], line + newlines, role))
+        line, counted = line + source.count("\n", counted, found.start(kind)), found.start(kind)
+        tokens.append(_Token(kind, found[kind], line, role))
     return [*tokens, _Token("end", "", 0, ""), _Token("end", "", 0, "")]
 
 
@@ -294,6 +319,7 @@ def _names(tag: _Tag, frames: list[_Frame]) -> list[Name]:
         frames.append(_Frame(tag.start, defines=targets | {"loop"}))
     elif tag.word == "elif":
         frames[-1].tests |= tested
+        frames[-1].levels += 1
     elif tag.word == "set":
         _scope(frames).defines.add(tag.tokens[0].text)
     return names

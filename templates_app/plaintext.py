@@ -17,6 +17,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 # Private-use characters stand for the template's tags while the HTML is read: the parser would
 # take `{% if a < b %}` apart, and percent signs and quotes in an href as well.
 _MARK = re.compile("\ue000([0-9]+)\ue001")
+_TAG = re.compile(r"<[a-zA-Z/!?]")
 _LINE, _PARAGRAPH = "\ue002", "\ue003"
 _OWN = dict.fromkeys(range(0xE000, 0xE004))
 
@@ -37,9 +38,20 @@ def html_to_text(html: str) -> str:
         kept.append(html[start:stop])
         end = stop
     parser = _TextMaker(kept)
-    parser.feed("".join(marked) + html[end:])
+    parser.feed(_closed("".join(marked) + html[end:]))
     parser.close()
     return _MARK.sub(lambda mark: kept[int(mark[1])], _lay_out("".join(parser.pieces), kept))
+
+
+def _closed(html: str) -> str:
+    """Close, or leave out, what is open at the end: the parser would read on from each `<`."""
+    if html.rfind("<!--") > html.rfind("-->"):
+        html += "-->"
+    last = html.rfind(">") + 1
+    if unclosed := _TAG.search(html, last):
+        kept = "".join(mark[0] for mark in _MARK.finditer(html, unclosed.start()))
+        return f"{html[: unclosed.start()]}<!--{kept}-->"
+    return html
 
 
 class _TextMaker(HTMLParser):

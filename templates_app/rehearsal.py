@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from templates_app.filters import TOO_LARGE
 from templates_app.rendering import (
-    TOO_LARGE,
     TOO_MANY_STEPS,
     NotPlain,
     RenderError,
@@ -126,7 +126,8 @@ def _tried(content: Content) -> Iterator[tuple[str, int | None, str]]:
         try:
             compiled.render({name: _value(name, whole, text, items) for name in names})
         except RenderError as error:
-            if counts and (TOO_LARGE in error.reason or TOO_MANY_STEPS in error.reason):
+            too_much = TOO_LARGE in error.reason or TOO_MANY_STEPS in error.reason
+            if counts and (too_much or error.is_for_all):
                 yield error.part, error.line, error.reason
                 return
         except NotPlain:

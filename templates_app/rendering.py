@@ -6,15 +6,14 @@ given, so it is given none: see `plain`. What an author may write is in `templat
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
-from urllib.parse import quote
 
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
+from templates_app.filters import NO_VALUE, TOO_LARGE, BadArgument, filters_of
 from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
@@ -34,33 +33,31 @@ RESERVED_NAMES = frozenset(
 _MARKED: dict[Part, str] = {part: f"marked.{part}" for part in get_args(Part)}
 _LIMITS: dict[str, int] = {"subject": 2_000, "html": 512 * 1024, "text": 512 * 1024}
 _FIELDS_LIMIT = 64 * 1024  # characters of all the fields of one recipient
-_VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
-_WORK_LIMIT = 2 * 1024 * 1024  # characters that the filters of one part work on
-_DATE_FORM_LIMIT = 50
 _DEPTH_LIMIT = 5
 _FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
 _FUEL_PER_TAG = 10
 _LOOPED_CHARACTERS = 32 * 1024 * 1024
 _TAGS_UNCOUNTED = 100
+_HINTS = 50  # to look for a name that is nearly the same takes its time
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
-TOO_LARGE = "the result is too large"
 TOO_MANY_STEPS = "it takes too many steps; loop over fewer items"
 # What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
 # found here before anybody is mailed, and there in each message, with the recipient's fields.
 _ENDS_A_HEADER = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
 
 
 class RenderError(ValueError):
-    """A template cannot be compiled or rendered."""
+    """A template cannot be compiled or rendered; `is_for_all`: whoever it is rendered for."""
 
-    def __init__(self, part: Part, line: int | None, reason: str) -> None:
+    def __init__(
+        self, part: Part, line: int | None, reason: str, *, is_for_all: bool = False
+    ) -> None:
         super().__init__(part, line, reason)
-        self.part, self.line, self.reason = part, line, reason
+        self.part, self.line, self.reason, self.is_for_all = part, line, reason, is_for_all
 
     def __str__(self) -> str:
         return _located(self.part, self.line, self.reason)
@@ -148,9 +145,10 @@ class Compiled:
         except TemplateError as error:
             raise RenderError(part, error.line, self._reason(part, error, values)) from None
         except TypeError:  # from a filter of ours, called with what it cannot take
-            raise RenderError(part, None, _BAD_ARGUMENTS) from None
+            raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True) from None
         except ValueError as error:
-            raise RenderError(part, None, str(error)) from None
+            is_for_all = isinstance(error, BadArgument)
+            raise RenderError(part, None, str(error), is_for_all=is_for_all) from None
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
         if error.kind != "UndefinedError":
@@ -158,7 +156,7 @@ class Compiled:
         for name in self._outlines[part].names:
             if name.line == error.line and name.text not in values and not name.optional:
                 return f"the field {name.text!r} has no value; {_way_out(name.text)}"
-        return _NO_VALUE
+        return NO_VALUE
 
 
 class NotPlain(TypeError):
@@ -207,12 +205,13 @@ def plain(value: object, *, depth: int = _DEPTH_LIMIT) -> Any:
     raise NotPlain(f"a template may not see a value of type {kind.__name__}")
 
 
-def compile_content(*, subject: str, html: str, text: str) -> Compiled:
+def compile_content(*, subject: str, html: str, text: str, language: str = "") -> Compiled:
     """Compile a template; an absent text part is made from the HTML.
 
+    :param language: of the content (BCP 47): dates and numbers are written as it does.
     :raises RenderError: the first thing that is wrong with the syntax.
     """
-    environment = _environment()
+    environment = _environment(language)
     outlines, marks = {}, {}
     for part, source in _sources(subject, html, text).items():
         outlines[part], problems = _read(environment, part, source)
@@ -247,8 +246,8 @@ def _sources(subject: str, html: str, text: str) -> dict[Part, str]:
     return {"subject": subject, "html": html, "text": text or html_to_text(html)}
 
 
-def _environment() -> Environment:
-    environment = Environment(filters=_FILTERS, debug=False, pycompat=False)
+def _environment(language: str = "") -> Environment:
+    environment = Environment(filters=filters_of(language), debug=False, pycompat=False)
     # Of minijinja's kinds of strictness this is the one that lets `{% if name %}` ask for a field
     # that may be missing; to print one is an error. The package's stub does not list the word.
     environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
@@ -273,21 +272,30 @@ def _read(
     nothing = grammar.Outline()
     if len(source) > _LIMITS[part]:
         return nothing, [Problem(part, None, f"more than {_LIMITS[part]:,} characters")]
+    outline = grammar.outline(source)
+    if outline.too_deep:
+        return nothing, [Problem(part, outline.too_deep.line, outline.too_deep.message)]
     try:
         environment.add_template(part, source)
     except TemplateError as error:
         return nothing, [Problem(part, error.line, _in_words(error))]
-    outline = grammar.outline(source)
+    except UnicodeEncodeError as error:
+        line = source.count("\n", 0, error.start) + 1
+        message = f"half a character, U+{ord(source[error.start]):04X}; remove it"
+        return nothing, [Problem(part, line, message)]
     return outline, [Problem(part, each.line, each.message) for each in outline.faults]
 
 
 def _unknown_fields(part: Part, outline: grammar.Outline, known: frozenset[str]) -> list[Problem]:
     names = [name for name in outline.names if not name.optional and name.text not in known]
     places = dict.fromkeys((name.text, name.line) for name in names)
-    return [Problem(part, line, _unknown(text, known), text) for text, line in places]
+    return [
+        Problem(part, line, _unknown(text, known if number < _HINTS else ()), text)
+        for number, (text, line) in enumerate(places)
+    ]
 
 
-def _unknown(name: str, known: frozenset[str]) -> str:
+def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown field {name!r}: {hint}{_way_out(name)}"
@@ -337,65 +345,3 @@ def _count_output(state: Any, value: object) -> object:
         raise ValueError(TOO_LARGE)
     state.set_temp("size", size)
     return NotImplemented
-
-
-def _default(value: object = None, alternative: object = "", *_: object) -> object:
-    """A blank cell of a CSV is a missing value to an author, so '' and None count as missing."""
-    return alternative if value is None or value == "" else value
-
-
-def _text(value: object) -> str:
-    """Return a filter's argument as text; the engine hands over a missing value as None."""
-    if value is None:
-        raise ValueError(_NO_VALUE)
-    return str(value)
-
-
-def _charge(state: Any, characters: int) -> None:
-    """Stop filters that work on too much, also in sum: the engine counts each as one step."""
-    worked_on = state.get_temp("worked_on", 0) + characters
-    if characters > _VALUE_LIMIT or worked_on > _WORK_LIMIT:
-        raise ValueError(TOO_LARGE)
-    state.set_temp("worked_on", worked_on)
-
-
-@pass_state  # type: ignore[arg-type]  # its stub knows filters of one argument
-def _replace(state: Any, value: object, old: object, new: object) -> str:
-    text, searched, put = _text(value), _text(old), _text(new)
-    _charge(state, len(text))
-    _charge(state, text.count(searched) * len(put))
-    return text.replace(searched, put)
-
-
-@pass_state
-def _join(state: Any, value: Collection[object], separator: object = "") -> str:
-    if value is None:
-        raise ValueError(_NO_VALUE)
-    _charge(state, len(value))
-    texts, between = [_text(item) for item in value], _text(separator)
-    _charge(state, sum(map(len, texts)) + len(texts) * len(between))
-    return between.join(texts)
-
-
-@pass_state
-def _urlencode(state: Any, value: object) -> str:
-    text = _text(value)
-    _charge(state, len(text) * 12)  # at most 4 bytes each, written as %XX
-    return quote(text, safe="")
-
-
-def _date(value: object, form: object = "%Y-%m-%d") -> str:
-    """Write an ISO 8601 date or time in a form such as '%d.%m.%Y'."""
-    if len(_text(form)) > _DATE_FORM_LIMIT:
-        raise ValueError(TOO_LARGE)
-    return datetime.fromisoformat(_text(value)).strftime(_text(form))
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "d": _default,
-    "date": _date,
-    "default": _default,
-    "join": _join,
-    "replace": _replace,
-    "urlencode": _urlencode,
-}

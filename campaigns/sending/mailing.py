@@ -15,8 +15,9 @@ from campaigns.sending.signing import NoKey, keys_of
 from recipients.addresses import BadAddress, Mailbox, parse_address
 from recipients.headers import BadHeader
 from recipients.models import MailingList, Segment
-from templates_app.models import TemplateVersion
+from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
+from templates_app.variants import Variants
 from tracking import links
 
 
@@ -29,10 +30,17 @@ class NotComposed(Exception):
 
 
 @lru_cache(maxsize=64)
-def compiled(version_id: int) -> Compiled:
-    """Compile a version once per process; a version never changes."""
+def compiled(version_id: int) -> Variants:
+    """Compile a version once per process, in all its languages; a version never changes."""
     version = TemplateVersion.objects.get(pk=version_id)
-    return compile_content(subject=version.subject, html=version.html, text=version.text)
+    others = {each.language: _compile(each) for each in version.variants.all()}
+    return Variants(_compile(version), language=version.language, others=others)
+
+
+def _compile(content: TemplateVersion | VersionVariant) -> Compiled:
+    return compile_content(
+        subject=content.subject, html=content.html, text=content.text, language=content.language
+    )
 
 
 class PersonalContent:

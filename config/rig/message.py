@@ -25,6 +25,11 @@ def source() -> str:
     return Path(__file__).with_name("newsletter.html").read_text(encoding="utf-8")
 
 
+def personal_source() -> str:
+    """Return the HTML as it is sent, its links with a token of the recipient."""
+    return source().replace("{{ token }}", _TOKEN)
+
+
 def describe() -> str:
     html = source()
     links = html.count("/c/")
@@ -32,8 +37,7 @@ def describe() -> str:
 
 
 def make_template() -> EmailTemplate:
-    written = source().replace("{{ token }}", _TOKEN)
-    return create_template("Newsletter", subject=SUBJECT, source=written, known=FIELDS)
+    return create_template("Newsletter", subject=SUBJECT, source=personal_source(), known=FIELDS)
 
 
 def sign() -> None:

@@ -8,15 +8,13 @@ import css_inline
 from templates_app.compiling.markup import Token, edited, tokens
 from templates_app.compiling.mjml import INLINED
 from templates_app.compiling.protection import MARK, Protection
+from templates_app.languages import is_right_to_left
 
 _HAS_BODY = re.compile(r"<(?:html|head|body)\b", re.IGNORECASE)
 _IGNORED = 'data-css-inline="ignore"'
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _AT_RULE = re.compile(r"@[^{};@]*(?:;|\{(?:[^{}]|\{[^{}]*\})*\})")
 _ROWS_WITHOUT_BODY = re.compile(rf"(<table\b[^>]*>)((?:\s*<!--{MARK}-->)+\s*)(?=<tr\b)")
-_RIGHT_TO_LEFT = frozenset(
-    {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "syr", "ug", "ur", "yi"}
-)
 # An inbox shows about 150 characters behind the subject: without these, what the body begins with.
 _FILLER = "&#847;&zwnj;&nbsp;" * 75
 _PREHEADER = (
@@ -81,17 +79,22 @@ def with_preheader(html: str, preheader: str, protection: Protection) -> str:
 
 
 def with_language(html: str, language: str) -> str:
-    """Name the language in `<html>`, and its direction, where the author has not."""
+    """Name the language in `<html>`, and its direction, where the author has not.
+
+    The body has it, too, or a `<div>` around all: web mail leaves `<html>` out.
+    """
     if not language:
         return html
     root = next(
         (each for each in tokens(html) if (each.kind, each.name) == ("start", "html")), None
     )
+    direction = "rtl" if is_right_to_left(language) else "ltr"
+    if direction == "rtl":
+        html = _from_the_right(html, entities.escape(language))
     if root is None:
         return html
     text = html[root.start : root.end].replace(' lang="und"', "").replace(' dir="auto"', "")
     is_named = " lang=" in text.lower()
-    direction = "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
     added = "" if is_named else f' lang="{entities.escape(language)}"'
     if " dir=" not in text.lower():
         added += f' dir="{direction}"' if direction == "rtl" else ""
@@ -100,3 +103,17 @@ def with_language(html: str, language: str) -> str:
     if direction == "rtl" or not is_named:
         rest = rest.replace('lang="und" dir="auto"', f'lang="{language}" dir="{direction}"', 1)
     return html[: root.start] + text + rest
+
+
+def _from_the_right(html: str, language: str) -> str:
+    body = next(
+        (each for each in tokens(html) if (each.kind, each.name) == ("start", "body")), None
+    )
+    if body is None:
+        is_fragment = not _HAS_BODY.search(html)
+        return f'<div lang="{language}" dir="rtl">{html}</div>' if is_fragment and html else html
+    if body.value("dir"):
+        return html
+    at = body.start + len("<body")
+    named = "" if body.value("lang") else f' lang="{language}"'
+    return f'{html[:at]}{named} dir="rtl"{html[at:]}'

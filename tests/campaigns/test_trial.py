@@ -11,7 +11,7 @@ from campaigns import trial
 from campaigns.models import Campaign, Transport
 from campaigns.sending.outcomes import Accepted, InDoubt
 from campaigns.services import Refused, schedule
-from recipients.models import MailingList
+from recipients.models import MailingList, Recipient
 from templates_app.models import EmailTemplate, TemplateVersion
 from tests.factories import make_campaign, make_list, make_recipient
 from tests.smtp_server import ScriptedSMTP, defer, drop, refuse
@@ -150,3 +150,14 @@ def test_a_list_without_recipients_gives_no_fields(campaign: Campaign, smtp: Scr
     send(campaign)
 
     assert "Hello there" in received(smtp).get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+def test_a_test_is_in_the_language_of_the_recipient_whose_fields_it_has(
+    campaign: Campaign, smtp: ScriptedSMTP
+) -> None:
+    Recipient.objects.update(language="de-AT")
+    campaign.template.variants.create(language="de", subject="Neues", source="<p>Hallo</p>")
+
+    send(campaign)
+
+    assert received(smtp)["Subject"] == "[Test] Neues"

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.utils import timezone
 
-from config.benchmark import segments
+from config.benchmark import compose, segments
 from config.benchmark.chart import Bar, bars
 from config.benchmark.report import table
 from config.benchmark.sink import Tally
@@ -329,6 +329,18 @@ def test_segments_of_three_rules_are_counted_over_a_base_that_is_like_a_real_one
     assert {one.name for one in found if not 0 < one.found < 2_000} == set()
     Field.objects.all().delete()
     mend_indexes()
+
+
+@pytest.mark.django_db
+def test_composing_is_measured_for_each_content() -> None:
+    said: list[str] = []
+
+    costs = compose.run(5, say=said.append)
+
+    assert [len(cost.microseconds) for cost in costs] == [9] * 5
+    assert all(min(cost.microseconds) > 0 for cost in costs)
+    assert [cost.octets > 100_000 for cost in costs].count(True) == 1
+    assert any("(benchmark message)" in line for line in said)
 
 
 def test_benchmark_import_measures_new_known_and_changed_rows(place: Path, tmp_path: Path) -> None:

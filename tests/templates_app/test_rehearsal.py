@@ -6,6 +6,23 @@ from config.rig.message import source as newsletter
 from templates_app.rehearsal import Content, Limits, rehearse
 from templates_app.rendering import RenderError, compile_content
 
+WRONG = [
+    "{{ price | money('EURO') }}",
+    "{{ price | number(99) }}",
+    "{{ born | date('dd.mm.jjjj') }}",
+    "{{ count | plural(one='one') }}",
+    "{{ name | truncate('5') }}",
+    "{{ name | replace('a') }}",
+]
+
+
+@pytest.mark.parametrize("source", WRONG)
+def test_a_filter_that_fails_for_everybody_is_named_before_it_is_saved(source: str) -> None:
+    [fault] = rehearse([Content("S", "", f"{source} {{{{ other }}}}")])
+
+    assert fault.part == "text"
+
+
 NESTED = "{% for a in [1,2,3,4,5,6,7,8] %}" * 8 + "x" + "{% endfor %}" * 8
 
 

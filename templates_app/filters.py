@@ -1,0 +1,267 @@
+"""What templates do with values: `{{ born | date("long") }}`, in the language of the content.
+
+Each takes what any author may write and any recipient may have in a field. The engine's fuel counts
+a filter as one step, whatever it does, so each has limits of its own.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Collection
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import NumberPattern, is_currency
+from minijinja import pass_state
+
+from templates_app.languages import locale_of
+
+NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
+TOO_LARGE = "the result is too large"
+
+
+class BadArgument(ValueError):
+    """What the author has written beside the value is wrong, whatever the value is."""
+
+
+_VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
+_WORK_LIMIT = 2 * 1024 * 1024  # characters that the filters of one part work on
+_FORM_LIMIT = 50
+_MOST_PARTS = 1_000
+_MOST_DECIMALS = 6
+_REMEMBERED = 4_096  # short texts
+_TOO_GREAT = 10**15
+
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+_STRFTIME = re.compile(r"(?:[^%]|%-?[A-Za-z%])*")
+# Of what Unicode (UTS 35) lets a pattern say, all but zones: a time is shown as it was written.
+_PATTERN = re.compile(r"(?:'[^']*'|[^A-Za-z']|[GyYuQqMLwWdDFEecabBhHKkmsS])*")
+_DATE_NAMES = frozenset({"short", "medium", "long", "full"})
+_TIME_NAMES = frozenset({"short", "medium"})
+_LONGEST_DATE = len("2026-12-04")
+_PLURALS = ("zero", "one", "two", "few", "many", "other")  # CLDR's categories
+
+
+def filters_of(language: str) -> dict[str, Callable[..., Any]]:
+    """Return the filters by name; the engine has some more of its own (`grammar.FILTERS`)."""
+    local = _Local(locale_of(language))
+    return {
+        "d": _default,
+        "date": local.date,
+        "default": _default,
+        "join": _join,
+        "money": local.money,
+        "number": local.number,
+        "percent": local.percent,
+        "plural": local.plural,
+        "replace": _replace,
+        "split": _split,
+        "time": local.time,
+        "truncate": _truncate,
+        "urlencode": _urlencode,
+    }
+
+
+class _Local:
+    """The filters that write as people of one language do."""
+
+    def __init__(self, locale: Locale) -> None:
+        self._locale = locale
+
+    def date(self, value: object, form: object = "medium") -> str:
+        """Write the day: `short` to `full`, '%d.%m.%Y' (strftime), or 'd MMMM' (UTS 35)."""
+        return _date(_moment(value), _form(form), self._locale)
+
+    def time(self, value: object, form: object = "short") -> str:
+        """Write the time of day that a date and time has, in its own zone."""
+        if len(_text(value)) <= _LONGEST_DATE:
+            raise ValueError(f"{_quoted(value)} has no time of day, as 2026-12-04T15:30 has")
+        return _time(_moment(value), _form(form), self._locale)
+
+    def number(self, value: object, decimals: object = None) -> str:
+        return _written(self._locale, "number", _number(value), _decimals(decimals))
+
+    def percent(self, value: object, decimals: object = 0) -> str:
+        """Write a part of one: 0.25 is 25 %."""
+        return _written(self._locale, "percent", _number(value), _decimals(decimals))
+
+    def money(self, value: object, currency: object, decimals: object = None) -> str:
+        """Write an amount; with as many decimals as the currency has (ISO 4217)."""
+        code = _text(currency)
+        if not _is_currency(code):
+            raise BadArgument(f"{_quoted(code)} is no currency such as EUR, USD or VND")
+        return _written(self._locale, "money", _number(value), _decimals(decimals), code)
+
+    def plural(self, value: object, *forms: object, **named: object) -> str:
+        """Choose a form by CLDR's rules: ("item", "items"), or one=, few=, many= and other=."""
+        texts = {**dict(zip(("one", "other")[-len(forms) :], forms, strict=False)), **named}
+        if len(forms) > 2 or "other" not in texts or not texts.keys() <= set(_PLURALS):
+            raise BadArgument(
+                'write plural("item", "items"), or plural(one="…", few="…", many="…", other="…") '
+                f"with the names {', '.join(_PLURALS)}; other is for all that have no form"
+            )
+        return _text(texts.get(self._locale.plural_form(_number(value)), texts["other"]))
+
+
+# Each takes 20 to 40 µs, for HTML and text alike, and many recipients have the same values.
+@lru_cache(maxsize=_REMEMBERED)
+def _date(when: datetime, form: str, locale: Locale) -> str:
+    if form in _DATE_NAMES:
+        return format_date(when, form, locale=locale)
+    return _in_form(when, form, locale, names="short, medium, long, full")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _time(when: datetime, form: str, locale: Locale) -> str:
+    if form in _TIME_NAMES:
+        return format_time(when, form, locale=locale)
+    return _in_form(when, form, locale, names="short, medium")
+
+
+def _in_form(when: datetime, form: str, locale: Locale, *, names: str) -> str:
+    if "%" in form and _STRFTIME.fullmatch(form):
+        return when.strftime(form)
+    try:
+        if _PATTERN.fullmatch(form) and "%" not in form:
+            return format_datetime(when, form, locale=locale)
+    except ValueError:  # a letter too often
+        pass
+    raise BadArgument(f"{_quoted(form)} is no form; write {names}, '%d.%m.%Y' or 'd MMMM y'")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(
+    locale: Locale, kind: str, number: Decimal, decimals: int | None, currency: str | None = None
+) -> str:
+    pattern = _patterns(locale)[kind]
+    if decimals is not None:
+        pattern = copy.copy(pattern)
+        pattern.frac_prec = (decimals, decimals)
+    with localcontext(rounding=ROUND_HALF_UP):  # as people round, who pay: 0.125 is 0.13
+        written = pattern.apply(number, locale, currency=currency, currency_digits=decimals is None)
+    return str(written)
+
+
+def _patterns(locale: Locale) -> dict[str, NumberPattern]:
+    return {
+        "number": locale.decimal_formats[None],
+        "percent": locale.percent_formats[None],
+        "money": locale.currency_formats["standard"],
+    }
+
+
+def _decimals(decimals: object) -> int | None:
+    if decimals is None or (type(decimals) is int and 0 <= decimals <= _MOST_DECIMALS):
+        return decimals
+    raise BadArgument(f"a number has 0 to {_MOST_DECIMALS} decimals, not {_quoted(decimals)}")
+
+
+def _default(value: object = None, alternative: object = "", *_: object) -> object:
+    """A blank cell of a CSV is a missing value to an author, so '' and None count as missing."""
+    return alternative if value is None or value == "" else value
+
+
+@pass_state  # type: ignore[arg-type]  # its stub knows filters of one argument
+def _replace(state: Any, value: object, old: object, new: object) -> str:
+    text, searched, put = _text(value), _text(old), _text(new)
+    _charge(state, len(text))
+    _charge(state, text.count(searched) * len(put))
+    return text.replace(searched, put)
+
+
+@pass_state
+def _join(state: Any, value: Collection[object], separator: object = "") -> str:
+    if value is None:
+        raise ValueError(NO_VALUE)
+    _charge(state, len(value))
+    texts, between = [_text(item) for item in value], _text(separator)
+    _charge(state, sum(map(len, texts)) + len(texts) * len(between))
+    return between.join(texts)
+
+
+@pass_state
+def _split(state: Any, value: object, separator: object = ",") -> tuple[str, ...]:
+    """Make a list of a text; what is blank between two separators is left out."""
+    text, between = _text(value), _text(separator)
+    _charge(state, len(text))
+    if not between:
+        raise BadArgument("split needs a separator, such as split(';')")
+    if text.count(between) >= _MOST_PARTS:
+        raise ValueError(f"more than {_MOST_PARTS:,} parts")
+    return tuple(part.strip() for part in text.split(between) if part.strip())
+
+
+@pass_state
+def _truncate(state: Any, value: object, length: object = 80, end: object = "…") -> str:
+    """Shorten to so many characters, the end among them; between words where that is possible."""
+    text, ending = _text(value), _text(end)
+    _charge(state, len(text))
+    if type(length) is not int or length < len(ending):
+        raise BadArgument(f"truncate needs a whole number above the length of {_quoted(ending)}")
+    if len(text) <= length:
+        return text
+    room = length - len(ending)
+    whole_words = text[: room + 1].rpartition(" ")[0]
+    return (whole_words or text[:room]).rstrip() + ending
+
+
+@pass_state
+def _urlencode(state: Any, value: object) -> str:
+    text = _text(value)
+    _charge(state, len(text) * 12)  # at most 4 bytes each, written as %XX
+    return quote(text, safe="")
+
+
+def _text(value: object) -> str:
+    """Return a filter's argument as text; the engine hands over a missing value as None."""
+    if value is None:
+        raise ValueError(NO_VALUE)
+    return str(value)
+
+
+def _charge(state: Any, characters: int) -> None:
+    """Stop filters that work on too much, also in sum: the engine counts each as one step."""
+    worked_on = state.get_temp("worked_on", 0) + characters
+    if characters > _VALUE_LIMIT or worked_on > _WORK_LIMIT:
+        raise ValueError(TOO_LARGE)
+    state.set_temp("worked_on", worked_on)
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+def _form(form: object) -> str:
+    if len(_text(form)) > _FORM_LIMIT:
+        raise ValueError(TOO_LARGE)
+    return _text(form)
+
+
+def _moment(value: object) -> datetime:
+    """Return a date, or a date and time, of ISO 8601; without its zone, which is not shown."""
+    try:
+        return datetime.fromisoformat(_text(value)).replace(tzinfo=None)
+    except ValueError:
+        if value is None:
+            raise
+    raise ValueError(f"{_quoted(value)} is no date like 2026-12-04 or 2026-12-04T15:30")
+
+
+def _number(value: object) -> Decimal:
+    """Return a number of a field of that kind, or of a text."""
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        if abs(value) < _TOO_GREAT:  # not NaN either
+            return Decimal(repr(value))
+    elif _NUMBER.fullmatch(_text(value).strip()):
+        return Decimal(_text(value).strip())
+    raise ValueError(f"{_quoted(value)} is no number like 12 or -3.5")
+
+
+@lru_cache(maxsize=256)
+def _is_currency(code: str) -> bool:
+    return is_currency(code)

@@ -1,0 +1,119 @@
+"""What the documentation says that templates make, and what else filters do."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from templates_app import grammar
+from templates_app.filters import filters_of
+from templates_app.rendering import Plain, RenderError, check_content, compile_content
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/templates.md").read_text()
+FIELDS: dict[str, Plain] = {
+    "first_name": "ada",
+    "nickname": "",
+    "born": "1990-02-01",
+    "starts": "2026-12-04T15:30",
+    "points": 1234.5,
+    "unread": 3,
+    "share": 0.255,
+    "member": True,
+    "interests": "sailing, tea, birds",
+    "about": "Likes long walks along the shore",
+}
+
+
+def render(source: str, language: str = "en", /, **context: Plain) -> str:
+    compiled = compile_content(subject="s", html="", text=source, language=language)
+    return compiled.render({**FIELDS, **context}).text
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Yield language, source and result of each row of the tables."""
+    for line in DOCUMENT.splitlines():
+        if found := re.fullmatch(r"\| (?:([\w-]+) \| )?`(\{.*)` \| (.*) \|", line):
+            yield found[1] or "en", found[2].replace(r"\|", "|"), found[3]
+
+
+@pytest.mark.parametrize(("language", "source", "result"), list(rows()))
+def test_what_the_documentation_shows_comes_out(language: str, source: str, result: str) -> None:
+    assert re.sub("[\u00a0\u202f]", " ", render(source, language)).strip() == result
+    assert check_content(subject="s", html="", text=source, known=FIELDS) == []
+
+
+def test_each_filter_is_in_the_documentation_with_what_it_makes() -> None:
+    shown = {name for _, source, _ in rows() for name in re.findall(r"\| (\w+)", source)}
+
+    # Two are other names, and two print in HTML what is printed there anyway.
+    assert shown == grammar.FILTERS - {"d", "e", "escape"}
+    assert filters_of("en").keys() <= grammar.FILTERS
+
+
+def test_the_fields_of_the_documentation_are_those_of_this_test() -> None:
+    written = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+?)`? \|$", DOCUMENT, flags=re.MULTILINE))
+
+    assert {name: written[name] for name in FIELDS} == {
+        name: {"": "blank", True: "true"}.get(value, str(value)) for name, value in FIELDS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "form"), [(1, "plik"), (2, "pliki"), (5, "plików"), (22, "pliki"), (1.5, "pliku")]
+)
+def test_a_plural_has_the_categories_of_its_language(count: float, form: str) -> None:
+    source = '{{ n | plural(one="plik", few="pliki", many="plików", other="pliku") }}'
+
+    assert render(source, "pl", n=count) == form
+
+
+def test_a_category_without_a_form_has_that_of_the_others() -> None:
+    assert render('{{ 2 | plural("one", "other") }}', "ar") == "other"
+    assert render('{{ 1 | plural("other") }}', "vi") == "other"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("0.125", "€0.13"),
+        ("-0.125", "-€0.13"),
+        ("12", "€12.00"),
+        (" 7.5 ", "€7.50"),
+        (1e-7, "€0.00"),
+    ],
+)
+def test_money_is_rounded_as_people_do(number: Plain, shown: str) -> None:
+    assert render('{{ n | money("EUR") }}', n=number) == shown
+
+
+def test_a_time_is_shown_as_it_was_written_whatever_its_zone() -> None:
+    source = '{{ t | time }} {{ t | date("d MMM y, HH:mm") }}'
+
+    assert render(source, "de", t="2026-12-04T23:30:00+07:00") == "23:30 4 Dez. 2026, 23:30"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("", ""), (" , ;", ";"), ("a", "a"), ("a,, b ,", "a|b"), ("a;b", "a;b")],
+)
+def test_blank_parts_of_a_list_are_left_out(text: str, parts: str) -> None:
+    assert render("{{ x | split | join('|') }}", x=text) == parts
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1_000, True), (1_001, False)])
+def test_a_list_has_a_thousand_parts_at_most(size: int, fits: bool) -> None:
+    if fits:
+        assert render("{{ x | split | length }}", x=",".join("a" * size)) == "1000"
+    else:
+        with pytest.raises(RenderError, match="more than 1,000 parts"):
+            render("{{ x | split | length }}", x=",".join("a" * size))
+
+
+def test_subject_html_and_text_are_written_in_the_same_language() -> None:
+    source = "{{ born | date('long') }}"
+
+    compiled = compile_content(subject=source, html=source, text=source, language="de-AT")
+
+    rendered = compiled.render(FIELDS)
+    assert {rendered.subject, rendered.html, rendered.text} == {"1. Februar 1990"}
