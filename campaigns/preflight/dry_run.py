@@ -132,13 +132,15 @@ def try_slice(preflight: Preflight, *, after: int, upto: int, now: datetime) -> 
     :raises NoMailing: the campaign cannot be sent to anybody.
     """
     mailing = mailing_of(preflight)
-    printed = mailing.printed_fields()
+    printed: dict[str, frozenset[str]] = {}
     tally = Tally()
     for pk, claimed in _receiving(preflight, after=after, upto=upto, now=now):
         tally.recipients += 1
         language = claimed.language
         tally.languages[language] = tally.languages.get(language, 0) + 1
-        for name in printed & claimed.fields.keys():  # type: ignore[union-attr]
+        if language not in printed:
+            printed[language] = mailing.printed_fields(language)
+        for name in printed[language] & claimed.fields.keys():  # type: ignore[union-attr]
             if _is_blank(claimed.fields[name]):  # type: ignore[index]
                 tally.count(tally.empty, name, [pk])
         _try_one(mailing, pk, claimed, tally, now=now)

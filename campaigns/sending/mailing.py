@@ -78,9 +78,9 @@ class PersonalContent:
             context["view_url"] = links.view_url(delivery.id)
         return context
 
-    def printed(self) -> frozenset[str]:
-        """Return the names that are printed as they are, without a default."""
-        return self._content.printed()
+    def printed(self, language: str) -> frozenset[str]:
+        """Return the names that are printed as they are to readers of this language."""
+        return self._content.of(language).printed()
 
     def render_page(self, delivery: Claimed, *, personal_url: str) -> Rendered:
         """Render the same for a page that may be passed on.
@@ -181,9 +181,9 @@ class Mailing:
         unsubscribe_url = links.unsubscribe_url(delivery.id)
         return self._content.context(delivery, unsubscribe_url=unsubscribe_url)
 
-    def printed_fields(self) -> frozenset[str]:
-        """Return the names that the content prints as they are, without a default."""
-        return self._content.printed()
+    def printed_fields(self, language: str) -> frozenset[str]:
+        """Return the names that readers of this language get as they are, without a default."""
+        return self._content.printed(language)
 
 
 def _skeleton(

@@ -13,7 +13,8 @@ from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
 from recipients import privacy
 from recipients.models import Field, Recipient
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, TemplateVariant
+from templates_app.services import save_template
 from tests.factories import make_campaign, make_list, make_recipient, make_run, make_template
 from tracking import links
 from tracking.models import Delivery
@@ -168,6 +169,17 @@ def test_who_took_an_address_over_is_not_shown_to_whom_it_belonged(browser: Clie
     Recipient.objects.update(address="other@example.org", key="other@example.org")
 
     assert browser.get(path(delivery)).status_code == 404
+
+
+def test_the_page_is_in_the_language_of_its_recipient(browser: Client) -> None:
+    template = make_template(html="<p>Hello</p>")
+    german = TemplateVariant(language="de", subject="Neues", source="<p>Hallo</p>")
+    save_template(template, variants=[german], known=())
+    delivery = sent(template)
+
+    assert b"Hello" in browser.get(path(delivery)).content
+    Recipient.objects.update(language="de-AT")
+    assert b"Hallo" in browser.get(path(delivery)).content
 
 
 def test_a_page_whose_field_is_gone_says_so(browser: Client) -> None:
