@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from campaigns.admin.templates import history, preview, trial
+from campaigns.admin.templates import history, pictures, preview, trial
 from campaigns.admin.templates.common import change_url, may_write_raw
 from campaigns.previewing import field_tags, own_tags
 from templates_app.admin import ReadOnlyAdmin
@@ -54,6 +54,16 @@ class EmailTemplateAdmin(MovingAdmin):
                 f"{of}/versions/<int:number>/restore/",
                 page(history.restore_page),
                 name=f"{names}_restore",
+            ),
+            path(
+                f"{of}/versions/<int:number>/pictures/",
+                page(pictures.ask_for),
+                name=f"{names}_pictures",
+            ),
+            path(
+                f"{of}/versions/<int:number>/pictures/<int:picture_id>/",
+                page(pictures.image),
+                name=f"{names}_picture",
             ),
             *super().get_urls(),
         ]

@@ -181,6 +181,7 @@ class _Shown:
     title: str
     compilation: Compilation
     draft: str = ""  # as JSON, of what is not saved
+    version: TemplateVersion | None = None
 
 
 def of_typed(model_admin: Any, request: HttpRequest) -> HttpResponse:
@@ -208,7 +209,8 @@ def of_version(
     template = model_admin.template(request, template_id)
     version = version_of(template, number)
     compilation = Compilation(contents_of(version))
-    return _page(model_admin, request, _Shown(template, f"Preview: {version}", compilation))
+    shown = _Shown(template, f"Preview: {version}", compilation, version=version)
+    return _page(model_admin, request, shown)
 
 
 def contents_of(version: TemplateVersion) -> list[CompiledContent]:
@@ -270,8 +272,18 @@ def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse
         "preview": preview,
         "views": VIEWS,
         "looked_at": LOOKED_AT,
+        **_pictures(shown),
     }
     return TemplateResponse(request, "campaigns/template_preview.html", context)
+
+
+def _pictures(shown: _Shown) -> dict[str, Any]:
+    """Return the pictures of the version that is shown, or the version that has some."""
+    if shown.version:
+        found = list(shown.version.screenshots.defer("png").order_by("language", "pk"))
+        return {"pictures": found, "is_waiting": any(each.is_waiting for each in found)}
+    newest = None if shown.draft else shown.template.versions.order_by("-number").first()
+    return {"newest": newest}
 
 
 def _ways(content: CompiledContent) -> Ways:
