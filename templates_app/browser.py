@@ -39,7 +39,8 @@ _FLAGS = (
     "--disable-extensions",
     "--disable-background-networking",
     "--disable-sync",
-    # Else it may write the picture before the frame is drawn.
+    # Else it may write the picture before the frame is drawn, which another process would do.
+    "--disable-features=IsolateSandboxedIframes",
     "--run-all-compositor-stages-before-draw",
     "--virtual-time-budget=1000",
     "--host-resolver-rules=MAP * ~NOTFOUND",
