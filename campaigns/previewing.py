@@ -138,6 +138,8 @@ def _read(text: str, kind: str) -> Any:
     if kind not in {"", FieldKind.NUMBER, FieldKind.BOOLEAN} and text[0] not in "[{":
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+        shown(value).encode()  # JSON can write half a character, which no page can
+        return value
+    except (RecursionError, ValueError):
         return text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from templates_app.grammar import Step, steps
-from templates_app.rendering import Compiled, NotPlain, RenderError, compile_content
+from templates_app.rendering import Compiled, NotPlain, compile_content
 
 _Who = TypeVar("_Who")
 
@@ -80,7 +80,7 @@ class Ways:
         """Return the numbers of the branches that somebody gets; of none if nothing is rendered."""
         try:
             rendered = self._compiled.render(context)
-        except (RenderError, NotPlain):
+        except (NotPlain, ValueError):
             return set()
         whole = f"{rendered.subject}{rendered.html}{rendered.text}"
         return {int(number) for number in _MARKS.findall(whole)}

@@ -171,12 +171,36 @@ def test_a_draft_cannot_bring_raw_html_that_its_author_may_not_write() -> None:
 
 
 @pytest.mark.parametrize(
-    "draft", ["", "[]", "{}", '{"kind": "doc", "written": []}', '{"kind": "html", "written": []}']
+    "draft",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"kind": "doc", "written": []}',
+        '{"kind": "html", "written": []}',
+        '{"kind": "html", "written": [{"subject": 1, "source": 2}]}',
+        '{"kind": "html", "written": [{"subject": "\\ud800", "source": "-"}]}',
+        "[" * 100_000,
+    ],
+    ids=range(8),
 )
 def test_what_is_no_draft_is_refused(draft: str, console: Client) -> None:
     answer = console.post(f"{TEMPLATES}preview/", {"draft": draft})
 
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "value", ['["\\ud800"]', "[" * 100_000, "[NaN, 1e999]", "9" * 5_000], ids=range(4)
+)
+def test_a_value_that_cannot_be_shown_harms_nothing(value: str, console: Client) -> None:
+    template = make_template(html="<p>{{ city }}</p>")
+
+    answer = console.post(
+        f"{TEMPLATES}{template.pk}/preview/", {"who": "typed", "value-city": value}
+    )
+
+    assert answer.status_code == 200
 
 
 def test_what_cannot_be_shown_says_why(console: Client) -> None:

@@ -22,7 +22,7 @@ from templates_app.drafts import Draft, draft_of
 from templates_app.forms import Editing, known_fields
 from templates_app.frames import framed, inbox_line
 from templates_app.models import EmailTemplate, TemplateVersion, VersionVariant
-from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
+from templates_app.rendering import Compiled, NotPlain, Rendered, compile_content
 from templates_app.services import library, rehearsed
 
 VIEWS = {
@@ -95,7 +95,7 @@ class Preview:
     def rendered(self) -> Rendered | None:
         try:
             return _compiled(self.content).render(self.reader.context())
-        except (RenderError, NotPlain) as error:
+        except (NotPlain, ValueError) as error:  # also half a character, typed as JSON
             self.problem = f"{self.reader.label} would get no message: {error}"
             return None
 
@@ -247,7 +247,7 @@ def _draft(request: HttpRequest, template: EmailTemplate) -> Draft:
         draft = Draft.from_json(json.loads(request.POST["draft"]))
         if not draft.written or not _is_plain(draft):
             raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise BadRequest("This is no draft of a template.") from None
     return replace(draft, is_raw=is_raw)
 
@@ -255,7 +255,7 @@ def _draft(request: HttpRequest, template: EmailTemplate) -> Draft:
 def _is_plain(draft: Draft) -> bool:
     texts = [draft.layout, draft.link_parameters]
     texts += [value for written in draft.written for value in asdict(written).values()]
-    return all(isinstance(text, str) for text in texts)
+    return all(isinstance(text, str) and text.encode() is not None for text in texts)
 
 
 def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse:
