@@ -120,6 +120,22 @@ def test_values_are_typed_by_the_kinds_of_their_fields(console: Client) -> None:
     assert dict(shown.values) == {"age": "41", "birds": '["Knot", "Ruff"]'}
 
 
+def test_values_that_were_changed_are_shown_whichever_button_is_pressed(console: Client) -> None:
+    template = make_template(html="<p>{{ city }}</p>")
+    ada = make_recipient("ada@example.org", fields={"city": "Nome"})
+    before = show(console, template, who=f"r-{ada.pk}")
+    sent = {"who": f"r-{ada.pk}", "were": before.values_in_one, "show": "mobile"}
+
+    same = show(console, template, **sent, **{"value-city": "Nome"})
+    changed = show(console, template, **sent, **{"value-city": "Oslo"})
+    path = f"{TEMPLATES}{template.pk}/preview/"
+    asked = console.post(path, sent | {"value-city": "Oslo", "who": ["", f"r-{ada.pk}"]})
+
+    assert (same.who, "Nome" in same.frame) == (f"r-{ada.pk}", True)
+    assert (changed.who, "Oslo" in changed.frame) == ("typed", True)
+    assert asked.context["preview"].who == f"r-{ada.pk}"
+
+
 @pytest.mark.parametrize(
     ("view", "expected"), [("text", "Dear Ada"), ("source", "&lt;p&gt;Dear Ada&lt;/p&gt;")]
 )

@@ -59,6 +59,8 @@ class Preview:
     def who(self) -> str:
         """`r-12` (a recipient), `b-3` (a branch's sample), `typed`, or else somebody invented."""
         asked = self._data.get("who", "")
+        if self._was_typed():
+            return "typed"
         kind, _, number = asked.partition("-")
         if kind == "r" and self._recipient(number) and self.may_see:
             return asked
@@ -164,6 +166,17 @@ class Preview:
     @cached_property
     def _known(self) -> dict[str, Recipient | None]:
         return {}
+
+    def _was_typed(self) -> bool:
+        """Whether values were changed, and no button says whose are to be shown (the last one)."""
+        is_asked = len(self._data.getlist("who")) > 1
+        return (
+            "were" in self._data and not is_asked and self._data["were"] != _in_one(self._typed())
+        )
+
+    @property
+    def values_in_one(self) -> str:
+        return _in_one(dict(self.values))
 
     def _typed(self) -> dict[str, str]:
         return {
@@ -284,6 +297,11 @@ def _pictures(shown: _Shown) -> dict[str, Any]:
         return {"pictures": found, "is_waiting": any(each.is_waiting for each in found)}
     newest = None if shown.draft else shown.template.versions.order_by("-number").first()
     return {"newest": newest}
+
+
+def _in_one(values: dict[str, str]) -> str:
+    """Return values in the form in which a browser sends back those that nobody changed."""
+    return json.dumps({name: "".join(values[name].splitlines()) for name in sorted(values)})
 
 
 def _ways(content: CompiledContent) -> Ways:
