@@ -88,7 +88,7 @@ class EmailTemplateAdmin(MovingAdmin):
     ) -> HttpResponse:
         template = self.template(request, object_id)
         if request.method != "POST":
-            return self._page(request, Editing(template), _compiled(template))
+            return self._editor(request, Editing(template), _compiled(template))
         if not self.may_edit(request, template):
             raise PermissionDenied
         editing = Editing(template, request.POST)
@@ -97,7 +97,7 @@ class EmailTemplateAdmin(MovingAdmin):
                 return self._save(request, editing)
             except Refused as refusal:
                 editing.show(refusal.problems)
-        return self._page(request, editing, Compilation(), status=422)
+        return self._editor(request, editing, Compilation(), status=422)
 
     def template(self, request: HttpRequest, object_id: Any) -> EmailTemplate:
         """Return the template, a new one without an id; refuse whom it does not concern."""
@@ -145,7 +145,7 @@ class EmailTemplateAdmin(MovingAdmin):
         self.message_user(request, said, messages.SUCCESS)
         return HttpResponseRedirect(change_url(template))
 
-    def _page(
+    def _editor(
         self, request: HttpRequest, editing: Editing, found: Compilation, *, status: int = 200
     ) -> HttpResponse:
         template = editing.template
