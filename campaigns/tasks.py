@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import notices
+from campaigns import notices, screenshots
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run
 from campaigns.preflight import jobs as preflights
@@ -250,6 +250,12 @@ def advance(run_id: int) -> None:
     if lane.is_served:
         send(pages.open_next(run_id, now=now), lane)
     complete.complete(run_id, now=now)
+
+
+@shared_task(name="campaigns.take_screenshots", ignore_result=True)
+def take_screenshots(version_id: int) -> None:
+    """Take the pictures of a version that are wanted."""
+    screenshots.take(version_id)
 
 
 def send(open_pages: Iterable[pages.OpenPage], lane: lanes.Lane) -> None:

@@ -1,25 +1,43 @@
-"""Send a test: what a recipient of the campaign would get, to an address that staff name."""
+"""Send a test: what a recipient would get, to addresses that staff name."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
-from campaigns.models import Campaign, Run
+from campaigns.models import Campaign, Run, Sender
+from campaigns.previewing import NOBODY
+from campaigns.sending import dkim
 from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.claim import Claimed
+from campaigns.sending.compose import Skeleton, envelope_sender, message_id
 from campaigns.sending.mailing import Mailing, NoMailing, NotComposed
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
+from campaigns.sending.outgoing import Outgoing
+from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
-from recipients.addresses import BadAddress, parse_address
+from recipients.addresses import BadAddress, Mailbox, parse_address
+from recipients.headers import BadHeader
 from recipients.segments.grammar import BadRules
+from templates_app.compiling import CompiledContent
+from templates_app.models import EmailTemplate
+from templates_app.rendering import NotPlain, RenderError, compile_content
 from templates_app.services import Refused as ContentRefused
 from templates_app.services import freeze
+from tracking import links
 
-# No delivery has this id: the links of a test lead to nobody, and no bounce is counted.
-NOBODY = 0
+MOST_AT_ONCE = 10
+MOST_IN_AN_HOUR = 50
+PREFIX = "[Test] "
+_LOGGED = "Test sent"
 
 _WORDS: Mapping[type[Outcome], str] = {
     Accepted: "The next hop took the message",
@@ -41,20 +59,69 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         to = parse_address(address).addr_spec
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
-        mailing = Mailing(run, subject_prefix="[Test] ", files=files_of_campaign(campaign))
-        claimed = _sample(campaign, to, now=now)
+        mailing = Mailing(run, subject_prefix=PREFIX, files=files_of_campaign(campaign))
+        claimed = _first_recipient(campaign, to, now=now)
         message, _ = mailing.message(claimed, now=now)
-        transport = transport_of(campaign.sender)
-    except (BadAddress, BadRules, BadTransportURL, NoMailing, NotComposed, ContentRefused) as error:
+    except (BadAddress, BadRules, NoMailing, NotComposed, ContentRefused) as error:
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused(f"an attachment cannot be fetched: {error}") from None
-    except secrets.Undecipherable as error:
-        raise Refused(f"the transport's URL: {error}") from None
+    [outcome] = _hand_over([message], campaign.sender)
+    return outcome
+
+
+def send_sample(
+    content: CompiledContent,
+    *,
+    sender: Sender,
+    context: Mapping[str, Any],
+    addresses: Sequence[str],
+    now: datetime,
+) -> list[tuple[str, Outcome]]:
+    """Hand content that no campaign sends yet to the sender's transport, once for each address.
+
+    No ledger is written. Its header names no list.
+
+    :param context: what the template sees; the same for all.
+    :raises Refused: an address, the content, the sender or the transport cannot be used.
+    """
     try:
-        return transport.send(message)
-    finally:
-        transport.close()  # the next test may be hours away
+        to = [parse_address(address).addr_spec for address in addresses]
+        compose = _Sample(content, sender, context)
+        messages = [compose.message(each, now=now) for each in to]
+    except (BadAddress, BadHeader, NoKey, NotPlain, RenderError) as error:
+        raise Refused(str(error)) from None
+    return list(zip(to, _hand_over(messages, sender), strict=True))
+
+
+@transaction.atomic
+def claim_tests(template: EmailTemplate, *, count: int, by: int, now: datetime) -> None:
+    """Write down that somebody sends tests of a template, before they are sent.
+
+    :param by: the id of the account.
+    :raises Refused: there were too many within an hour; a test is no way to mail people.
+    """
+    User.objects.select_for_update().get(pk=by)
+    kind = ContentType.objects.get_for_model(EmailTemplate)
+    own = LogEntry.objects.filter(user_id=by, content_type=kind, change_message=_LOGGED)
+    sent = own.filter(action_time__gt=now - timedelta(hours=1)).count()
+    if sent + count > MOST_IN_AN_HOUR:
+        raise Refused(
+            f"you sent {sent} tests within the last hour, and {MOST_IN_AN_HOUR} are the most; wait,"
+            " or name fewer addresses"
+        )
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user_id=by,
+            content_type=kind,
+            object_id=str(template.pk),
+            object_repr=str(template)[:200],
+            action_flag=CHANGE,
+            change_message=_LOGGED,
+            action_time=now,
+        )
+        for _ in range(count)
+    )
 
 
 def in_words(outcome: Outcome) -> str:
@@ -71,9 +138,61 @@ def in_words(outcome: Outcome) -> str:
     return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
 
 
-def _sample(campaign: Campaign, to: str, *, now: datetime) -> Claimed:
+def _first_recipient(campaign: Campaign, to: str, *, now: datetime) -> Claimed:
     found = Audience(campaign).sample(RECEIVING, now=now, few=1)
     if not found:
         return Claimed(NOBODY, to, {}, attempts=1)
     first = found[0]
     return Claimed(NOBODY, to, dict(first.fields), 1, first.language, first.time_zone)
+
+
+class _Sample:
+    """A message of content without a run.
+
+    :raises BadAddress, BadHeader, NoKey, NotPlain, RenderError:
+    """
+
+    def __init__(
+        self, content: CompiledContent, sender: Sender, context: Mapping[str, Any]
+    ) -> None:
+        compiled = compile_content(subject=content.subject, html=content.html, text=content.text)
+        self._rendered = compiled.render({**context, "sender_name": sender.display_name})
+        self._domain = sender.domain
+        self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
+        self._skeleton = Skeleton(
+            sender=Mailbox(sender.display_name, parse_address(sender.address)),
+            reply_to=Mailbox("", parse_address(sender.reply_to)) if sender.reply_to else None,
+            list_name="",
+            list_id=f"test.{sender.domain}",
+            feedback_id="template:none:test:godwit",
+        )
+
+    def message(self, address: str, *, now: datetime) -> Outgoing:
+        data = self._skeleton.message(
+            to=address,
+            subject=PREFIX + self._rendered.subject,
+            html=self._rendered.html_pieces,
+            text=self._rendered.text_pieces,
+            message_id=message_id(links.message_token(NOBODY), self._domain),
+            date=now,
+            unsubscribe_url=links.unsubscribe_url(NOBODY),
+            unsubscribe_mailto=None,
+        )
+        if self._keys:
+            data = dkim.sign(data, self._keys, now=now)
+        sender = envelope_sender(links.bounce_token(NOBODY), self._domain)
+        return Outgoing(sender, address, data, is_well_formed=True)
+
+
+def _hand_over(messages: Sequence[Outgoing], sender: Sender) -> list[Outcome]:
+    """Send messages through the transport of a sender, one after the other."""
+    try:
+        transport = transport_of(sender)
+    except BadTransportURL as error:
+        raise Refused(str(error)) from None
+    except secrets.Undecipherable as error:
+        raise Refused(f"the transport's URL: {error}") from None
+    try:
+        return [transport.send(message) for message in messages]
+    finally:
+        transport.close()  # the next test may be hours away

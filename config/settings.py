@@ -234,6 +234,8 @@ MEDIA_FILE_MB = env.read("MEDIA_FILE_MB", read.megabytes, default=10)
 MESSAGE_MB = env.read("MESSAGE_MB", read.megabytes, default=5)
 # Where clamd listens; without it, files are not scanned.
 CLAMD = env.read("CLAMD", read.scanner, default="")
+# The browser that takes pictures of templates; without one of this name, none are taken.
+CHROMIUM = env.text("CHROMIUM")
 
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 

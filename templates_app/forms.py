@@ -1,13 +1,21 @@
+"""What authors type into templates; whether it can be sent, `services.check` says."""
+
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.apps import apps
+from django.forms.models import BaseInlineFormSet
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from templates_app.compiling import Problem
-from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVariant
+from templates_app.models import EmailTemplate, Kind, Layout, Snippet, TemplateVariant
 from templates_app.pieces import check_layout, check_snippet
-from templates_app.services import Refused, check
+from templates_app.services import Refused
 
 
 def known_fields() -> set[str]:
@@ -15,6 +23,27 @@ def known_fields() -> set[str]:
     # By name: this app and recipients know nothing of each other.
     field: Any = apps.get_model("recipients", "Field")
     return set(field.objects.values_list("name", flat=True))
+
+
+class WrittenField(forms.CharField):
+    """Keeps blanks, so that lines are counted as the author sees them, and ends lines by LF."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "strip": False})
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+_WRITTEN = {"source": WrittenField, "text": WrittenField}
+_LINE = UnfoldAdminTextInputWidget
+_WIDGETS = {
+    "language": _LINE({"placeholder": "en", "spellcheck": "false"}),
+    "subject": _LINE,
+    "preheader": _LINE,
+    "source": UnfoldAdminTextareaWidget({"rows": 24, "spellcheck": "false", "class": "source"}),
+    "text": UnfoldAdminTextareaWidget({"rows": 6, "class": "source"}),
+}
 
 
 class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
@@ -31,39 +60,93 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
             "text",
             "link_parameters",
         )
+        field_classes = _WRITTEN
+        widgets = {
+            **_WIDGETS,
+            "name": _LINE,
+            "kind": UnfoldAdminSelectWidget,
+            "layout": UnfoldAdminSelectWidget,
+            "link_parameters": _LINE({"spellcheck": "false"}),
+        }
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what `services.save_template` refuses, beside the part at fault."""
-        content: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            template = EmailTemplate(pk=self.instance.pk, **content)
-            found = check(template, variants=[], known=known_fields()).problems
-            _add_problems(self, found)
-        return content
+        """Say in words what the constraint would say by its name."""
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if answers.get("layout") and answers.get("kind") != Kind.MARKDOWN:
+            self.add_error("layout", "A layout is for Markdown; choose none.")
+        return answers
 
 
-class TemplateVariantFormSet(forms.BaseInlineFormSet[TemplateVariant, EmailTemplate, Any]):
+class VariantForm(forms.ModelForm[TemplateVariant]):
+    class Meta:
+        model = TemplateVariant
+        fields = ("language", "subject", "preheader", "source", "text")
+        field_classes = _WRITTEN
+        widgets = {**_WIDGETS, "language": _LINE({"placeholder": "de"})}
+
+
+class _VariantForms(BaseInlineFormSet[TemplateVariant, EmailTemplate, VariantForm]):
     def clean(self) -> None:
-        """Refuse faults of the other languages, beside the part at fault."""
-        super().clean()
-        variants = self.variants()
-        if any(self.errors) or not variants:
-            return
-        found = check(self.instance, variants=variants, known=known_fields()).problems
-        for form in self.forms:
-            language = form.cleaned_data.get("language")
-            _add_problems(form, [each for each in found if language and each.language == language])
-        if found and not any(self.errors):
-            raise forms.ValidationError([str(each) for each in found])
+        """Leave two of one language to `services.check`, which says it in words."""
+
+
+VariantForms = forms.inlineformset_factory(
+    EmailTemplate,
+    TemplateVariant,
+    form=VariantForm,
+    formset=_VariantForms,
+    extra=1,
+    can_delete=True,
+)
+
+
+class Editing:
+    """The form of a template with those of its other languages."""
+
+    def __init__(self, template: EmailTemplate, data: Any = None) -> None:
+        self.form = EmailTemplateForm(data, instance=template)
+        self.variant_forms = VariantForms(data, instance=template, prefix="variants")
+
+    def is_valid(self) -> bool:
+        return all([self.form.is_valid(), self.variant_forms.is_valid()])
+
+    @property
+    def template(self) -> EmailTemplate:
+        """What was typed, as far as it is valid; not saved."""
+        return self.form.instance
 
     def variants(self) -> list[TemplateVariant]:
-        """Return what is typed in, but for those that are to be deleted."""
-        forms_of = [form for form in self.forms if hasattr(form, "cleaned_data")]
+        """Return the other languages that are to stay, after `is_valid`."""
+        return [each.instance for each in self._kept()]
+
+    def show(self, problems: Iterable[Problem]) -> None:
+        """Say each problem beside the field that has it."""
+        for problem in problems:
+            form = self._form_of(problem.language)
+            part = problem.part if problem.part in form.fields else None
+            form.add_error(part, in_words(problem))
+
+    def _form_of(self, language: str) -> EmailTemplateForm | VariantForm:
+        if language != self.template.language:
+            for each in self._kept():
+                if each.instance.language == language:
+                    return each
+        return self.form
+
+    def _kept(self) -> list[VariantForm]:
         return [
-            form.instance
-            for form in forms_of
-            if form.cleaned_data.get("language") and not form.cleaned_data.get("DELETE")
+            each
+            for each in self.variant_forms.forms
+            if (each.has_changed() or each.instance.pk)
+            and not getattr(each, "cleaned_data", {}).get("DELETE")
         ]
+
+
+def in_words(problem: Problem) -> str:
+    """Say a problem beside the field where it is."""
+    line = f"line {problem.line}" if problem.line else ""
+    where = ", ".join(filter(None, [problem.piece, line]))
+    return f"{where[:1].upper()}{where[1:]}: {problem.message}" if where else problem.message
 
 
 class SnippetForm(forms.ModelForm[Snippet]):
@@ -96,15 +179,3 @@ class LayoutForm(forms.ModelForm[Layout]):
             except Refused as refusal:
                 self.add_error("source", str(refusal))
         return content
-
-
-def _add_problems(form: forms.BaseForm, problems: Iterable[Problem]) -> None:
-    for problem in problems:
-        form.add_error(problem.part if problem.part in form.fields else None, _words(problem))
-
-
-def _words(problem: Problem) -> str:
-    where = [problem.piece] if problem.piece else []
-    where += [f"line {problem.line}"] if problem.line else []
-    place = ", ".join(where)
-    return f"{place[0].upper()}{place[1:]}: {problem.message}" if place else problem.message

@@ -138,6 +138,26 @@ class _Tag:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A tag, as those see it who follow the ways through a template."""
+
+    word: str
+    start: int
+    end: int
+    fields: tuple[str, ...]
+    """What it reads, also from a loop or a `set` around it."""
+    attributes: tuple[tuple[str, str], ...]
+    """Such as `("product", "price")`."""
+    defaults: tuple[str, ...]
+    """The fields that have a default here."""
+    targets: tuple[str, ...]
+    """What a `for` or a `set` defines."""
+    literals: tuple[str, ...]
+    """Texts and numbers, as they are written."""
+    filters: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Frame:
     """An open `if` with the names that it tests, or an open `for` with those that it defines."""
@@ -177,6 +197,34 @@ def blocks(source: str) -> Iterator[tuple[int, int]]:
         end = _end_of_block(source, opened)
         yield opened.start(), end
         position = end
+
+
+def steps(source: str) -> Iterator[Step]:
+    """Yield each tag of a template that `outline` found no fault in."""
+    ends = dict(blocks(source))
+    for tag in _tags(source):
+        tokens = tag.tokens
+        targets = _targets(tag) | {token.text for token in tokens if token.role == "target"}
+        fields = [
+            (token.text, tokens[at + 1], tokens[at + 2])
+            for at, token in enumerate(tokens)
+            if token.role == "field" and token.text not in targets
+        ]
+        yield Step(
+            tag.word,
+            tag.start,
+            ends[tag.start],
+            tuple(name for name, _, _ in fields),
+            tuple((name, after.text) for name, _, after in fields if after.role == "attribute"),
+            tuple(
+                name
+                for name, sign, after in fields
+                if sign.role == "pipe" and after.text in {"default", "d"}
+            ),
+            tuple(sorted(targets)),
+            tuple(token.text for token in tokens if token.kind in {"text", "number"}),
+            tuple(token.text for token in tokens if token.role == "filter"),
+        )
 
 
 def _end_of_block(source: str, opened: re.Match[str]) -> int:

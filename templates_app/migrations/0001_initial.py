@@ -122,6 +122,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Screenshot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('language', models.CharField(blank=True, max_length=35)),
+                ('view', models.CharField(choices=[('desktop', 'Desktop'), ('mobile', 'Mobile'), ('dark', 'Desktop, dark')], max_length=7)),
+                ('is_waiting', models.BooleanField(default=True)),
+                ('png', models.BinaryField(null=True)),
+                ('problem', models.CharField(blank=True, max_length=300)),
+                ('asked_at', models.DateTimeField()),
+                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='screenshots', to='templates_app.templateversion')),
+            ],
+        ),
+        migrations.CreateModel(
             name='VersionVariant',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -172,6 +185,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='templateversion',
             constraint=models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='screenshot',
+            constraint=models.UniqueConstraint(fields=('version', 'language', 'view'), name='screenshot_view_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='screenshot',
+            constraint=models.CheckConstraint(condition=models.Q(('view__in', ['desktop', 'mobile', 'dark'])), name='screenshot_view_known'),
         ),
         migrations.AddConstraint(
             model_name='versionvariant',

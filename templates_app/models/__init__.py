@@ -1,4 +1,5 @@
 from templates_app.models.media import MediaBlob, MediaFile, ScanState
+from templates_app.models.screenshots import Screenshot, ScreenshotView
 from templates_app.models.templates import (
     EmailTemplate,
     Kind,
@@ -16,6 +17,8 @@ __all__ = [
     "MediaBlob",
     "MediaFile",
     "ScanState",
+    "Screenshot",
+    "ScreenshotView",
     "Snippet",
     "TemplateVariant",
     "TemplateVersion",

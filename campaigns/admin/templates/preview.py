@@ -1,0 +1,322 @@
+"""What readers will see: of what is typed, what is saved, and of each version."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from campaigns import previewing
+from campaigns.admin.templates.common import may_write_raw
+from campaigns.admin.templates.history import version_of
+from campaigns.previewing import Reader
+from recipients.models import Recipient
+from templates_app.branches import Sample, Ways
+from templates_app.compiling import Compilation, CompiledContent, compile_draft
+from templates_app.drafts import Draft, draft_of
+from templates_app.forms import Editing, known_fields
+from templates_app.frames import framed, inbox_line
+from templates_app.models import EmailTemplate, TemplateVersion, VersionVariant
+from templates_app.rendering import Compiled, NotPlain, Rendered, compile_content
+from templates_app.services import library, rehearsed
+
+VIEWS = {
+    "desktop": "Desktop",
+    "mobile": "Mobile",
+    "desktop-dark": "Desktop, dark",
+    "mobile-dark": "Mobile, dark",
+    "text": "Text part",
+    "source": "HTML as sent",
+}
+LOOKED_AT = 500  # recipients, the newest, among whom readers of each branch are looked for
+_VALUE = "value-"
+
+
+class Preview:
+    """Content as somebody gets it, by what was chosen on the page (`data`).
+
+    :param contents: of each language, that of the fallback first.
+    :raises RenderError: the content is no template.
+    """
+
+    def __init__(
+        self, contents: Sequence[CompiledContent], data: QueryDict, *, may_see: bool
+    ) -> None:
+        self.contents, self._data, self.may_see = contents, data, may_see
+        asked = data.get("show", "")
+        self.show = asked if asked in VIEWS else "desktop"
+        asked = data.get("language", "")
+        is_one = asked.isdecimal() and int(asked) < len(contents)
+        self.language = asked if is_one else ""
+        self._ways = {number: _ways(content) for number, content in enumerate(contents)}
+
+    @cached_property
+    def who(self) -> str:
+        """`r-12` (a recipient), `b-3` (a branch's sample), `typed`, or else somebody invented."""
+        asked = self._data.get("who", "")
+        if self._was_typed():
+            return "typed"
+        kind, _, number = asked.partition("-")
+        if kind == "r" and self._recipient(number) and self.may_see:
+            return asked
+        if kind == "b" and number.isdecimal() and int(number) < len(self.samples):
+            return asked
+        return "typed" if asked == "typed" else ""
+
+    @cached_property
+    def reader(self) -> Reader:
+        kind, _, number = self.who.partition("-")
+        if kind == "r" and (recipient := self._recipient(number)):
+            return previewing.reader(recipient)
+        if kind == "b":
+            sample = self.samples[int(number)]
+            return sample.who or Reader("Somebody invented", sample.values or {})
+        if kind == "typed":
+            return Reader("Somebody invented", previewing.typed(self._typed()))
+        return Reader("Somebody invented", self._invented)
+
+    @cached_property
+    def number(self) -> int:
+        """Which content is shown: the chosen one, else that of the reader's language."""
+        if self.language:
+            return int(self.language)
+        kind, _, number = self.who.partition("-")
+        recipient = self._recipient(number) if kind == "r" else None
+        return _fitting(self.contents, recipient.language) if recipient else 0
+
+    @property
+    def content(self) -> CompiledContent:
+        return self.contents[self.number]
+
+    @cached_property
+    def rendered(self) -> Rendered | None:
+        try:
+            return _compiled(self.content).render(self.reader.context())
+        except (NotPlain, ValueError) as error:  # also half a character, typed as JSON
+            self.problem = f"{self.reader.label} would get no message: {error}"
+            return None
+
+    problem = ""
+
+    @property
+    def frame(self) -> str:
+        """Return the document of the frame, where one is shown."""
+        if self.rendered is None or self.show in {"text", "source"}:
+            return ""
+        return framed(self.rendered.html, is_dark=self.show.endswith("-dark"))
+
+    @property
+    def inbox(self) -> str:
+        return inbox_line(self.rendered.html) if self.rendered else ""
+
+    @property
+    def values(self) -> list[tuple[str, str]]:
+        """List the fields that the content reads, with the reader's values."""
+        own = {tag.name for tag in previewing.own_tags()}
+        fields = self.reader.fields
+        return [
+            (name, previewing.shown(fields[name]) if name in fields else "")
+            for name in self._ways[self.number].reads
+            if name not in own
+        ]
+
+    @cached_property
+    def samples(self) -> list[Sample[Reader]]:
+        """Find a reader of each branch of the content that is shown."""
+        number = int(self.language) if self.language else 0
+        base = Reader("", self._invented).context()
+        return self._ways[number].samples(self._readers(number), base)
+
+    @cached_property
+    def found(self) -> list[Recipient]:
+        text = self._data.get("search", "").strip()
+        return previewing.search(text) if text and self.may_see else []
+
+    @property
+    def search(self) -> str:
+        return self._data.get("search", "")
+
+    @cached_property
+    def _invented(self) -> dict[str, Any]:
+        ways = self._ways[int(self.language) if self.language else 0]
+        own = {tag.name for tag in previewing.own_tags()}
+        return ways.shaped(previewing.invented(set(ways.reads) - own))
+
+    def _readers(self, number: int) -> Iterator[tuple[Reader, dict[str, Any]]]:
+        if not self.may_see:
+            return
+        recipients = Recipient.objects.order_by("-pk")
+        if number and (language := self.contents[number].language):
+            recipients = recipients.filter(language__istartswith=language)
+        for recipient in recipients[:LOOKED_AT]:
+            reader = previewing.reader(recipient)
+            yield reader, reader.context()
+
+    def _recipient(self, number: str) -> Recipient | None:
+        if number not in self._known:
+            found = Recipient.objects.filter(pk=number).first() if number.isdecimal() else None
+            self._known[number] = found
+        return self._known[number]
+
+    @cached_property
+    def _known(self) -> dict[str, Recipient | None]:
+        return {}
+
+    def _was_typed(self) -> bool:
+        """Whether values were changed, and no button says whose are to be shown (the last one)."""
+        is_asked = len(self._data.getlist("who")) > 1
+        return (
+            "were" in self._data and not is_asked and self._data["were"] != _in_one(self._typed())
+        )
+
+    @property
+    def values_in_one(self) -> str:
+        return _in_one(dict(self.values))
+
+    def _typed(self) -> dict[str, str]:
+        return {
+            name.removeprefix(_VALUE): self._data.get(name, "")
+            for name in self._data
+            if name.startswith(_VALUE)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a preview page is of."""
+
+    template: EmailTemplate
+    title: str
+    compilation: Compilation
+    draft: str = ""  # as JSON, of what is not saved
+    version: TemplateVersion | None = None
+
+
+def of_typed(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    """Show a template that was never saved."""
+    template = model_admin.template(request, None)
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("admin:templates_app_emailtemplate_add"))
+    return _page(model_admin, request, _typed(request, template))
+
+
+def of_template(model_admin: Any, request: HttpRequest, *, template_id: int) -> HttpResponse:
+    """Show a template as it is saved, or (POST) as it is typed."""
+    template = model_admin.template(request, template_id)
+    is_typed = "source" in request.POST or "draft" in request.POST
+    if is_typed and not model_admin.may_edit(request, template):
+        raise PermissionDenied
+    shown = _typed(request, template) if is_typed else _saved(template)
+    return _page(model_admin, request, shown)
+
+
+def of_version(
+    model_admin: Any, request: HttpRequest, *, template_id: int, number: int
+) -> HttpResponse:
+    """Show a version with the very content that a campaign sends."""
+    template = model_admin.template(request, template_id)
+    version = version_of(template, number)
+    compilation = Compilation(contents_of(version))
+    shown = _Shown(template, f"Preview: {version}", compilation, version=version)
+    return _page(model_admin, request, shown)
+
+
+def contents_of(version: TemplateVersion) -> list[CompiledContent]:
+    """Return what a version says, the fallback's language first."""
+    both: list[TemplateVersion | VersionVariant] = [version, *version.variants.order_by("language")]
+    return [
+        CompiledContent(each.language, each.subject, each.html, each.text, tuple(each.links))
+        for each in both
+    ]
+
+
+def _saved(template: EmailTemplate) -> _Shown:
+    compilation = compile_draft(draft_of(template), library=library(), known=known_fields() or None)
+    return _Shown(template, f"Preview: {template}", compilation)
+
+
+def _typed(request: HttpRequest, template: EmailTemplate) -> _Shown:
+    draft = _draft(request, template)
+    compilation = compile_draft(draft, library=library(), known=known_fields() or None)
+    if not compilation.problems:
+        # It was never saved, so nobody has seen yet what it does when it is rendered.
+        compilation.problems += rehearsed(tuple(compilation.contents))
+    title = "Preview of what is not saved"
+    return _Shown(template, title, compilation, json.dumps(draft.as_json()))
+
+
+def _draft(request: HttpRequest, template: EmailTemplate) -> Draft:
+    is_raw = may_write_raw(request)
+    if "draft" not in request.POST:
+        editing = Editing(template, request.POST)
+        editing.is_valid()  # what is not is left out, and said when it is saved
+        return replace(draft_of(editing.template, editing.variants()), is_raw=is_raw)
+    try:
+        draft = Draft.from_json(json.loads(request.POST["draft"]))
+        if not draft.written or not _is_plain(draft):
+            raise ValueError
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        raise BadRequest("This is no draft of a template.") from None
+    return replace(draft, is_raw=is_raw)
+
+
+def _is_plain(draft: Draft) -> bool:
+    texts = [draft.layout, draft.link_parameters]
+    texts += [value for written in draft.written for value in asdict(written).values()]
+    return all(isinstance(text, str) and text.encode() is not None for text in texts)
+
+
+def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse:
+    compilation = shown.compilation
+    preview = None
+    if not compilation.problems:
+        data = request.POST if request.method == "POST" else request.GET
+        may_see = request.user.has_perm("recipients.view_recipient")
+        preview = Preview(compilation.contents, data, may_see=may_see)
+    context = {
+        **model_admin.page_context(request, shown.template),
+        "title": shown.title,
+        "shown": shown,
+        "preview": preview,
+        "views": VIEWS,
+        "looked_at": LOOKED_AT,
+        **_pictures(shown),
+    }
+    return TemplateResponse(request, "campaigns/template_preview.html", context)
+
+
+def _pictures(shown: _Shown) -> dict[str, Any]:
+    """Return the pictures of the version that is shown, or the version that has some."""
+    if shown.version:
+        found = list(shown.version.screenshots.defer("png").order_by("language", "pk"))
+        return {"pictures": found, "is_waiting": any(each.is_waiting for each in found)}
+    newest = None if shown.draft else shown.template.versions.order_by("-number").first()
+    return {"newest": newest}
+
+
+def _in_one(values: dict[str, str]) -> str:
+    """Return values in the form in which a browser sends back those that nobody changed."""
+    return json.dumps({name: "".join(values[name].splitlines()) for name in sorted(values)})
+
+
+def _ways(content: CompiledContent) -> Ways:
+    return Ways(subject=content.subject, html=content.html, text=content.text)
+
+
+def _compiled(content: CompiledContent) -> Compiled:
+    return compile_content(subject=content.subject, html=content.html, text=content.text)
+
+
+def _fitting(contents: Sequence[CompiledContent], language: str) -> int:
+    """Return the content of a language, else of its main language, else the fallback."""
+    languages = [content.language.casefold() for content in contents]
+    wanted = language.casefold()
+    for name in (wanted, wanted.partition("-")[0]):
+        if name and name in languages:
+            return languages.index(name)
+    return 0
