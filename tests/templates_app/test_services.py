@@ -219,6 +219,20 @@ def in_use() -> tuple[Snippet, Layout, EmailTemplate]:
     return snippet, layout, template
 
 
+def test_a_piece_of_a_raw_template_is_changed_by_who_may_write_raw_html_only() -> None:
+    snippet, layout, template = in_use()
+    save_template(template, known=(), may_write_raw=True)
+    snippet.source, layout.source = "<script>x</script>", "<script>y</script>{{ content }}"
+
+    with pytest.raises(Refused, match="footer is used by Letter, whose HTML is not sanitised; ask"):
+        save_snippet(snippet, known=())
+    with pytest.raises(Refused, match="Ours is used by Letter, whose HTML is not sanitised"):
+        save_layout(layout, known=())
+    save_snippet(snippet, known=(), may_write_raw=True)
+
+    assert "<script>x" in freeze(template).html
+
+
 def test_a_changed_snippet_shows_in_the_next_version_only() -> None:
     snippet, _, template = in_use()
     before = template.versions.get()
