@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from itertools import islice
 
-from templates_app.compiling.contexts import check_contexts, forged_addresses, quoted
+from templates_app.compiling.contexts import (
+    check_contexts,
+    forged_addresses,
+    guard_addresses,
+    quoted,
+)
 from templates_app.compiling.expanding import Expanded
 from templates_app.compiling.finishing import inlined, with_language, with_preheader
 from templates_app.compiling.library import Library
@@ -121,6 +126,7 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
     parameters = protection.protect(sources.parameters).strip().lstrip("?&")
     html, warnings = with_parameters(protection.as_words(html), parameters, protection)
     document.warnings += warnings
+    document.problems += guard_addresses(html, protection)
     document.links = links(html, protection)
     document.html = protection.restore(html)
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from minijinja import Environment
 
 from config.rig.message import source as newsletter
 from templates_app.compiling import Compilation, CompiledContent, Library, Piece, compile_draft
 from templates_app.drafts import Draft, Written
 from templates_app.marks import Marks
 from templates_app.models import Kind
+from templates_app.rendering import compile_content
 
 MJML = (
     "<mjml><mj-body>\n<mj-section>\n<mj-column>\n{}\n</mj-column>\n</mj-section>\n</mj-body></mjml>"
@@ -107,9 +107,10 @@ def test_mjml_becomes_a_message_with_its_loops_where_they_were() -> None:
 
     html = content(source, Kind.MJML).html
 
-    rendered = Environment().render_str(
-        html, products=[{"name": "Kite"}, {"name": "Boat"}], url="https://a.example"
-    )
+    message = compile_content(subject="S", html=html, text="t")
+    rendered = message.render(
+        {"products": [{"name": "Kite"}, {"name": "Boat"}], "url": "https://a.example"}
+    ).html
     assert "<tbody>{% for p in products %}<tr>" in html
     assert rendered.index("Kite") < rendered.index("Boat") < rendered.index('"https://a.example"')
     assert "<!--[if mso | IE]>" in rendered
@@ -162,7 +163,7 @@ def test_markdown_becomes_a_letter_that_is_responsive_and_knows_the_dark() -> No
     assert ">Hi {{ name }}</h1>" in html
     assert "{% for p in products %}\n<ul" in html
     assert "</ul>\n{% endfor %}" in html
-    assert '<a href="{{ url }}"' in html
+    assert '<a href="{{ url | address }}"' in html
     assert "prefers-color-scheme: dark" in html
     assert "max-width: 600px" in html
 
