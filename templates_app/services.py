@@ -18,6 +18,7 @@ from templates_app.compiling import (
     Library,
     Piece,
     Problem,
+    Unusable,
     compile_draft,
 )
 from templates_app.drafts import Draft, Written, draft_of
@@ -50,8 +51,15 @@ def library() -> Library:
     return Library(
         snippets={each.name: Piece(Kind(each.kind), each.source) for each in Snippet.objects.all()},
         layouts={each.name: Piece(Kind(each.kind), each.source) for each in Layout.objects.all()},
-        media=media.lookup,
+        media=_address_of_file,
     )
+
+
+def _address_of_file(path: str) -> str | None:
+    try:
+        return media.lookup(path)
+    except media.Refused as refusal:
+        raise Unusable(str(refusal)) from None
 
 
 def create_template(
