@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -20,6 +21,8 @@ from templates_app.drafts import Draft, Written, draft_of
 from templates_app.locks import changing_pieces
 from templates_app.models import EmailTemplate, Kind, Layout, Snippet
 from templates_app.services import Refused, library, rehearsed, sound
+
+_TRIED = 20  # contents that are rendered in a process of its own, of all that use a piece
 
 
 @transaction.atomic
@@ -168,22 +171,48 @@ def _check_users(
     users: Sequence[EmailTemplate], before: Library, after: Library, known: Collection[str]
 ) -> None:
     """Refuse a change by which a template would get a fault that it does not have."""
+    drafts = tuple((str(each), draft_of(each)) for each in users)
+    _check_drafts(drafts, _as_values(before), _as_values(after), frozenset(known))
+
+
+_Values = tuple[tuple[tuple[str, Piece], ...], tuple[tuple[str, Piece], ...]]
+
+
+def _as_values(library: Library) -> _Values:
+    return tuple(library.snippets.items()), tuple(library.layouts.items())
+
+
+# A form looks, and then saves the same; what is refused is looked at again. A newsletter takes some
+# 50 ms, and hundreds may use a footer: each is compiled once, and a few are tried.
+@lru_cache(maxsize=4)
+def _check_drafts(
+    drafts: tuple[tuple[str, Draft], ...], before: _Values, after: _Values, known: frozenset[str]
+) -> None:
+    now, then = (_with_values(values) for values in (before, after))
     broken, found, contents = [], list[Problem](), list[CompiledContent]()
-    for template in users:
-        draft = draft_of(template)
-        now = compile_draft(draft, library=before, known=known or None)
-        then = compile_draft(draft, library=after, known=known or None)
-        old = {(each.part, each.language, each.message) for each in now.problems}
-        new = [
-            each for each in then.problems if (each.part, each.language, each.message) not in old
-        ]
-        contents += then.contents
+    for name, draft in drafts:
+        compilation = compile_draft(draft, library=then, known=known or None)
+        new = compilation.problems and _new(compilation, draft, now, known)
         if new:
-            broken.append(f"{template} ({'; '.join(map(str, new))})")
+            broken.append(f"{name} ({'; '.join(map(str, new))})")
             found += new
+        elif len(contents) < _TRIED:
+            contents += compilation.contents
     if broken:
         raise Refused(f"this would break {', '.join(broken)}", found)
     sound(Compilation(problems=list(rehearsed(tuple(contents)))))
+
+
+def _with_values(values: _Values) -> Library:
+    snippets, layouts = values
+    return replace(library(), snippets=dict(snippets), layouts=dict(layouts))
+
+
+def _new(then: Compilation, draft: Draft, before: Library, known: frozenset[str]) -> list[Problem]:
+    """Return the problems that the template does not have already."""
+    now = compile_draft(draft, library=before, known=known or None)
+    old = {(each.part, each.language, each.message) for each in now.problems}
+    return [each for each in then.problems if (each.part, each.language, each.message) not in old]
 
 
 def _names(piece: Snippet | Layout, snippet: Snippet) -> bool:
