@@ -29,6 +29,10 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+def may_write_raw(request: HttpRequest) -> bool:
+    return request.user.has_perm("templates_app.write_raw_html")
+
+
 class PieceAdmin(ModelAdmin):
     """What many templates use, and which is not deleted as long as one does."""
 
@@ -43,6 +47,10 @@ class PieceAdmin(ModelAdmin):
     def used_by(self, piece: Any) -> str:
         return ", ".join(map(str, users_of(piece))) or "nothing"
 
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        return type(form.__name__, (form,), {"may_write_raw": may_write_raw(request)})
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_used = obj is not None and bool(users_of(obj))
         return bool(super().has_delete_permission(request, obj)) and not is_used
@@ -53,7 +61,7 @@ class SnippetAdmin(PieceAdmin):
     form = SnippetForm
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        save_snippet(obj, known=known_fields())
+        save_snippet(obj, known=known_fields(), may_write_raw=may_write_raw(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         delete_snippet(obj)
@@ -64,7 +72,7 @@ class LayoutAdmin(PieceAdmin):
     form = LayoutForm
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        save_layout(obj, known=known_fields())
+        save_layout(obj, known=known_fields(), may_write_raw=may_write_raw(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         delete_layout(obj)

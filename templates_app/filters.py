@@ -19,6 +19,7 @@ from babel.numbers import NumberPattern, is_currency
 from minijinja import pass_state
 
 from templates_app.languages import locale_of
+from templates_app.schemes import is_program
 
 NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
 TOO_LARGE = "the result is too large"
@@ -50,6 +51,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     """Return the filters by name; the engine has some more of its own (`grammar.FILTERS`)."""
     local = _Local(locale_of(language))
     return {
+        "address": _address,
         "d": _default,
         "date": local.date,
         "default": _default,
@@ -207,6 +209,18 @@ def _truncate(state: Any, value: object, length: object = 80, end: object = "…
     room = length - len(ending)
     whole_words = text[: room + 1].rpartition(" ")[0]
     return (whole_words or text[:room]).rstrip() + ending
+
+
+@pass_state
+def _address(state: Any, value: object) -> object:
+    """Let an address through that leads to a page, a mail or a phone; it is put in for authors."""
+    text = _text(value)
+    _charge(state, len(text))
+    if is_program(text):
+        raise ValueError(
+            f"{text[:60]!r} is no address that a link may have; write https://, mailto: or tel:"
+        )
+    return value  # as it came: what is escaped already is not escaped again
 
 
 @pass_state

@@ -150,6 +150,8 @@ def in_words(problem: Problem) -> str:
 
 
 class SnippetForm(forms.ModelForm[Snippet]):
+    may_write_raw = False  # whether whoever has the form before them may write it
+
     class Meta:
         model = Snippet
         fields = ("name", "kind", "source")
@@ -159,13 +161,15 @@ class SnippetForm(forms.ModelForm[Snippet]):
         if not self.errors:
             snippet = Snippet(pk=self.instance.pk, **content)
             try:
-                check_snippet(snippet, known=known_fields())
+                check_snippet(snippet, known=known_fields(), may_write_raw=self.may_write_raw)
             except Refused as refusal:
                 self.add_error("source", str(refusal))
         return content
 
 
 class LayoutForm(forms.ModelForm[Layout]):
+    may_write_raw = False  # whether whoever has the form before them may write it
+
     class Meta:
         model = Layout
         fields = ("name", "kind", "source")
@@ -175,7 +179,7 @@ class LayoutForm(forms.ModelForm[Layout]):
         if not self.errors:
             layout = Layout(pk=self.instance.pk, **content)
             try:
-                check_layout(layout, known=known_fields())
+                check_layout(layout, known=known_fields(), may_write_raw=self.may_write_raw)
             except Refused as refusal:
                 self.add_error("source", str(refusal))
         return content

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 FILTERS = frozenset(
     {
+        "address",
         "capitalize",
         "d",
         "date",

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from templates_app.compiling import (
     Compilation,
@@ -16,23 +18,30 @@ from templates_app.compiling import (
     piece_problems,
 )
 from templates_app.drafts import Draft, Written, draft_of
+from templates_app.locks import changing_pieces
 from templates_app.models import EmailTemplate, Kind, Layout, Snippet
 from templates_app.services import Refused, library, rehearsed, sound
 
+_TRIED = 20  # contents that are rendered in a process of its own, of all that use a piece
 
-def save_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
+
+@transaction.atomic
+def save_snippet(snippet: Snippet, *, known: Collection[str], may_write_raw: bool = False) -> None:
     """Save a snippet, new or changed, if all templates that use it are still sound.
 
+    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
     :raises Refused: naming the templates that the change would break.
     """
-    check_snippet(snippet, known=known)
+    changing_pieces()
+    check_snippet(snippet, known=known, may_write_raw=may_write_raw)
     snippet.save()
 
 
-def check_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
+def check_snippet(snippet: Snippet, *, known: Collection[str], may_write_raw: bool = False) -> None:
     """Refuse a snippet that has a fault, or that breaks a template which uses it.
 
     :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :param may_write_raw: as in saving it.
     :raises Refused:
     """
     before = library()
@@ -43,22 +52,28 @@ def check_snippet(snippet: Snippet, *, known: Collection[str]) -> None:
     after = replace(before, snippets={**others, snippet.name: piece})
     found = piece_problems(f"snippet {snippet.name!r}", piece, after, known=known or None)
     sound(Compilation(problems=found))
-    _check_users(used_by(old) if old else [], before, after, known)
+    users = used_by(old) if old else []
+    _check_raw(snippet, users, may_write_raw)
+    _check_users(users, before, after, known)
 
 
-def save_layout(layout: Layout, *, known: Collection[str]) -> None:
+@transaction.atomic
+def save_layout(layout: Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
     """Save a layout, new or changed, if all templates that use it are still sound.
 
+    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
     :raises Refused: naming the templates that the change would break.
     """
-    check_layout(layout, known=known)
+    changing_pieces()
+    check_layout(layout, known=known, may_write_raw=may_write_raw)
     layout.save()
 
 
-def check_layout(layout: Layout, *, known: Collection[str]) -> None:
+def check_layout(layout: Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
     """Refuse a layout that has a fault, or that breaks a template which uses it.
 
     :param known: the names of recipients' fields; any name is taken where there is none yet.
+    :param may_write_raw: as in saving it.
     :raises Refused:
     """
     before = library()
@@ -69,25 +84,31 @@ def check_layout(layout: Layout, *, known: Collection[str]) -> None:
     after = replace(before, layouts={**others, layout.name: piece})
     letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=layout.name)
     sound(compile_draft(letter, library=after, known=known or None))
+    users = used_by(old) if old else []
+    _check_raw(layout, users, may_write_raw)
     # Templates keep their layout when its name changes.
-    _check_users(used_by(old) if old and old.name == layout.name else [], before, after, known)
+    _check_users(users if old and old.name == layout.name else [], before, after, known)
 
 
+@transaction.atomic
 def delete_snippet(snippet: Snippet) -> None:
     """Delete a snippet that nothing uses.
 
     :raises Refused: naming what uses it.
     """
+    changing_pieces()
     if users := users_of(snippet):
         raise Refused(f"snippet {snippet.name!r} is used by {', '.join(users)}; take it out first")
     snippet.delete()
 
 
+@transaction.atomic
 def delete_layout(layout: Layout) -> None:
     """Delete a layout that no template uses.
 
     :raises Refused: naming the templates.
     """
+    changing_pieces()
     if users := users_of(layout):
         raise Refused(f"layout {layout.name!r} is used by {', '.join(users)}; choose another there")
     layout.delete()
@@ -134,26 +155,64 @@ def _check_values(piece: Snippet | Layout, is_taken: bool) -> None:
         raise Refused("; ".join(map(str, found)), found) from None
 
 
+def _check_raw(
+    piece: Snippet | Layout, users: Sequence[EmailTemplate], may_write_raw: bool
+) -> None:
+    """Refuse HTML that nobody sanitises from who may not write it, by way of others' templates."""
+    raw = [str(each) for each in users if each.is_raw]
+    if raw and not may_write_raw:
+        raise Refused(
+            f"{piece} is used by {', '.join(raw)}, whose HTML is not sanitised; ask somebody who "
+            f"may write such HTML to change it, or save it under another name"
+        )
+
+
 def _check_users(
     users: Sequence[EmailTemplate], before: Library, after: Library, known: Collection[str]
 ) -> None:
     """Refuse a change by which a template would get a fault that it does not have."""
+    drafts = tuple((str(each), draft_of(each)) for each in users)
+    _check_drafts(drafts, _as_values(before), _as_values(after), frozenset(known))
+
+
+_Values = tuple[tuple[tuple[str, Piece], ...], tuple[tuple[str, Piece], ...]]
+
+
+def _as_values(library: Library) -> _Values:
+    return tuple(library.snippets.items()), tuple(library.layouts.items())
+
+
+# A form looks, and then saves the same; what is refused is looked at again. A newsletter takes some
+# 50 ms, and hundreds may use a footer: each is compiled once, and a few are tried.
+@lru_cache(maxsize=4)
+def _check_drafts(
+    drafts: tuple[tuple[str, Draft], ...], before: _Values, after: _Values, known: frozenset[str]
+) -> None:
+    now, then = (_with_values(values) for values in (before, after))
     broken, found, contents = [], list[Problem](), list[CompiledContent]()
-    for template in users:
-        draft = draft_of(template)
-        now = compile_draft(draft, library=before, known=known or None)
-        then = compile_draft(draft, library=after, known=known or None)
-        old = {(each.part, each.language, each.message) for each in now.problems}
-        new = [
-            each for each in then.problems if (each.part, each.language, each.message) not in old
-        ]
-        contents += then.contents
+    for name, draft in drafts:
+        compilation = compile_draft(draft, library=then, known=known or None)
+        new = compilation.problems and _new(compilation, draft, now, known)
         if new:
-            broken.append(f"{template} ({'; '.join(map(str, new))})")
+            broken.append(f"{name} ({'; '.join(map(str, new))})")
             found += new
+        elif len(contents) < _TRIED:
+            contents += compilation.contents
     if broken:
         raise Refused(f"this would break {', '.join(broken)}", found)
     sound(Compilation(problems=list(rehearsed(tuple(contents)))))
+
+
+def _with_values(values: _Values) -> Library:
+    snippets, layouts = values
+    return replace(library(), snippets=dict(snippets), layouts=dict(layouts))
+
+
+def _new(then: Compilation, draft: Draft, before: Library, known: frozenset[str]) -> list[Problem]:
+    """Return the problems that the template does not have already."""
+    now = compile_draft(draft, library=before, known=known or None)
+    old = {(each.part, each.language, each.message) for each in now.problems}
+    return [each for each in then.problems if (each.part, each.language, each.message) not in old]
 
 
 def _names(piece: Snippet | Layout, snippet: Snippet) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from templates_app import media
@@ -18,9 +18,11 @@ from templates_app.compiling import (
     Library,
     Piece,
     Problem,
+    Unusable,
     compile_draft,
 )
 from templates_app.drafts import Draft, Written, draft_of
+from templates_app.locks import using_pieces
 from templates_app.models import (
     EmailTemplate,
     Kind,
@@ -49,8 +51,15 @@ def library() -> Library:
     return Library(
         snippets={each.name: Piece(Kind(each.kind), each.source) for each in Snippet.objects.all()},
         layouts={each.name: Piece(Kind(each.kind), each.source) for each in Layout.objects.all()},
-        media=media.lookup,
+        media=_address_of_file,
     )
+
+
+def _address_of_file(path: str) -> str | None:
+    try:
+        return media.lookup(path)
+    except media.Refused as refusal:
+        raise Unusable(str(refusal)) from None
 
 
 def create_template(
@@ -92,7 +101,8 @@ def save_template(
     template.is_raw = may_write_raw
     sound(check(template, variants=variants, known=known))
     with transaction.atomic():
-        template.save()
+        using_pieces()
+        _save(template)
         if variants is not None:
             _replace_variants(template, variants)
         return freeze(template, by=by)
@@ -199,13 +209,26 @@ def sound(compilation: Compilation) -> Compilation:
     return compilation
 
 
+def _save(template: EmailTemplate) -> None:
+    try:
+        with transaction.atomic():
+            template.save()
+    except IntegrityError:  # somebody has taken the name since it was looked for
+        sound(Compilation(problems=[*_name_faults(template)]))
+        raise
+
+
+def _name_faults(template: EmailTemplate) -> Iterator[Problem]:
+    if EmailTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
+        message = f"there is a template {template.name!r} already; choose another name"
+        yield Problem("name", None, message)
+
+
 def _value_faults(
     template: EmailTemplate, variants: Sequence[TemplateVariant]
 ) -> Iterator[Problem]:
     """Yield what is wrong with the values, apart from what they say."""
-    if EmailTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
-        message = f"there is a template {template.name!r} already; choose another name"
-        yield Problem("name", None, message)
+    yield from _name_faults(template)
     if template.layout and template.kind != Kind.MARKDOWN:
         yield Problem("layout", None, "a layout is for Markdown; choose none")
     seen = {template.language}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from templates_app import rendering
 from templates_app.compiling.document import Document, Sources, compile_document
 from templates_app.compiling.expanding import Expanded, expand, included
-from templates_app.compiling.library import Library, Piece
+from templates_app.compiling.library import Library, Piece, Unusable
 from templates_app.compiling.markdown import LETTER
 from templates_app.compiling.problems import Problem
 from templates_app.drafts import Draft, Written
@@ -24,6 +24,7 @@ __all__ = [
     "Library",
     "Piece",
     "Problem",
+    "Unusable",
     "compile_draft",
     "included",
     "piece_problems",

@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from templates_app.compiling.markup import Token, edited, tokens
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection, Tag
+from templates_app.schemes import has_good_scheme, is_program
 
 _OPENS = {"if": "endif", "for": "endfor", "raw": "endraw"}
 _BRANCHES = frozenset({"elif", "else"})
 _TEXTS = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'', re.DOTALL)
-_SCHEME = re.compile(r"[^/?#]*?:")
-_GOOD_SCHEME = re.compile(r"(?:https?|mailto|tel|sms|cid):", re.IGNORECASE)
 _SPACE = re.compile(r"[\x00-\x20]+")
 _ADDRESSES = frozenset({"href", "src", "background", "srcset"})
+_LEADING = _ADDRESSES | {"action", "cite", "data", "formaction", "poster", "xlink:href"}
+_OWN = re.compile(r"\{\{[-+]?\s*(?:unsubscribe|preferences|view)_url\s*[-+]?\}\}")
+_BEGUN = re.compile(r"[:/?#]")
+_NAME = re.compile(r"[\w.]+")
+_PRINTED = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\})", re.DOTALL)
 
 
 def check_contexts(html: str, protection: Protection) -> list[Problem]:
@@ -51,6 +55,56 @@ def quoted(html: str, protection: Protection) -> str:
         if not attribute.is_quoted and protection.is_in(attribute.value)
     ]
     return edited(html, edits)
+
+
+def guard_addresses(html: str, protection: Protection) -> Iterator[Problem]:
+    """Have the tags that write the beginning of an address print no more than one of a page.
+
+    What a recipient typed in must not run. Where the author wrote the beginning, and for names of
+    ours, there is nothing to look at: such links cost nothing. What cannot be guarded is yielded.
+
+    :param html: with words for all tags.
+    """
+    for token in tokens(html):
+        for attribute in token.attributes if token.kind == "start" else ():
+            if attribute.name in _LEADING:
+                yield from _guard(attribute.value, protection)
+        if token.kind == "comment" and (end := html.find(">", token.start, token.end)) >= 0:
+            yield from guard_addresses(html[end + 1 : token.end - 3], protection)  # for Outlook
+
+
+def _guard(value: str, protection: Protection) -> Iterator[Problem]:
+    position, is_begun, last = 0, False, None
+    always: bool | None = None  # begun before the first condition, so in all branches
+    for mark in protection.marks(value):
+        tag = protection.tag(mark)
+        yield from _scheme_after(last, value[position : mark.start()], is_begun)
+        is_begun = is_begun or bool(_BEGUN.search(value, position, mark.start()))
+        position = mark.end()
+        if tag.word:
+            always = is_begun if always is None else always
+            is_begun = always
+        elif _OWN.fullmatch(tag.source):
+            is_begun = True
+        elif not is_begun:
+            protection.guard(mark, _guarded(tag.source))
+            last = tag
+    yield from _scheme_after(last, value[position:], is_begun)
+
+
+def _scheme_after(tag: Tag | None, literal: str, is_begun: bool) -> Iterator[Problem]:
+    """Refuse what makes a scheme of a field: `{{ field }}:…`."""
+    if tag and not is_begun and is_program(literal):
+        yield tag.problem("an address begins with https://, written out, or with a whole field")
+
+
+def _guarded(tag: str) -> str:
+    printed = _PRINTED.fullmatch(tag)
+    if printed is None:
+        return tag
+    value = printed[2].strip()
+    whole = value if _NAME.fullmatch(value) else f"({value})"
+    return f"{printed[1]} {whole} | address {printed[3]}"
 
 
 def _contexts(html: str, token: Token) -> Iterator[tuple[str, str]]:
@@ -91,7 +145,7 @@ _WAY_OUT = "begin and end it in the same text, or in the same value of an attrib
 
 def _addresses(value: str, protection: Protection) -> Iterator[Problem]:
     """Refuse tags that write the beginning of an address, if not as that of a page."""
-    if _GOOD_SCHEME.match(value.strip()):
+    if has_good_scheme(value):
         return
     for mark in protection.marks(value):
         tag = protection.tag(mark)
@@ -105,12 +159,6 @@ def forged_addresses(protection: Protection) -> Iterator[Problem]:
     for tag in protection.tags:
         if tag.word == "set" and any(map(is_program, _texts(tag))):
             yield tag.problem("an address of a program may not stand here; write https://…")
-
-
-def is_program(address: str) -> bool:
-    """Whether an address, or the beginning of one, names anything but a page, a mail or a phone."""
-    address = _SPACE.sub("", address)
-    return bool(_SCHEME.match(address)) and not _GOOD_SCHEME.match(address)
 
 
 def _texts(tag: Tag) -> Iterator[str]:

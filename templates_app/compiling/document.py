@@ -3,13 +3,18 @@
 from dataclasses import dataclass, field
 from itertools import islice
 
-from templates_app.compiling.contexts import check_contexts, forged_addresses, quoted
+from templates_app.compiling.contexts import (
+    check_contexts,
+    forged_addresses,
+    guard_addresses,
+    quoted,
+)
 from templates_app.compiling.expanding import Expanded
 from templates_app.compiling.finishing import inlined, with_language, with_preheader
 from templates_app.compiling.library import Library
 from templates_app.compiling.linking import links, with_parameters
 from templates_app.compiling.markdown import CONTENT, markdown_to_html
-from templates_app.compiling.media import missing, with_media
+from templates_app.compiling.media import Fault, with_media
 from templates_app.compiling.mjml import mjml_to_html
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
@@ -60,9 +65,6 @@ def compile_document(sources: Sources, library: Library) -> Document:
 def _html(sources: Sources, library: Library, protection: Protection, document: Document) -> str:
     """Return the HTML as the author means it, with words for all tags."""
     body = protection.protect(sources.body)
-    for offset, message in missing(body, library.media):
-        place = protection.offset(body, offset)
-        document.problems.append(sources.body.problem(place, message))
     if sources.body.kind == Kind.MARKDOWN:
         content = markdown_to_html(body, protection)
         if fault := misshapen(content):  # before it takes part of the layout with it
@@ -70,7 +72,18 @@ def _html(sources: Sources, library: Library, protection: Protection, document: 
         html = _in_layout(sources, content, protection, document)
     else:
         html = _to_html(sources.body, protection, document)
-    return quoted(with_media(protection.as_words(html), library.media), protection)
+    html, faults = with_media(protection.as_words(html), library.media)
+    document.problems += [_of_file(fault, sources, protection) for fault in faults]
+    return quoted(html, protection)
+
+
+def _of_file(fault: Fault, sources: Sources, protection: Protection) -> Problem:
+    """Return the problem where the file is named, in the body or in the layout."""
+    for piece in (sources.body, sources.layout):
+        marked = protection.protect(piece)
+        if (offset := fault.offset(marked)) is not None:
+            return piece.problem(protection.offset(marked, offset), fault.message)
+    return Problem(sources.body.part, None, fault.message)
 
 
 def _to_html(source: Expanded, protection: Protection, document: Document) -> str:
@@ -121,6 +134,7 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
     parameters = protection.protect(sources.parameters).strip().lstrip("?&")
     html, warnings = with_parameters(protection.as_words(html), parameters, protection)
     document.warnings += warnings
+    document.problems += guard_addresses(html, protection)
     document.links = links(html, protection)
     document.html = protection.restore(html)
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from templates_app.models import Kind
 
 
+class Unusable(Exception):
+    """A file is there, and may not be in a message; the text says why."""
+
+
 def no_media(path: str) -> None:
     """Find no file."""
 
@@ -23,4 +27,7 @@ class Library:
     snippets: Mapping[str, Piece] = field(default_factory=dict)
     layouts: Mapping[str, Piece] = field(default_factory=dict)
     media: Callable[[str], str | None] = no_media
-    """Returns the public address of a file such as `Logos/shore.png`, None where there is none."""
+    """Returns the public address of a file such as `Logos/shore.png`, None where there is none.
+
+    :raises Unusable: it may not be sent.
+    """

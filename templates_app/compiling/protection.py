@@ -50,6 +50,7 @@ class Protection:
         self._pattern = re.compile(rf"{self._prefix}(\d+)z")
         self._comment = re.compile(rf"<!--({self._prefix}\d+z)-->")
         self._tags: list[Tag] = []
+        self._guarded: dict[int, str] = {}
         self._protected: dict[int, str] = {}
 
     def protect(self, expanded: Expanded) -> str:
@@ -78,7 +79,7 @@ class Protection:
         return self._comment.sub(r"\1", html)
 
     def restore(self, text: str) -> str:
-        return self._pattern.sub(lambda mark: self.tag(mark).source, self.as_words(text))
+        return self._pattern.sub(self._restored, self.as_words(text))
 
     def placeholder(self, number: int) -> str:
         """Return a word that is in no source and is no mark."""
@@ -99,6 +100,10 @@ class Protection:
     def is_in(self, text: str) -> bool:
         return self._prefix in text
 
+    def guard(self, mark: re.Match[str], source: str) -> None:
+        """Have something else come back in place of a mark, wherever it stands."""
+        self._guarded[int(mark[1])] = source
+
     @property
     def tags(self) -> list[Tag]:
         return self._tags
@@ -118,6 +123,9 @@ class Protection:
         tag = self.tag(last)
         end = last.end() + (3 if text.startswith("-->", last.end()) else 0)
         return tag.offset + len(tag.source) + max(position - end, 0)
+
+    def _restored(self, mark: re.Match[str]) -> str:
+        return self._guarded.get(int(mark[1])) or self.tag(mark).source
 
     def _mark(self, expanded: Expanded, start: int, end: int) -> str:
         self._tags.append(Tag(expanded.text[start:end], expanded, start))

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import css_inline
 import nh3
 
-from templates_app.compiling.contexts import is_program
 from templates_app.compiling.markup import RAW, Attribute, Token, edited, tokens
 from templates_app.compiling.protection import MARK, Protection
+from templates_app.schemes import is_program
 
 _TAGS = frozenset(nh3.ALLOWED_TAGS) | frozenset(
     {"address", "big", "font", "label", "main", "picture", "section", "source", "style", "tfoot"}

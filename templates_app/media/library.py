@@ -139,11 +139,15 @@ def resolve(path: str) -> str:
 
 
 def lookup(path: str) -> str | None:
-    """Return what `resolve` does, None where it refuses."""
+    """Return what `resolve` does, None where there is no such file.
+
+    :raises Refused: the scanner found malware in it.
+    """
     try:
-        return resolve(path)
+        find(path)
     except Refused:
         return None
+    return resolve(path)
 
 
 def address(blob: MediaBlob, name: str) -> str:

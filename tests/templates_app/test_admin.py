@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 
 from templates_app.models import EmailTemplate, Layout, Snippet
-from tests.console import superuser, text
+from tests.console import staff, superuser, text
 from tests.factories import make_template
 
 pytestmark = pytest.mark.django_db
@@ -43,3 +43,20 @@ def test_a_template_that_no_campaign_uses_is_deleted_with_its_versions(console: 
     console.post(f"{TEMPLATES}{template.pk}/delete/", {"post": "yes"})
 
     assert not EmailTemplate.objects.exists()
+
+
+def test_who_may_not_write_raw_html_cannot_by_way_of_a_snippet() -> None:
+    snippet = Snippet.objects.create(name="footer", kind="html", source="<i>Oslo</i>")
+    make_template(html='{% include "footer" %}')
+    EmailTemplate.objects.update(is_raw=True)
+    path = f"/admin/templates_app/snippet/{snippet.pk}/change/"
+    wanted = {"name": "footer", "kind": "html", "source": "<script>x</script>"}
+    marketer = staff("templates_app.change_snippet", "templates_app.view_snippet")
+
+    refused = marketer.post(path, wanted)
+    snippet.refresh_from_db()
+    taken = superuser().post(path, wanted)
+
+    assert "whose HTML is not sanitised" in text(refused)
+    assert snippet.source == "<i>Oslo</i>"
+    assert taken.status_code == 302

@@ -28,7 +28,7 @@ from templates_app.services import (
     save_template,
     unknown_fields,
 )
-from tests.factories import make_template
+from tests.factories import make_file, make_template
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +217,43 @@ def in_use() -> tuple[Snippet, Layout, EmailTemplate]:
     )
     save_template(template, known=())
     return snippet, layout, template
+
+
+def test_a_piece_of_a_raw_template_is_changed_by_who_may_write_raw_html_only() -> None:
+    snippet, layout, template = in_use()
+    save_template(template, known=(), may_write_raw=True)
+    snippet.source, layout.source = "<script>x</script>", "<script>y</script>{{ content }}"
+
+    with pytest.raises(Refused, match="footer is used by Letter, whose HTML is not sanitised; ask"):
+        save_snippet(snippet, known=())
+    with pytest.raises(Refused, match="Ours is used by Letter, whose HTML is not sanitised"):
+        save_layout(layout, known=())
+    save_snippet(snippet, known=(), may_write_raw=True)
+
+    assert "<script>x" in freeze(template).html
+
+
+def test_what_was_refused_is_looked_at_again_when_it_is_saved_again() -> None:
+    _, layout, template = in_use()
+    layout.source = "<img src='media:a.pdf'>{{ content }}"
+    with pytest.raises(Refused, match=r"there is no file 'a\.pdf'"):
+        save_layout(layout, known=())
+
+    make_file("a.pdf")
+    save_layout(layout, known=())
+
+    assert "/a.pdf" in freeze(template).html
+
+
+def test_the_templates_that_a_change_breaks_are_named_among_many_that_use_it() -> None:
+    snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
+    save_snippet(snippet, known=())
+    for number in range(22):
+        make_template(f"T{number}", html=f'{"<b>" * 150 * (number == 21)}{{% include "footer" %}}')
+    snippet.source = "<i>" * 100
+
+    with pytest.raises(Refused, match=r"^this would break T21 \(.* more than 200 deep"):
+        save_snippet(snippet, known=())
 
 
 def test_a_changed_snippet_shows_in_the_next_version_only() -> None:

@@ -1,15 +1,24 @@
 """What authors write, from source to what is rendered."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from minijinja import Environment
 
 from config.rig.message import source as newsletter
-from templates_app.compiling import Compilation, CompiledContent, Library, Piece, compile_draft
+from templates_app.compiling import (
+    Compilation,
+    CompiledContent,
+    Library,
+    Piece,
+    Unusable,
+    compile_draft,
+)
 from templates_app.drafts import Draft, Written
 from templates_app.marks import Marks
 from templates_app.models import Kind
+from templates_app.rendering import compile_content
 
 MJML = (
     "<mjml><mj-body>\n<mj-section>\n<mj-column>\n{}\n</mj-column>\n</mj-section>\n</mj-body></mjml>"
@@ -107,9 +116,10 @@ def test_mjml_becomes_a_message_with_its_loops_where_they_were() -> None:
 
     html = content(source, Kind.MJML).html
 
-    rendered = Environment().render_str(
-        html, products=[{"name": "Kite"}, {"name": "Boat"}], url="https://a.example"
-    )
+    message = compile_content(subject="S", html=html, text="t")
+    rendered = message.render(
+        {"products": [{"name": "Kite"}, {"name": "Boat"}], "url": "https://a.example"}
+    ).html
     assert "<tbody>{% for p in products %}<tr>" in html
     assert rendered.index("Kite") < rendered.index("Boat") < rendered.index('"https://a.example"')
     assert "<!--[if mso | IE]>" in rendered
@@ -162,7 +172,7 @@ def test_markdown_becomes_a_letter_that_is_responsive_and_knows_the_dark() -> No
     assert ">Hi {{ name }}</h1>" in html
     assert "{% for p in products %}\n<ul" in html
     assert "</ul>\n{% endfor %}" in html
-    assert '<a href="{{ url }}"' in html
+    assert '<a href="{{ url | address }}"' in html
     assert "prefers-color-scheme: dark" in html
     assert "max-width: 600px" in html
 
@@ -315,6 +325,72 @@ def test_links_are_listed_once_and_in_their_order() -> None:
     assert made.links == ("https://b.example", "https://a.example")
 
 
+FILE = "https://m.example/t/a%20(b).png"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        (Kind.HTML, "<img src=media:a%20(b).png alt=x>"),
+        (Kind.HTML, "<img src=' MEDIA:a (b).png '>"),
+        (Kind.HTML, '<img srcset="media:a%20(b).png 1x, Media:a%20(b).png 2x" src="https://a">'),
+        (Kind.HTML, '<table background="media:a (b).png"><tr><td>x</td></tr></table>'),
+        (Kind.HTML, """<p style="background: url('media:a (b).png')">x</p>"""),
+        (Kind.HTML, '<p style="background: url(&quot;media:a (b).png&quot;)">x</p>'),
+        (Kind.HTML, '<p style="background:URL( media:a%20%28b%29.png )">x</p>'),
+        (Kind.HTML, '<style>@media print { p { background: url("media:a (b).png") } }</style>'),
+        (Kind.HTML, '<!--[if mso]><v:fill src="media:a (b).png" /><![endif]-->'),
+        (Kind.HTML, "<a href='media:a&#32;(b).png'>x</a>"),
+        (Kind.MARKDOWN, "![x](<media:a (b).png>)"),
+        (Kind.MARKDOWN, "![x](media:a%20(b).png)"),
+        (Kind.MARKDOWN, "![x][y]\n\n[y]: media:a%20(b).png"),
+        (Kind.MARKDOWN, '<img src="media:a (b).png">'),
+        (Kind.MJML, MJML.format('<mj-image src="media:a (b).png" />')),
+        (Kind.MJML, MJML.format("<mj-text><img src=media:a%20(b).png></mj-text>")),
+        (
+            Kind.MJML,
+            (
+                '<mjml><mj-body><mj-section background-url="media:a (b).png"><mj-column><mj-text>x'
+                "</mj-text></mj-column></mj-section></mj-body></mjml>"
+            ),
+        ),
+        (
+            Kind.MJML,
+            (
+                "<mjml><mj-head><mj-style>@media print { p { background: url(media:a%20%28b%29.png)"
+                " } }</mj-style></mj-head><mj-body><mj-section></mj-section></mj-body></mjml>"
+            ),
+        ),
+    ],
+)
+def test_a_file_is_found_wherever_it_is_named(kind: Kind, source: str) -> None:
+    html = content(source, kind, library=Library(media={"a (b).png": FILE}.get)).html
+
+    assert "https://m.example/t/a%20" in html
+    assert "media:" not in html.lower()
+
+    [missing] = problems(source, kind)
+    assert re.match("source, line [1-5]: there is no file 'a \\(b\\).png' in", missing)
+
+
+def test_a_file_that_may_not_be_sent_says_why_also_in_a_layout() -> None:
+    def refuse(path: str) -> None:
+        raise Unusable(f"{path} has a virus in it")
+
+    layout = Library(layouts={"L": Piece(Kind.HTML, "{{ content }}\n<img src=media:a>")})
+    library = replace(layout, media=refuse)
+
+    said = problems("Hi", Kind.MARKDOWN, library=library, template={"layout": "L"})
+
+    assert said == ["layout 'L', line 2: a has a virus in it"]
+
+
+def test_words_that_look_like_a_file_are_words() -> None:
+    source = '<p title="media: x">He said "media: no" (Media:never), url(media:x)</p>'
+
+    assert content(source).html == source
+
+
 def test_files_of_the_library_get_their_public_address() -> None:
     library = Library(media={"Logos/a b.png": "https://m.example/t/a%20b.png"}.get)
 
@@ -324,7 +400,10 @@ def test_files_of_the_library_get_their_public_address() -> None:
     assert html == '<img src="https://m.example/t/a%20b.png" alt="">'
     assert 'src="https://m.example/t/a%20b.png"' in letter
     assert problems('<p>\n<img src="media:no.png"></p>', library=library) == [
-        "source, line 2: there is no file 'no.png' in the media library; upload it"
+        (
+            "source, line 2: there is no file 'no.png' in the media library; "
+            "upload it, or correct the path"
+        )
     ]
 
 
@@ -412,6 +491,7 @@ def test_what_would_keep_a_parser_busy_or_break_its_stack_is_refused(
         "<style>" + "@media{" * 50_000 + "</style>x",
         '<p style="' + r"\61" * 50_000 + '">x</p>',
         '"media:' * 20_000,
+        "<style>" + "url(&quot;media:" * 10_000 + "</style>",
     ],
     ids=lambda value: value[:12],
 )

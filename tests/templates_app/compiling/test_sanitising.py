@@ -1,8 +1,11 @@
 """What has no place in mail, from authors who may not write raw HTML."""
 
+from typing import Any
+
 import pytest
 
 from templates_app.models import Kind
+from templates_app.rendering import RenderError, compile_content
 from tests.templates_app.compiling.test_compiling import MJML, compiled, content, problems
 
 BAD = (
@@ -99,14 +102,14 @@ def test_tags_that_make_something_else_of_the_html_are_refused(source: str) -> N
 
 
 def test_a_field_cannot_leave_an_attribute_without_quotes() -> None:
-    assert content("<a href={{ url }}>x</a>").html == '<a href="{{ url }}">x</a>'
+    assert content("<a href={{ url }}>x</a>").html == '<a href="{{ url | address }}">x</a>'
 
 
 @pytest.mark.parametrize(
     "source",
     [
         '<a href="{% if a %}https://a.example{% else %}https://b.example{% endif %}">x</a>',
-        '<a href="{{ url }}" target="_blank" rel="noopener">x</a>',
+        '<a href="https://{{ url }}" target="_blank" rel="noopener">x</a>',
         '<table role="presentation" bgcolor="#fff"><tr><td valign="top">x</td></tr></table>',
         "<style>@media (prefers-color-scheme: dark) { p { color: #fff } }</style><p>x</p>",
         '<!--[if mso]><v:rect href="https://a.example" style="a:b"><v:fill src="https://b.example"/></v:rect><![endif]-->',
@@ -121,3 +124,78 @@ def test_what_mail_is_made_of_stays_as_it_was_written(source: str) -> None:
 
     assert compilation.contents[0].html == source
     assert not compilation.warnings
+
+
+# ---- addresses that recipients' fields hold
+
+
+@pytest.mark.parametrize("template", [{}, {"is_raw": True}])
+@pytest.mark.parametrize(
+    ("written", "compiled_to"),
+    [
+        ("{{ link }}", "{{ link | address }}"),
+        ("{{- person.link -}}", "{{- person.link | address -}}"),
+        ("{{ link | default('https://a') }}", "{{ (link | default('https://a')) | address }}"),
+        ("{{ a ~ b }}", "{{ (a ~ b) | address }}"),
+        ("{{ a }}{{ b }}/{{ c }}", "{{ a | address }}{{ b | address }}/{{ c }}"),
+        ("java{{ a }}", "java{{ a | address }}"),
+        (
+            "{% if a %}https://a{% else %}{{ link }}{% endif %}",
+            "{% if a %}https://a{% else %}{{ link | address }}{% endif %}",
+        ),
+        ("https://a/{{ b }}", "https://a/{{ b }}"),
+        ("https://a/{% if b %}{{ b }}{% endif %}", "https://a/{% if b %}{{ b }}{% endif %}"),
+        ("mailto:{{ email }}", "mailto:{{ email }}"),
+        ("{{ unsubscribe_url }}", "{{ unsubscribe_url }}"),
+        ("{{view_url}}", "{{view_url}}"),
+    ],
+)
+def test_a_field_that_begins_an_address_is_looked_at_for_each_recipient(
+    written: str, compiled_to: str, template: dict[str, Any]
+) -> None:
+    made = content(f'<a href="{written}">x</a>', template=template)
+
+    assert made.html == f'<a href="{compiled_to}">x</a>'
+    assert made.links == (compiled_to,)
+
+
+def test_all_that_holds_an_address_is_guarded_also_for_outlook() -> None:
+    source = (
+        '<img src="{{ a }}"><!--[if mso]><v:rect href="{{ b }}"></v:rect><![endif]-->'
+        '<form action="{{ c }}"></form><p title="{{ d }}">{{ e }}</p>'
+    )
+
+    html = content(source, template={"is_raw": True}).html
+
+    assert [name for name in "abcde" if f"{{{{ {name} | address }}}}" in html] == ["a", "b", "c"]
+
+
+def test_a_field_may_not_be_the_scheme_of_an_address() -> None:
+    raw = {"is_raw": True}
+
+    for address in ("{{ a }}:{{ b }}", "{{ a }}script:x", "{{ a }}://example.com"):
+        [problem] = problems(f'<p>\n<a href="{address}">x</a></p>', template=raw)
+        assert problem.startswith("source, line 2: an address begins with https://, written out")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://a/?b=c:d", "HTTP://a", " mailto:a@b", "tel:+47", "/a:b", "a.example/b", "", "#a:b"],
+)
+def test_an_address_of_a_page_a_mail_or_a_phone_is_printed(link: str) -> None:
+    assert f'href="{link}"' in rendered_link(link)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["javascript:x", "JAVA\tscript:x", "\x01 data:text/html,x", "vbscript:x", ":x", "file:///a"],
+)
+def test_another_address_fails_the_message_and_is_named(link: str) -> None:
+    with pytest.raises(RenderError, match="is no address that a link may have; write https://"):
+        rendered_link(link)
+
+
+def rendered_link(link: str) -> str:
+    made = content('<a href="{{ link }}">x</a>', text="t")
+    compiled_content = compile_content(subject="S", html=made.html, text="t")
+    return compiled_content.render({"link": link}).html

@@ -11,6 +11,8 @@ from templates_app.media import clamd as client
 from templates_app.media import library, scanning
 from templates_app.media.refused import Refused
 from templates_app.models import MediaBlob, ScanState
+from templates_app.services import Refused as TemplateRefused
+from templates_app.services import create_template
 from tests.clamd_server import EICAR, ScriptedClamd
 from tests.factories import make_file
 from tests.templates_app.media.files import make_image
@@ -117,6 +119,10 @@ def test_a_template_cannot_show_what_is_infected() -> None:
 
     with pytest.raises(Refused, match=r"logo\.png: the scanner found malware"):
         library.resolve("logo.png")
+    with pytest.raises(
+        TemplateRefused, match=r"source, line 2: logo\.png: the scanner found malware"
+    ):
+        create_template("T", subject="S", source="<p>\n<img src='media:logo.png'>", known=())
 
 
 def test_a_file_whose_bytes_are_gone_is_an_error_and_not_clean(
