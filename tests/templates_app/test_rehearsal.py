@@ -43,13 +43,13 @@ def test_a_template_that_nobody_could_get_is_named_with_its_fault() -> None:
     ("limits", "reason"),
     [
         (Limits(memory=16 * 1024 * 1024), "too much memory or time"),
-        (Limits(processor=1), "too much memory or time"),
+        (Limits(processor=1, clock=60.0), "too much memory or time"),
         (Limits(clock=0.001), "too long"),
     ],
     ids=["memory", "processor", "clock"],
 )
 def test_a_process_that_goes_beyond_a_limit_is_ended_and_said(limits: Limits, reason: str) -> None:
-    heavy = Content("S", newsletter() + "{{ a | replace('W', 'xxxxxxxx') }}" * 200, "")
+    heavy = Content("S", newsletter() + "{{ a | replace('W', 'xxxxxxxx') }}" * 1_000, "")
 
     faults = rehearse([heavy] * 25, limits=limits)
 
