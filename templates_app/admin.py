@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from templates_app import media_admin  # noqa: F401 - it registers itself
 from templates_app.forms import LayoutForm, SnippetForm, known_fields
 from templates_app.models import Layout, Snippet
-from templates_app.pieces import delete_layout, delete_snippet, save_layout, save_snippet, users_of
+from templates_app.pieces import delete, save, users_of
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -55,24 +55,18 @@ class PieceAdmin(ModelAdmin):
         is_used = obj is not None and bool(users_of(obj))
         return bool(super().has_delete_permission(request, obj)) and not is_used
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        save(obj, known=known_fields(), may_write_raw=may_write_raw(request))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete(obj)
+
 
 @admin.register(Snippet)
 class SnippetAdmin(PieceAdmin):
     form = SnippetForm
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        save_snippet(obj, known=known_fields(), may_write_raw=may_write_raw(request))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        delete_snippet(obj)
-
 
 @admin.register(Layout)
 class LayoutAdmin(PieceAdmin):
     form = LayoutForm
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        save_layout(obj, known=known_fields(), may_write_raw=may_write_raw(request))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        delete_layout(obj)

@@ -14,7 +14,7 @@ from unfold.widgets import (
 
 from templates_app.compiling import Problem
 from templates_app.models import EmailTemplate, Kind, Layout, Snippet, TemplateVariant
-from templates_app.pieces import check_layout, check_snippet
+from templates_app.pieces import check
 from templates_app.services import Refused
 
 
@@ -149,37 +149,27 @@ def in_words(problem: Problem) -> str:
     return f"{where[:1].upper()}{where[1:]}: {problem.message}" if where else problem.message
 
 
-class SnippetForm(forms.ModelForm[Snippet]):
+class PieceForm(forms.ModelForm[Any]):
     may_write_raw = False  # whether whoever has the form before them may write it
 
+    def clean(self) -> dict[str, Any]:
+        content: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            piece = self._meta.model(pk=self.instance.pk, **content)
+            try:
+                check(piece, known=known_fields(), may_write_raw=self.may_write_raw)
+            except Refused as refusal:
+                self.add_error("source", str(refusal))
+        return content
+
+
+class SnippetForm(PieceForm):
     class Meta:
         model = Snippet
         fields = ("name", "kind", "source")
 
-    def clean(self) -> dict[str, Any]:
-        content: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            snippet = Snippet(pk=self.instance.pk, **content)
-            try:
-                check_snippet(snippet, known=known_fields(), may_write_raw=self.may_write_raw)
-            except Refused as refusal:
-                self.add_error("source", str(refusal))
-        return content
 
-
-class LayoutForm(forms.ModelForm[Layout]):
-    may_write_raw = False  # whether whoever has the form before them may write it
-
+class LayoutForm(PieceForm):
     class Meta:
         model = Layout
         fields = ("name", "kind", "source")
-
-    def clean(self) -> dict[str, Any]:
-        content: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            layout = Layout(pk=self.instance.pk, **content)
-            try:
-                check_layout(layout, known=known_fields(), may_write_raw=self.may_write_raw)
-            except Refused as refusal:
-                self.add_error("source", str(refusal))
-        return content

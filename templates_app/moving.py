@@ -198,10 +198,7 @@ def _save_piece(model: type[Snippet] | type[Layout], name: str, piece: Piece, cl
         return
     row = row or model(name=name)
     row.kind, row.source = piece.kind, piece.source
-    if isinstance(row, Snippet):
-        pieces.save_snippet(row, known=())
-    else:
-        pieces.save_layout(row, known=())
+    pieces.save(row, known=())
 
 
 def _save_file(path: str, content: bytes, *, by: str, clash: Clash) -> list[str]:

@@ -26,92 +26,69 @@ _TRIED = 20  # contents that are rendered in a process of its own, of all that u
 
 
 @transaction.atomic
-def save_snippet(snippet: Snippet, *, known: Collection[str], may_write_raw: bool = False) -> None:
-    """Save a snippet, new or changed, if all templates that use it are still sound.
+def save(piece: Snippet | Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
+    """Save a snippet or layout, new or changed, if all templates that use it are still sound.
 
     :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
     :raises Refused: naming the templates that the change would break.
     """
     changing_pieces()
-    check_snippet(snippet, known=known, may_write_raw=may_write_raw)
-    snippet.save()
+    check(piece, known=known, may_write_raw=may_write_raw)
+    piece.save()
 
 
-def check_snippet(snippet: Snippet, *, known: Collection[str], may_write_raw: bool = False) -> None:
-    """Refuse a snippet that has a fault, or that breaks a template which uses it.
+def check(piece: Snippet | Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
+    """Refuse a piece that has a fault, or that breaks a template which uses it.
 
     :param known: the names of recipients' fields; any name is taken where there is none yet.
     :param may_write_raw: as in saving it.
     :raises Refused:
     """
     before = library()
-    old = Snippet.objects.filter(pk=snippet.pk).first()
-    others = {name: each for name, each in before.snippets.items() if not old or name != old.name}
-    _check_values(snippet, snippet.name in others)
-    piece = Piece(Kind(snippet.kind), snippet.source)
-    after = replace(before, snippets={**others, snippet.name: piece})
-    found = piece_problems(f"snippet {snippet.name!r}", piece, after, known=known or None)
-    sound(Compilation(problems=found))
+    old = type(piece).objects.filter(pk=piece.pk).first()
+    is_snippet = isinstance(piece, Snippet)
+    present = before.snippets if is_snippet else before.layouts
+    others = {name: each for name, each in present.items() if not old or name != old.name}
+    _check_values(piece, piece.name in others)
+    new = Piece(Kind(piece.kind), piece.source)
+    changed = {**others, piece.name: new}
+    after = replace(before, snippets=changed) if is_snippet else replace(before, layouts=changed)
+    sound(_alone(piece, new, after, known))
     users = used_by(old) if old else []
-    _check_raw(snippet, users, may_write_raw)
+    _check_raw(piece, users, may_write_raw)
+    if isinstance(piece, Layout) and old and old.name != piece.name:
+        return  # templates keep their layout when its name changes
     _check_users(users, before, after, known)
 
 
-@transaction.atomic
-def save_layout(layout: Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
-    """Save a layout, new or changed, if all templates that use it are still sound.
-
-    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
-    :raises Refused: naming the templates that the change would break.
-    """
-    changing_pieces()
-    check_layout(layout, known=known, may_write_raw=may_write_raw)
-    layout.save()
-
-
-def check_layout(layout: Layout, *, known: Collection[str], may_write_raw: bool = False) -> None:
-    """Refuse a layout that has a fault, or that breaks a template which uses it.
-
-    :param known: the names of recipients' fields; any name is taken where there is none yet.
-    :param may_write_raw: as in saving it.
-    :raises Refused:
-    """
-    before = library()
-    old = Layout.objects.filter(pk=layout.pk).first()
-    others = {name: each for name, each in before.layouts.items() if not old or name != old.name}
-    _check_values(layout, layout.name in others)
-    piece = Piece(Kind(layout.kind), layout.source)
-    after = replace(before, layouts={**others, layout.name: piece})
-    letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=layout.name)
-    sound(compile_draft(letter, library=after, known=known or None))
-    users = used_by(old) if old else []
-    _check_raw(layout, users, may_write_raw)
-    # Templates keep their layout when its name changes.
-    _check_users(users if old and old.name == layout.name else [], before, after, known)
+def _alone(
+    piece: Snippet | Layout, new: Piece, after: Library, known: Collection[str]
+) -> Compilation:
+    """Return what is wrong with a piece by itself, whoever uses it."""
+    if isinstance(piece, Layout):
+        letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=piece.name)
+        return compile_draft(letter, library=after, known=known or None)
+    found = piece_problems(f"snippet {piece.name!r}", new, after, known=known or None)
+    return Compilation(problems=found)
 
 
 @transaction.atomic
-def delete_snippet(snippet: Snippet) -> None:
-    """Delete a snippet that nothing uses.
+def delete(piece: Snippet | Layout) -> None:
+    """Delete a snippet or layout that nothing uses.
 
     :raises Refused: naming what uses it.
     """
     changing_pieces()
-    if users := users_of(snippet):
-        raise Refused(f"snippet {snippet.name!r} is used by {', '.join(users)}; take it out first")
-    snippet.delete()
+    if users := users_of(piece):
+        kind, way_out = _NEEDED[type(piece)]
+        raise Refused(f"{kind} {piece.name!r} is used by {', '.join(users)}; {way_out}")
+    piece.delete()
 
 
-@transaction.atomic
-def delete_layout(layout: Layout) -> None:
-    """Delete a layout that no template uses.
-
-    :raises Refused: naming the templates.
-    """
-    changing_pieces()
-    if users := users_of(layout):
-        raise Refused(f"layout {layout.name!r} is used by {', '.join(users)}; choose another there")
-    layout.delete()
+_NEEDED = {
+    Snippet: ("snippet", "take it out first"),
+    Layout: ("layout", "choose another there"),
+}
 
 
 def users_of(piece: Snippet | Layout) -> list[str]:

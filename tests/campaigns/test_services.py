@@ -15,8 +15,8 @@ from campaigns.sending.fire import fire
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
 from recipients.models import Field, SubscriptionState, Suppression
+from templates_app import pieces
 from templates_app.models import EmailTemplate, Layout, Snippet
-from templates_app.pieces import save_layout, save_snippet
 from templates_app.services import save_template
 from tests.factories import (
     make_campaign,
@@ -298,9 +298,9 @@ def test_credentials_survive_a_new_secret_key_while_the_old_one_is_a_fallback(
 
 def test_nothing_that_is_edited_changes_what_is_scheduled() -> None:
     snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
-    save_snippet(snippet, known=())
+    pieces.save(snippet, known=())
     layout = Layout(name="Ours", kind="html", source="<b>{{ content }}</b>")
-    save_layout(layout, known=())
+    pieces.save(layout, known=())
     template = EmailTemplate(
         name="Letter",
         kind="markdown",
@@ -316,9 +316,9 @@ def test_nothing_that_is_edited_changes_what_is_scheduled() -> None:
     scheduled = campaign.version.html
 
     snippet.source = "<i>Oslo</i>"
-    save_snippet(snippet, known=())
+    pieces.save(snippet, known=())
     layout.source = "<u>{{ content }}</u>"
-    save_layout(layout, known=())
+    pieces.save(layout, known=())
     template.subject = "Autumn"
     edited = save_template(template, known=())
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from templates_app import pieces
 from templates_app.locks import changing_pieces, using_pieces
 from templates_app.models import EmailTemplate, Snippet
-from templates_app.pieces import save_snippet
 from templates_app.services import Refused, save_template
 from tests.factories import make_template
 from tests.live import wait_until
@@ -59,7 +59,7 @@ def test_a_template_is_saved_with_the_snippet_that_is_changed_meanwhile() -> Non
             )
             wait_until(waiting_for_locks, "the template was looked at, and waits")
             snippet.source = "Oslo"
-            save_snippet(snippet, known=())
+            pieces.save(snippet, known=())
         version = saving.result()
 
     assert version.html == "Oslo"
@@ -73,7 +73,7 @@ def test_a_snippet_is_judged_by_the_template_that_is_saved_meanwhile() -> None:
         with transaction.atomic():
             using_pieces()
             saving = threads.submit(
-                in_a_connection_of_its_own, lambda: save_snippet(changed, known=())
+                in_a_connection_of_its_own, lambda: pieces.save(changed, known=())
             )
             wait_until(waiting_for_locks, "the snippet waits")
             template = letter("T", '{% include "footer" %}')

@@ -39,9 +39,9 @@ def template(disk: Path) -> EmailTemplate:
         ("unused", Kind.HTML, "<p>unused</p>"),
         ("greeting", Kind.MARKDOWN, "Hello {{ first_name | default('you') }}"),
     ):
-        pieces.save_snippet(Snippet(name=name, kind=kind, source=source), known=())
+        pieces.save(Snippet(name=name, kind=kind, source=source), known=())
     layout = Layout(name="Letter ✉", kind=Kind.HTML, source='{{ content }}{% include "footer" %}')
-    pieces.save_layout(layout, known=())
+    pieces.save(layout, known=())
     letter = EmailTemplate(
         name="Letter",
         kind=Kind.MARKDOWN,
@@ -111,8 +111,8 @@ def clashing(template: EmailTemplate) -> Bundle:
     """What was exported, where each piece has another content by now."""
     bundle = emptied(template)
     address = Snippet(name="address", kind=Kind.HTML, source="<p>Mine</p>")
-    pieces.save_snippet(address, known=())
-    pieces.save_layout(Layout(name="Letter ✉", kind=Kind.HTML, source="{{ content }}"), known=())
+    pieces.save(address, known=())
+    pieces.save(Layout(name="Letter ✉", kind=Kind.HTML, source="{{ content }}"), known=())
     files.upload(BytesIO(make_image(size=(9, 9))), name="logo.png", folder="Logos")
     return bundle
 
@@ -147,7 +147,7 @@ def test_theirs_is_taken(clashing: Bundle) -> None:
 
 
 def test_theirs_is_renamed_with_all_that_names_it(clashing: Bundle) -> None:
-    pieces.save_snippet(Snippet(name="footer", kind=Kind.HTML, source="<p>Foot</p>"), known=())
+    pieces.save(Snippet(name="footer", kind=Kind.HTML, source="<p>Foot</p>"), known=())
 
     imported = import_template(clashing, clash=Clash.RENAME)
 
@@ -171,7 +171,7 @@ def test_a_snippet_that_is_the_same_but_names_a_renamed_one_is_renamed_too(
     footer = clashing.snippets["footer"]
     files.delete(MediaFile.objects.get())
     files.upload(BytesIO(clashing.files["Logos/logo.png"]), name="logo.png", folder="Logos")
-    pieces.save_snippet(Snippet(name="footer", kind=footer.kind, source=footer.source), known=())
+    pieces.save(Snippet(name="footer", kind=footer.kind, source=footer.source), known=())
 
     imported = import_template(clashing, clash=Clash.RENAME)
 

@@ -1,6 +1,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from templates_app import pieces
 from templates_app.models import (
     EmailTemplate,
     Kind,
@@ -12,13 +13,7 @@ from templates_app.models import (
     TemplateVersion,
     VersionVariant,
 )
-from templates_app.pieces import (
-    delete_layout,
-    delete_snippet,
-    save_layout,
-    save_snippet,
-    used_by,
-)
+from templates_app.pieces import used_by
 from templates_app.services import (
     Refused,
     check,
@@ -209,9 +204,9 @@ def test_html_is_sanitised_unless_whoever_saves_it_may_write_it_raw() -> None:
 def in_use() -> tuple[Snippet, Layout, EmailTemplate]:
     """A template that uses a snippet through its layout."""
     snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
-    save_snippet(snippet, known=())
+    pieces.save(snippet, known=())
     layout = Layout(name="Ours", kind="html", source='<b>{{ content }}</b>{% include "footer" %}')
-    save_layout(layout, known=())
+    pieces.save(layout, known=())
     template = EmailTemplate(
         name="Letter", kind="markdown", subject="S", source="Hi", layout=layout
     )
@@ -225,10 +220,10 @@ def test_a_piece_of_a_raw_template_is_changed_by_who_may_write_raw_html_only() -
     snippet.source, layout.source = "<script>x</script>", "<script>y</script>{{ content }}"
 
     with pytest.raises(Refused, match="footer is used by Letter, whose HTML is not sanitised; ask"):
-        save_snippet(snippet, known=())
+        pieces.save(snippet, known=())
     with pytest.raises(Refused, match="Ours is used by Letter, whose HTML is not sanitised"):
-        save_layout(layout, known=())
-    save_snippet(snippet, known=(), may_write_raw=True)
+        pieces.save(layout, known=())
+    pieces.save(snippet, known=(), may_write_raw=True)
 
     assert "<script>x" in freeze(template).html
 
@@ -237,23 +232,23 @@ def test_what_was_refused_is_looked_at_again_when_it_is_saved_again() -> None:
     _, layout, template = in_use()
     layout.source = "<img src='media:a.pdf'>{{ content }}"
     with pytest.raises(Refused, match=r"there is no file 'a\.pdf'"):
-        save_layout(layout, known=())
+        pieces.save(layout, known=())
 
     make_file("a.pdf")
-    save_layout(layout, known=())
+    pieces.save(layout, known=())
 
     assert "/a.pdf" in freeze(template).html
 
 
 def test_the_templates_that_a_change_breaks_are_named_among_many_that_use_it() -> None:
     snippet = Snippet(name="footer", kind="html", source="<i>Nome</i>")
-    save_snippet(snippet, known=())
+    pieces.save(snippet, known=())
     for number in range(22):
         make_template(f"T{number}", html=f'{"<b>" * 150 * (number == 21)}{{% include "footer" %}}')
     snippet.source = "<i>" * 100
 
     with pytest.raises(Refused, match=r"^this would break T21 \(.* more than 200 deep"):
-        save_snippet(snippet, known=())
+        pieces.save(snippet, known=())
 
 
 def test_a_changed_snippet_shows_in_the_next_version_only() -> None:
@@ -261,7 +256,7 @@ def test_a_changed_snippet_shows_in_the_next_version_only() -> None:
     before = template.versions.get()
 
     snippet.source = "<i>Oslo</i>"
-    save_snippet(snippet, known=())
+    pieces.save(snippet, known=())
 
     after = freeze(template)
     before.refresh_from_db()
@@ -289,7 +284,7 @@ def test_a_change_of_a_snippet_that_breaks_a_template_is_refused(
         setattr(snippet, name, value)
 
     with pytest.raises(Refused, match=reason):
-        save_snippet(snippet, known=["first_name"])
+        pieces.save(snippet, known=["first_name"])
 
     assert Snippet.objects.get().source == "<i>Nome</i>"
 
@@ -299,7 +294,7 @@ def test_a_change_of_a_layout_that_breaks_a_template_is_refused() -> None:
     layout.source = "<b></b>"
 
     with pytest.raises(Refused, match=r"layout 'Ours', line 1: a layout has one {{ content }}"):
-        save_layout(layout, known=())
+        pieces.save(layout, known=())
 
 
 def test_what_is_used_is_named_and_not_deleted() -> None:
@@ -307,14 +302,14 @@ def test_what_is_used_is_named_and_not_deleted() -> None:
 
     assert used_by(snippet) == used_by(layout) == [template]
     with pytest.raises(Refused, match="is used by layout 'Ours', Letter"):
-        delete_snippet(snippet)
+        pieces.delete(snippet)
     with pytest.raises(Refused, match="is used by Letter"):
-        delete_layout(layout)
+        pieces.delete(layout)
 
     template.versions.all().delete()
     template.delete()
-    delete_layout(layout)
-    delete_snippet(snippet)
+    pieces.delete(layout)
+    pieces.delete(snippet)
     assert not Snippet.objects.exists()
 
 
@@ -340,7 +335,7 @@ def test_a_version_whose_snippet_or_layout_is_gone_is_not_restored() -> None:
     old = template.versions.get()
     template.layout, template.source = None, "Hi"
     save_template(template, known=())
-    delete_layout(layout)
+    pieces.delete(layout)
 
     with pytest.raises(Refused, match="there is no layout 'Ours' any more"):
         restore(old, known=())
@@ -349,6 +344,6 @@ def test_a_version_whose_snippet_or_layout_is_gone_is_not_restored() -> None:
     named = save_template(template, known=())
     template.source = "Hi"
     save_template(template, known=())
-    delete_snippet(snippet)
+    pieces.delete(snippet)
     with pytest.raises(Refused, match="cannot be restored: source, line 1: there is no snippet"):
         restore(named, known=())
