@@ -113,10 +113,7 @@ def ip_addresses(value: str) -> tuple[str, ...]:
 
 def daemon(value: str) -> str:
     """Read where a daemon listens: `host:port`, or the path of its socket."""
-    host, _, port = value.rpartition(":")
-    if not value.startswith("/") and not (host and port.isdecimal() and int(port) < 65_536):
-        raise ValueError(f"write host:port, or the path of a socket, not {value!r}")
-    return value
+    return _place(value, "host:port, or the path of a socket")
 
 
 def keys(value: str) -> tuple[str, ...]:
@@ -222,10 +219,14 @@ def media_storage(value: str) -> dict[str, Any]:
 
 def scanner(value: str) -> str:
     """Read where clamd listens: `host:port`, or the path of its socket."""
+    return _place(value, "host:3310 or /run/clamav/clamd.ctl")
+
+
+def _place(value: str, form: str) -> str:
     host, _, port = value.rpartition(":")
-    is_place = bool(host) and port.isdecimal() and 0 < int(port) < 65_536
-    if not (value.startswith("/") or is_place):
-        raise ValueError(f"write host:3310 or /run/clamav/clamd.ctl, not {value!r}")
+    is_port = port.isdecimal() and 0 < int(port) < 65_536
+    if not (value.startswith("/") or (host and is_port)):
+        raise ValueError(f"write {form}, not {value!r}")
     return value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from campaigns.preflight.findings import Finding, Place, Severity
+from templates_app.daemons import connect
 
 _TIMEOUT = 10.0  # seconds
 _MOST = 256 * 1024  # bytes of a report
@@ -40,27 +41,13 @@ def ask(message: bytes, *, at: str) -> Score:
     """
     head = f"REPORT SPAMC/1.5\r\nContent-length: {len(message)}\r\n\r\n".encode()
     try:
-        with _connect(at) as connection:
+        with connect(at, timeout=_TIMEOUT) as connection:
             connection.sendall(head + message)
             connection.shutdown(socket.SHUT_WR)
             answer = _read(connection)
     except OSError as error:
         raise NoAnswer(str(error) or type(error).__name__) from None
     return _score(answer)
-
-
-def _connect(at: str) -> socket.socket:
-    if not at.startswith("/"):
-        host, _, port = at.rpartition(":")
-        return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT)
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(_TIMEOUT)
-    try:
-        connection.connect(at)
-    except OSError:
-        connection.close()
-        raise
-    return connection
 
 
 def _read(connection: socket.socket) -> str:

@@ -5,6 +5,8 @@ import struct
 from contextlib import suppress
 from typing import IO
 
+from templates_app.daemons import connect
+
 TIMEOUT = 30.0  # seconds, for each step: connecting, writing a piece, the answer
 _PIECE = 65_536
 _LONGEST_ANSWER = 4_096
@@ -23,7 +25,7 @@ def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
     """
     file.seek(0)
     try:
-        with _connected(address, timeout) as sock:
+        with connect(address, timeout=timeout) as sock:
             # It answers, and closes, where a file is larger than it takes.
             with suppress(BrokenPipeError, ConnectionResetError):
                 _write(sock, file)
@@ -35,20 +37,6 @@ def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
     if answer != _OK:
         raise NoAnswer(answer or "it closed the connection")
     return ""
-
-
-def _connected(address: str, timeout: float) -> socket.socket:
-    if not address.startswith("/"):
-        host, _, port = address.rpartition(":")
-        return socket.create_connection((host.strip("[]"), int(port)), timeout)
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(timeout)
-    try:
-        sock.connect(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def _write(sock: socket.socket, file: IO[bytes]) -> None:
