@@ -1,12 +1,13 @@
 """The text part of a message, made from the source of its HTML."""
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from templates_app.grammar import blocks
 
-_VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source"})
-_SKIPPED = frozenset({"head", "script", "style", "template", "title"})
+VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source"})
+SKIPPED = frozenset({"head", "script", "style", "template", "title"})
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINES = frozenset(
     {"address", "article", "blockquote", "center", "dd", "div", "dl", "dt", "footer", "form"}
@@ -29,6 +30,18 @@ def html_to_text(html: str) -> str:
     What is not shown (style, script, `display:none`) is left out, but for `{% … %}`: a condition
     that begins in one place ends in another.
     """
+    marked, kept = set_aside(html)
+    parser = _TextMaker(kept)
+    parser.feed(marked)
+    parser.close()
+    return put_back(_lay_out("".join(parser.pieces), kept), kept)
+
+
+def set_aside(html: str) -> tuple[str, list[str]]:
+    """Return HTML that a parser reads in one go, with marks for the template's tags; and the tags.
+
+    What is open at the end is closed, or left out.
+    """
     html = html.translate(_OWN)
     kept: list[str] = []
     marked: list[str] = []
@@ -37,10 +50,12 @@ def html_to_text(html: str) -> str:
         marked += [html[end:start], f"\ue000{len(kept)}\ue001"]
         kept.append(html[start:stop])
         end = stop
-    parser = _TextMaker(kept)
-    parser.feed(_closed("".join(marked) + html[end:]))
-    parser.close()
-    return _MARK.sub(lambda mark: kept[int(mark[1])], _lay_out("".join(parser.pieces), kept))
+    return _closed("".join(marked) + html[end:]), kept
+
+
+def put_back(text: str, kept: Sequence[str]) -> str:
+    """Return a text of `set_aside` with the template's tags in it again."""
+    return _MARK.sub(lambda mark: kept[int(mark[1])], text)
 
 
 def _closed(html: str) -> str:
@@ -64,8 +79,8 @@ class _TextMaker(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
-        hides = tag in _SKIPPED or "hidden" in values or _HIDDEN.search(values.get("style", ""))
-        if (self._hidden or hides) and tag not in _VOID:
+        hides = tag in SKIPPED or "hidden" in values or _HIDDEN.search(values.get("style", ""))
+        if (self._hidden or hides) and tag not in VOID:
             self._hidden.append(tag)
         elif not (self._hidden or hides):
             self._show(tag, values)

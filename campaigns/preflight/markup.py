@@ -5,13 +5,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from templates_app.grammar import blocks
+from templates_app.plaintext import SKIPPED, VOID, put_back, set_aside
 
-# Private-use characters stand for the tags of the template while the HTML is read.
-_MARK = re.compile("\ue000([0-9]+)\ue001")
-_OWN = dict.fromkeys((0xE000, 0xE001))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
-_SKIPPED = frozenset({"head", "script", "style", "template", "title"})
-_VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source"})
 _ACTIVE = frozenset(
     {"applet", "audio", "embed", "form", "iframe", "input", "object", "script", "select", "video"}
 )
@@ -61,16 +57,9 @@ def has_tags(text: str) -> bool:
 
 def read(html: str) -> Markup:
     """Read compiled HTML; tags of the template stand in it as they were written."""
-    html = html.translate(_OWN)
-    kept: list[str] = []
-    marked: list[str] = []
-    end = 0
-    for start, stop in blocks(html):
-        marked += [html[end:start], f"\ue000{len(kept)}\ue001"]
-        kept.append(html[start:stop])
-        end = stop
+    marked, kept = set_aside(html)
     reader = _Reader(kept)
-    reader.feed("".join(marked) + html[end:])
+    reader.feed(marked)
     reader.close()
     reader.found.words = " ".join("".join(reader.words).split())
     return reader.found
@@ -88,8 +77,8 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: self._whole(value or "") for name, value in attrs}
         self.words.append(" ")
-        hides = tag in _SKIPPED or "hidden" in values or _HIDDEN.search(values.get("style", ""))
-        if (self._hidden or hides) and tag not in _VOID:
+        hides = tag in SKIPPED or "hidden" in values or _HIDDEN.search(values.get("style", ""))
+        if (self._hidden or hides) and tag not in VOID:
             self._hidden.append(tag)
         self.found.active += [f"<{tag}>"] if tag in _ACTIVE else []
         self.found.active += [name for name in values if name.startswith("on")]
@@ -121,4 +110,4 @@ class _Reader(HTMLParser):
             self._open.words += text
 
     def _whole(self, text: str) -> str:
-        return _MARK.sub(lambda mark: self._kept[int(mark[1])], text)
+        return put_back(text, self._kept)
