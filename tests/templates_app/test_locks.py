@@ -1,11 +1,10 @@
 """People who save templates, and what these use, at the same moment."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from templates_app import pieces
 from templates_app.locks import changing_pieces, using_pieces
@@ -13,21 +12,9 @@ from templates_app.models import EmailTemplate, Snippet
 from templates_app.services import Refused, save_template
 from tests.factories import make_template
 from tests.live import wait_until
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
-
-
-def in_a_connection_of_its_own(work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    finally:
-        connection.close()
 
 
 def letter(name: str, source: str) -> EmailTemplate:

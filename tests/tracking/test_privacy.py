@@ -55,6 +55,7 @@ from recipients.models import (
 )
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients, make_run
 from tests.live import wait_until
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 from tracking import links
 from tracking.models import Delivery, Departure, RunCounters
 from tracking.verify import disagreements
@@ -394,19 +395,6 @@ def test_what_a_worker_holds_is_recorded_without_what_was_answered(
     later = NOW + timedelta(hours=1)
     assert not claim(run.pk, [pk], now=later, lease_for=timedelta(minutes=5)).deliveries
     assert Delivery.objects.get().state == ("skipped" if state == "retry" else state)
-
-
-def in_a_connection_of_its_own(act: Callable[[], object]) -> object:
-    try:
-        return act()
-    finally:
-        connection.close()
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)

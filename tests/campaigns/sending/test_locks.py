@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Page, Run
@@ -21,6 +21,7 @@ from campaigns.services import cancel
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import wait_until
 from tests.smtp_server import ScriptedSMTP, hold
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 from tracking.models import Delivery, Lease, RunCounters
 from tracking.verify import disagreements
 
@@ -28,19 +29,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 POLICY = RetryPolicy(schedule=[timedelta(minutes=10)], transport_wait=timedelta(seconds=30))
-
-
-def in_a_connection_of_its_own(act: Callable[[], object]) -> None:
-    try:
-        act()
-    finally:
-        connection.close()
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(
@@ -60,7 +48,7 @@ def test_a_claim_does_not_wait_for_whoever_holds_its_run(
     snapshot.take_slice(run.pk, now=NOW, size=3)
     ids = list(Delivery.objects.values_list("id", flat=True))
     lease_for = timedelta(minutes=5)
-    done: list[Future[None]] = []
+    done: list[Future[object]] = []
 
     with ThreadPoolExecutor(2) as threads:
         with transaction.atomic():
@@ -171,7 +159,7 @@ def test_leases_that_ran_out_and_an_answer_that_comes_late_do_not_block_each_oth
         lambda: record(run.pk, results, lease=late.lease, policy=POLICY, now=over),
         lambda: reconcile.expire(run.pk, directory=Path("/nonexistent"), now=over),
     ]
-    done: list[Future[None]] = []
+    done: list[Future[object]] = []
 
     with ThreadPoolExecutor(2) as threads:
         with transaction.atomic():

@@ -1,14 +1,12 @@
 """Bytes that nothing names any more are deleted; all others stay, whatever names them."""
 
 import io
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from campaigns.tasks import retention
@@ -26,21 +24,9 @@ from tests.factories import (
 )
 from tests.live import wait_until
 from tests.templates_app.media.files import make_image
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("disk")]
-
-
-def in_a_connection_of_its_own(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    finally:
-        connection.close()
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 def later(by: timedelta = GRACE + timedelta(minutes=1)) -> int:
