@@ -1,7 +1,7 @@
 """What an author wrote, as plain values: what is compiled, compared with earlier, and restored."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from templates_app.models import EmailTemplate, Kind, TemplateVariant
@@ -9,13 +9,21 @@ from templates_app.models import EmailTemplate, Kind, TemplateVariant
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What readers of one language get, as it was written."""
+    """What readers of one language get, as it was written; its fields are columns of the models."""
 
     subject: str
     source: str
     text: str = ""
     preheader: str = ""
     language: str = ""
+
+    def columns(self) -> dict[str, str]:
+        """Return it as the columns of a template, or of a variant."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, row: EmailTemplate | TemplateVariant) -> "Written":
+        return cls(**{each.name: getattr(row, each.name) for each in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +53,10 @@ def draft_of(template: EmailTemplate, variants: Sequence[TemplateVariant] | None
     """
     if variants is None:
         variants = list(template.variants.order_by("language")) if template.pk else []
-    written = [_written(template, template.language)]
     return Draft(
         kind=Kind(template.kind),
-        written=(*written, *(_written(one, one.language) for one in variants)),
+        written=tuple(Written.of(each) for each in (template, *variants)),
         layout=template.layout.name if template.layout else "",
         link_parameters=template.link_parameters,
         is_raw=template.is_raw,
-    )
-
-
-def _written(source: EmailTemplate | TemplateVariant, language: str) -> Written:
-    return Written(
-        subject=source.subject,
-        source=source.source,
-        text=source.text,
-        preheader=source.preheader,
-        language=language,
     )

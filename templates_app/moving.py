@@ -162,26 +162,16 @@ def _save(
         kind=draft.kind,
         layout=_layout(draft.layout),
         link_parameters=draft.link_parameters,
-        **_columns(fallback),
+        **fallback.columns(),
     )
     save_template(
         template,
-        variants=[TemplateVariant(**_columns(each)) for each in others],
+        variants=[TemplateVariant(**each.columns()) for each in others],
         known=(),
         by=by,
         may_write_raw=may_write_raw,
     )
     return template
-
-
-def _columns(written: Written) -> dict[str, str]:
-    return {
-        "language": written.language,
-        "subject": written.subject,
-        "preheader": written.preheader,
-        "source": written.source,
-        "text": written.text,
-    }
 
 
 def _layout(name: str) -> Layout | None:

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -34,7 +33,6 @@ from templates_app.models import (
 )
 from templates_app.rehearsal import Content, rehearse
 
-_Source = TypeVar("_Source", EmailTemplate, TemplateVariant)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # RFC 5646, as far as mail needs it
 
 
@@ -159,9 +157,10 @@ def restore(
         raise Refused(f"{version}: there is no layout {draft.layout!r} any more; create it first")
     fallback, *others = draft.written
     template.kind, template.layout = draft.kind, layout
-    template.link_parameters, template.language = draft.link_parameters, fallback.language
-    _write(template, fallback)
-    variants = [_write(TemplateVariant(language=each.language), each) for each in others]
+    template.link_parameters = draft.link_parameters
+    for column, value in fallback.columns().items():
+        setattr(template, column, value)
+    variants = [TemplateVariant(**each.columns()) for each in others]
     try:
         return save_template(
             template, variants=variants, known=known, by=by, may_write_raw=may_write_raw
@@ -275,21 +274,8 @@ def _replace_variants(template: EmailTemplate, variants: Sequence[TemplateVarian
     languages = [each.language for each in variants]
     template.variants.exclude(language__in=languages).delete()
     for each in variants:
-        template.variants.update_or_create(
-            language=each.language,
-            defaults={
-                "subject": each.subject,
-                "preheader": each.preheader,
-                "source": each.source,
-                "text": each.text,
-            },
-        )
-
-
-def _write(into: _Source, written: Written) -> _Source:
-    into.subject, into.preheader = written.subject, written.preheader
-    into.source, into.text = written.source, written.text
-    return into
+        columns = Written.of(each).columns()
+        template.variants.update_or_create(language=each.language, defaults=columns)
 
 
 def _columns(content: CompiledContent) -> dict[str, object]:
