@@ -46,7 +46,8 @@ class BadBundle(ValueError):
 class Bundle:
     """A template, the snippets and layouts that it uses by their names, and files by their paths.
 
-    It never says that its HTML is not to be sanitised: this is for whoever imports it.
+    Where its HTML is kept exactly as written, it says so; whether it stays so is for whoever
+    imports it.
     """
 
     name: str
@@ -75,6 +76,7 @@ def pack(bundle: Bundle) -> bytes:
         "kind": draft.kind.value,
         "layout": draft.layout,
         "link_parameters": draft.link_parameters,
+        "raw": draft.is_raw,
         "languages": [
             _language(number, written, draft.kind, stored)
             for number, written in enumerate(draft.written)
@@ -206,6 +208,7 @@ class _Reading:
                 written=tuple(self._written(each) for each in languages),
                 layout=_text(manifest, "layout"),
                 link_parameters=_text(manifest, "link_parameters"),
+                is_raw=_flag(manifest, "raw"),
             ),
             snippets=_once(self._piece(each) for each in _objects(manifest, "snippets")),
             layouts=_once(self._piece(each) for each in _objects(manifest, "layouts")),
@@ -276,6 +279,13 @@ def _text(said: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise BadBundle(f"manifest: {key} is missing, or no text")
     return _plain(value, f"manifest: {key}")
+
+
+def _flag(said: dict[str, Any], key: str) -> bool:
+    value = said.get(key, False)
+    if not isinstance(value, bool):
+        raise BadBundle(f"manifest: {key} is neither true nor false")
+    return value
 
 
 def _plain(value: str, place: str) -> str:

@@ -43,7 +43,7 @@ class Line:
 class Change:
     """What is different in one part of one language."""
 
-    part: str  # subject, preheader, source, text, kind, layout, link_parameters, language
+    part: str  # subject, preheader, source, text, kind, layout, link_parameters, is_raw, language
     language: str
     lines: tuple[Line, ...]
 
@@ -54,6 +54,7 @@ def compare(old: Draft, new: Draft) -> list[Change]:
         _change(part, "", str(getattr(old, part)), str(getattr(new, part)))
         for part in ("kind", "layout", "link_parameters")
     ]
+    changes.append(_change("is_raw", "", _yes_or_no(old.is_raw), _yes_or_no(new.is_raw)))
     changes.append(_change("language", "", _language(old), _language(new)))
     before, after = _by_language(old), _by_language(new)
     for key in dict.fromkeys([*before, *after]):
@@ -64,6 +65,10 @@ def compare(old: Draft, new: Draft) -> list[Change]:
             for part in _PARTS
         ]
     return [change for change in changes if change.lines]
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _language(draft: Draft) -> str:

@@ -53,9 +53,10 @@ def draft_of(template: EmailTemplate, variants: Sequence[TemplateVariant] | None
     """
     if variants is None:
         variants = list(template.variants.order_by("language")) if template.pk else []
+    rows: list[EmailTemplate | TemplateVariant] = [template, *variants]
     return Draft(
         kind=Kind(template.kind),
-        written=tuple(Written.of(each) for each in (template, *variants)),
+        written=tuple(map(Written.of, rows)),
         layout=template.layout.name if template.layout else "",
         link_parameters=template.link_parameters,
         is_raw=template.is_raw,

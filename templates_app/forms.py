@@ -10,6 +10,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from templates_app.compiling import Problem
@@ -46,7 +47,25 @@ _WIDGETS = {
 }
 
 
+class SanitiseField(forms.BooleanField):
+    """Asks who may not write raw HTML, before a save leaves out what others wrote."""
+
+    widget = UnfoldBooleanWidget
+    default_error_messages = {
+        "required": "Its HTML is kept exactly as written, which takes the permission to write HTML "
+        "that is not sanitised. Check this, or ask somebody who has it to save your change."
+    }
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Leave out what mail may not have",
+            help_text="Scripts, forms and their like stay in the source, but are sent no more.",
+        )
+
+
 class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
+    sanitise = SanitiseField()
+
     class Meta:
         model = EmailTemplate
         fields = (
@@ -59,7 +78,13 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
             "source",
             "text",
             "link_parameters",
+            "is_raw",
         )
+        labels = {"is_raw": "Keep my HTML exactly as written"}
+        help_texts = {
+            "is_raw": "Scripts, forms and all else that mail may not have are sent as well, those "
+            "in its snippets and its layout too. Check it only where you trust whoever wrote them."
+        }
         field_classes = _WRITTEN
         widgets = {
             **_WIDGETS,
@@ -67,13 +92,25 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
             "kind": UnfoldAdminSelectWidget,
             "layout": UnfoldAdminSelectWidget,
             "link_parameters": _LINE({"spellcheck": "false"}),
+            "is_raw": UnfoldBooleanWidget,
         }
+
+    def __init__(self, *args: Any, may_write_raw: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_raw = self.instance.is_raw
+        if not may_write_raw:
+            del self.fields["is_raw"]
+        # Who may not keep it so is asked only once they want to save it.
+        if may_write_raw or not is_raw or not self.is_bound:
+            del self.fields["sanitise"]
 
     def clean(self) -> dict[str, Any]:
         """Say in words what the constraint would say by its name."""
         answers: dict[str, Any] = super().clean() or self.cleaned_data
         if answers.get("layout") and answers.get("kind") != Kind.MARKDOWN:
             self.add_error("layout", "A layout is for Markdown; choose none.")
+        if answers.get("sanitise"):
+            self.instance.is_raw = False
         return answers
 
 
@@ -103,8 +140,10 @@ VariantForms = forms.inlineformset_factory(
 class Editing:
     """The form of a template with those of its other languages."""
 
-    def __init__(self, template: EmailTemplate, data: Any = None) -> None:
-        self.form = EmailTemplateForm(data, instance=template)
+    def __init__(
+        self, template: EmailTemplate, data: Any = None, *, may_write_raw: bool = False
+    ) -> None:
+        self.form = EmailTemplateForm(data, instance=template, may_write_raw=may_write_raw)
         self.variant_forms = VariantForms(data, instance=template, prefix="variants")
 
     def is_valid(self) -> bool:

@@ -39,6 +39,12 @@ class Clash(StrEnum):
     RENAME = "rename"
 
 
+SANITISED = (
+    "Where it comes from its HTML was kept exactly as written; here what mail may not have is left "
+    "out, until somebody who may write such HTML chooses to keep it"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A template that came in: what it is called, and what came with it."""
@@ -46,6 +52,8 @@ class Imported:
     template: EmailTemplate
     renamed: dict[str, str]
     """From the names that pieces had to those that they have here."""
+    is_sanitised: bool
+    """Whether its HTML was kept exactly as written where it comes from, and is not here."""
 
 
 # --- out ------------------------------------------------------------------------------------------
@@ -56,7 +64,7 @@ def export_template(template: EmailTemplate) -> bytes:
 
     :raises Refused: it uses something that is not there, or more than one file may have.
     """
-    draft = replace(draft_of(template), is_raw=False)
+    draft = draft_of(template)
     known = library()
     layouts = {draft.layout: known.layouts[draft.layout]} if draft.layout else {}
     snippets = _used_snippets(
@@ -116,7 +124,7 @@ def import_template(
     name: str = "",
     clash: Clash = Clash.REFUSE,
     by: str = "",
-    may_write_raw: bool = False,
+    keep_raw: bool = False,
 ) -> Imported:
     """Save a template that was exported, with all that it uses, or nothing of it.
 
@@ -124,7 +132,9 @@ def import_template(
     it is scheduled.
 
     :param name: in place of the one that it had.
-    :param may_write_raw: whether whoever imports it may write HTML that is not sanitised.
+    :param keep_raw: whether HTML that is kept exactly as written where it comes from stays so, and
+        pieces that templates with such HTML use may be replaced: for those who may write such HTML
+        and trust who wrote this. Else it is sanitised.
     :raises Refused: something of that name is here, a source has a fault, a file may not be kept.
     """
     bundle = replace(bundle, name=name.strip() or bundle.name)
@@ -140,21 +150,22 @@ def import_template(
         bundle, renamed = _renamed(bundle)
     return Imported(
         _all_or_nothing(
-            lambda stored: _save(bundle, stored, by=by, clash=clash, may_write_raw=may_write_raw)
+            lambda stored: _save(bundle, stored, by=by, clash=clash, keep_raw=keep_raw)
         ),
         renamed,
+        is_sanitised=bundle.draft.is_raw and not keep_raw,
     )
 
 
 def _save(
-    bundle: Bundle, stored: list[str], *, by: str, clash: Clash, may_write_raw: bool
+    bundle: Bundle, stored: list[str], *, by: str, clash: Clash, keep_raw: bool
 ) -> EmailTemplate:
     for path, content in bundle.files.items():
         stored += _save_file(path, content, by=by, clash=clash)
     for name in _inner_first(bundle.snippets):
-        _save_piece(Snippet, name, bundle.snippets[name], clash)
+        _save_piece(Snippet, name, bundle.snippets[name], clash, keep_raw=keep_raw)
     for name, piece in bundle.layouts.items():
-        _save_piece(Layout, name, piece, clash)
+        _save_piece(Layout, name, piece, clash, keep_raw=keep_raw)
     draft = bundle.draft
     fallback, *others = draft.written
     template = EmailTemplate(
@@ -162,6 +173,7 @@ def _save(
         kind=draft.kind,
         layout=_layout(draft.layout),
         link_parameters=draft.link_parameters,
+        is_raw=draft.is_raw and keep_raw,
         **fallback.columns(),
     )
     save_template(
@@ -169,7 +181,7 @@ def _save(
         variants=[TemplateVariant(**each.columns()) for each in others],
         known=(),
         by=by,
-        may_write_raw=may_write_raw,
+        may_write_raw=keep_raw,
     )
     return template
 
@@ -182,13 +194,15 @@ def _layout(name: str) -> Layout | None:
     raise Refused(f"it uses the layout {name!r}, which is neither here nor in the file")
 
 
-def _save_piece(model: type[Snippet] | type[Layout], name: str, piece: Piece, clash: Clash) -> None:
+def _save_piece(
+    model: type[Snippet] | type[Layout], name: str, piece: Piece, clash: Clash, *, keep_raw: bool
+) -> None:
     row = model.objects.filter(name=name).first()
     if row and (clash != Clash.THEIRS or _same_piece(row, piece)):
         return
     row = row or model(name=name)
     row.kind, row.source = piece.kind, piece.source
-    pieces.save(row, known=())
+    pieces.save(row, known=(), may_write_raw=keep_raw)
 
 
 def _save_file(path: str, content: bytes, *, by: str, clash: Clash) -> list[str]:

@@ -16,7 +16,13 @@ from unfold.decorators import action
 from templates_app.bundle import Bundle
 from templates_app.gallery import STARTERS, NoStarter, bundle_of, starter
 from templates_app.models import EmailTemplate
-from templates_app.moving import Clash, Imported, export_template, import_template
+from templates_app.moving import (
+    SANITISED,
+    Clash,
+    Imported,
+    export_template,
+    import_template,
+)
 from templates_app.moving_forms import ImportForm, StarterForm
 from templates_app.services import Refused
 
@@ -45,14 +51,21 @@ class MovingAdmin(ModelAdmin):
     @action(description="Import", url_path="import", icon="upload", permissions=["add"])
     def import_file(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file that was exported (GET), and take it in (POST)."""
-        form = ImportForm(request.POST or None, request.FILES or None)
+        form = ImportForm(
+            request.POST or None,
+            request.FILES or None,
+            may_write_raw=request.user.has_perm("templates_app.write_raw_html"),
+        )
         if form.is_valid():
-            clash = Clash(form.cleaned_data["clash"])
-            bundle = form.cleaned_data["file"]
-            name = form.cleaned_data["name"]
+            answers = form.cleaned_data
+            bundle, clash = answers["file"], Clash(answers["clash"])
+            keep_raw = answers.get("keep_raw", False)
             try:
                 _check_rights(request, bundle, clash)
-                return self._came(request, self._brought(request, bundle, name=name, clash=clash))
+                imported = self._brought(
+                    request, bundle, name=answers["name"], clash=clash, keep_raw=keep_raw
+                )
+                return self._came(request, imported)
             except Refused as refusal:
                 _refuse(form, refusal)
         return self._page(request, "import", form, "Import a template")
@@ -73,18 +86,15 @@ class MovingAdmin(ModelAdmin):
         return HttpResponse(data, content_type="application/zip", headers=headers)
 
     def _brought(self, request: HttpRequest, bundle: Bundle, **how: Any) -> Imported:
-        return import_template(
-            bundle,
-            by=request.user.get_username(),
-            may_write_raw=request.user.has_perm("templates_app.write_raw_html"),
-            **how,
-        )
+        return import_template(bundle, by=request.user.get_username(), **how)
 
     def _came(self, request: HttpRequest, imported: Imported) -> HttpResponse:
         self.log_addition(request, imported.template, "Imported")
         messages.success(request, f"{imported.template} is here. Make it yours.")
         for old, new in imported.renamed.items():
             messages.info(request, f"{old} came as {new}.")
+        if imported.is_sanitised:
+            messages.warning(request, f"{SANITISED}.")
         return HttpResponseRedirect(_page_of(imported.template))
 
     def _page(

@@ -6,6 +6,7 @@ from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from templates_app.bundle import MOST_BYTES, BadBundle, Bundle, unpack
@@ -35,6 +36,19 @@ class ImportForm(forms.Form):
         initial=Clash.REFUSE,
         widget=UnfoldAdminRadioSelectWidget,
     )
+    keep_raw = forms.BooleanField(
+        label="Keep HTML exactly as written",
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text="Where the template was kept so, and where snippets and layouts of such "
+        "templates are replaced. Scripts, forms and all else that mail may not have are sent then: "
+        "check it only where you trust whoever wrote the file.",
+    )
+
+    def __init__(self, *args: Any, may_write_raw: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_write_raw:
+            del self.fields["keep_raw"]
 
     def clean_file(self) -> Bundle:
         uploaded: Any = self.cleaned_data["file"]

@@ -140,7 +140,8 @@ def _check_raw(
     if raw and not may_write_raw:
         raise Refused(
             f"{piece} is used by {', '.join(raw)}, whose HTML is not sanitised; ask somebody who "
-            f"may write such HTML to change it, or save it under another name"
+            f"may write such HTML to change it (an import has to be told to keep HTML exactly as "
+            f"written), or save it under another name"
         )
 
 

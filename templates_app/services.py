@@ -92,11 +92,13 @@ def save_template(
     :param variants: all of them from now on; None keeps those that it has.
     :param known: the names of the custom fields that recipients have; where there is none yet, any
         name is taken, and the campaign's scheduling has the last word.
-    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised.
+    :param may_write_raw: whether whoever saves it may write HTML that is not sanitised; who may not
+        saves a template that is raw only after its `is_raw` was taken back.
     :raises Refused: where the name is taken, a value is missing, or the content has a fault.
     """
     template.name = template.name.strip()
-    template.is_raw = may_write_raw
+    if template.is_raw and not may_write_raw:
+        sound(Compilation(problems=[Problem("source", None, _NOT_YOURS)]))
     sound(check(template, variants=variants, known=known))
     with transaction.atomic():
         using_pieces()
@@ -104,6 +106,12 @@ def save_template(
         if variants is not None:
             _replace_variants(template, variants)
         return freeze(template, by=by)
+
+
+_NOT_YOURS = (
+    "it is kept exactly as written, which takes the permission to write HTML that is not "
+    "sanitised; have what mail may not have left out, or ask somebody who has it"
+)
 
 
 def check(
@@ -144,10 +152,12 @@ def restore(
     *,
     known: Collection[str],
     by: str = "",
-    may_write_raw: bool = False,
+    keep_raw: bool = False,
 ) -> TemplateVersion:
     """Make what was written then the present source again: a new save, with snippets of now.
 
+    :param keep_raw: whether HTML that was kept exactly as written stays so, which is for those who
+        may write such HTML; else it is sanitised.
     :raises Refused: its layout or a snippet is gone, or it has a fault by now.
     """
     draft = Draft.from_json(version.source)
@@ -158,12 +168,13 @@ def restore(
     fallback, *others = draft.written
     template.kind, template.layout = draft.kind, layout
     template.link_parameters = draft.link_parameters
+    template.is_raw = draft.is_raw and keep_raw
     for column, value in fallback.columns().items():
         setattr(template, column, value)
     variants = [TemplateVariant(**each.columns()) for each in others]
     try:
         return save_template(
-            template, variants=variants, known=known, by=by, may_write_raw=may_write_raw
+            template, variants=variants, known=known, by=by, may_write_raw=keep_raw
         )
     except Refused as refusal:
         raise Refused(f"{version} cannot be restored: {refusal}", refusal.problems) from None

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('mjml', 'MJML'), ('html', 'HTML'), ('markdown', 'Markdown'), ('text', 'plain text')], default='mjml', max_length=8)),
                 ('language', models.CharField(blank=True, help_text='Of this text, such as de or pt-BR. Readers of a language without a variant of its own get this one.', max_length=35)),
                 ('link_parameters', models.CharField(blank=True, help_text='Added to each link to a web page, such as utm_source=newsletter&utm_medium=email', max_length=500)),
-                ('is_raw', models.BooleanField(default=False, editable=False)),
+                ('is_raw', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('layout', models.ForeignKey(blank=True, help_text='For Markdown; without one, a plain letter.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='templates', to='templates_app.layout')),

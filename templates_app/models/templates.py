@@ -94,8 +94,8 @@ class EmailTemplate(Source):
         help_text="Added to each link to a web page, such as "
         "utm_source=newsletter&utm_medium=email",
     )
-    # Whether whoever saved it last may write HTML that is not sanitised.
-    is_raw = models.BooleanField(default=False, editable=False)
+    # Whether its HTML is kept exactly as written; chosen by somebody who may write such HTML.
+    is_raw = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -184,16 +184,63 @@ def test_who_may_only_look_sees_the_source_and_saves_nothing() -> None:
     assert EmailTemplate.objects.get().subject == "News"
 
 
-@pytest.mark.parametrize("may", [True, False])
-def test_raw_html_is_kept_for_those_who_may_write_it(may: bool) -> None:
+RAW = '<p onclick="x()">Hi</p>'
+KEEP = "Keep my HTML exactly as written"
+
+
+@pytest.mark.parametrize(
+    ("may", "choice", "is_raw"),
+    [(True, {"is_raw": "on"}, True), (True, {}, False), (False, {"is_raw": "on"}, False)],
+)
+def test_html_is_kept_as_written_by_choice_of_those_who_may_write_it(
+    may: bool, choice: dict[str, str], is_raw: bool
+) -> None:
     allowed = ["templates_app.write_raw_html"] if may else []
     writer = staff(
         "templates_app.add_emailtemplate", "templates_app.change_emailtemplate", *allowed
     )
 
-    writer.post(f"{TEMPLATES}add/", typed(source='<p onclick="x()">Hi</p>'))
+    page = text(writer.get(f"{TEMPLATES}add/"))
+    answer = writer.post(f"{TEMPLATES}add/", typed(source=RAW, **choice), follow=True)
 
-    assert ("onclick" in EmailTemplate.objects.get().versions.get().html) is may
+    template = EmailTemplate.objects.get()
+    assert (KEEP in page) is may
+    assert template.is_raw is is_raw
+    assert ("onclick" in template.versions.get().html) is is_raw
+    assert ("Its HTML is sent exactly as written" in text(answer)) is is_raw
+
+
+def test_an_administrator_who_mends_a_sanitised_template_does_not_make_its_script_live(
+    console: Client,
+) -> None:
+    template = make_template(html=f"{RAW}<p>Helo</p>")
+
+    console.post(f"{TEMPLATES}{template.pk}/change/", typed(source=f"{RAW}<p>Hello</p>"))
+
+    assert template.versions.get(number=2).html == "<p>Hi</p><p>Hello</p>"
+
+
+def test_who_may_not_write_raw_html_is_asked_before_a_raw_template_is_sanitised() -> None:
+    template = make_template(html=RAW)
+    EmailTemplate.objects.update(is_raw=True)
+    writer = staff("templates_app.change_emailtemplate")
+    path, change = f"{TEMPLATES}{template.pk}/change/", typed(source=f"{RAW}<p>Hello</p>")
+
+    before = text(writer.get(path))
+    refused = writer.post(path, change)
+    unchanged = EmailTemplate.objects.get()
+    versions = template.versions.count()
+    in_vain = writer.post(path, change | {"sanitise": "on", "subject": ""})
+    saved = writer.post(path, change | {"sanitise": "on"})
+
+    assert "you are asked before your change is saved" in before
+    assert (KEEP in before, "Leave out what mail may not have" in before) == (False, False)
+    assert (refused.status_code, in_vain.status_code, saved.status_code) == (422, 422, 302)
+    assert list(refused.context["editing"].form.errors) == ["sanitise"]
+    assert 'name="sanitise"' in refused.content.decode()
+    assert (unchanged.source, unchanged.is_raw, versions) == (RAW, True, 1)
+    assert EmailTemplate.objects.filter(is_raw=False).exists()
+    assert template.versions.get(number=2).html == "<p>Hi</p><p>Hello</p>"
 
 
 def test_a_frozen_version_is_shown_and_nobody_changes_it(console: Client) -> None:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.test import Client
 
@@ -66,7 +68,34 @@ def test_a_version_is_restored_as_a_new_save(template: EmailTemplate, console: C
     template.refresh_from_db()
     assert "becomes the present content again" in asked
     assert template.source == "<p>\nOne bird\n</p>"
-    assert messages(answer) == ["Version 1 is restored; it is version 3 now."]
+    assert messages(answer) == ["Version 1 is the present content again."]
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_raw_version_is_restored_raw_by_choice_of_those_who_may_write_it(
+    template: EmailTemplate, may: bool
+) -> None:
+    template.source, template.is_raw = "<p onclick='x()'>Hi</p>", True
+    save_template(template, known=(), may_write_raw=True)
+    allowed = ["templates_app.write_raw_html"] if may else []
+    writer = staff("templates_app.change_emailtemplate", *allowed)
+    path = f"{TEMPLATES}{template.pk}/versions/3/restore/"
+
+    page = text(writer.get(path))
+    first = writer.post(path, {"keep_raw": "on"})
+    raw = EmailTemplate.objects.get().is_raw
+    second = writer.post(path, {"sanitise": "on"}, follow=True)
+    comparison = text(writer.get(f"{TEMPLATES}{template.pk}/history/?from=3&to=4"))
+
+    assert ("Keep its HTML exactly as written" in page) is may
+    assert ("Leave out what mail may not have" in page) is not may
+    assert (first.status_code, raw) == (302 if may else 422, True)
+    assert not EmailTemplate.objects.get().is_raw
+    assert template.versions.get(number=4).html == "<p>Hi</p>"
+    assert messages(second)[-1] == (
+        "Version 3 is restored; it is version 4 now. What mail may not have is left out."
+    )
+    assert re.search("HTML exactly as written 1 . removed: yes 1 . added: no", comparison)
 
 
 def test_what_cannot_be_restored_says_why(template: EmailTemplate, console: Client) -> None:

@@ -175,15 +175,27 @@ def test_what_is_typed_is_shown_and_not_saved(console: Client) -> None:
     assert EmailTemplate.objects.get().source == template.source
 
 
-def test_a_draft_cannot_bring_raw_html_that_its_author_may_not_write() -> None:
-    template = make_template()
-    writer = staff("templates_app.change_emailtemplate")
-    written = {"subject": "S", "source": "<p onclick='x()'>Hi</p>"}
-    draft = json.dumps({"kind": "html", "written": [written], "is_raw": True})
+@pytest.mark.parametrize(
+    ("may", "choice", "is_raw"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_what_is_typed_is_shown_raw_as_it_would_be_saved(
+    may: bool, choice: bool, is_raw: bool
+) -> None:
+    path = f"{TEMPLATES}{make_template().pk}/preview/"
+    allowed = ["templates_app.write_raw_html"] if may else []
+    writer = staff("templates_app.change_emailtemplate", *allowed)
+    source = "<p onclick='x()'>Hi</p>"
+    written = {"subject": "S", "source": source}
+    draft = json.dumps({"kind": "html", "written": [written], "is_raw": choice})
 
-    answer = writer.post(f"{TEMPLATES}{template.pk}/preview/", {"draft": draft})
+    answers = [
+        writer.post(path, {"draft": draft}),
+        writer.post(path, typed(source=source, **({"is_raw": "on"} if choice else {}))),
+    ]
 
-    assert "<p>Hi</p>" in answer.context["preview"].frame
+    shown = ["onclick" in answer.context["preview"].rendered.html for answer in answers]
+    assert shown == [is_raw, is_raw]
 
 
 @pytest.mark.parametrize(
@@ -196,9 +208,10 @@ def test_a_draft_cannot_bring_raw_html_that_its_author_may_not_write() -> None:
         '{"kind": "html", "written": []}',
         '{"kind": "html", "written": [{"subject": 1, "source": 2}]}',
         '{"kind": "html", "written": [{"subject": "\\ud800", "source": "-"}]}',
+        '{"kind": "html", "written": [{"subject": "S", "source": "-"}], "is_raw": "no"}',
         "[" * 100_000,
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_is_no_draft_is_refused(draft: str, console: Client) -> None:
     answer = console.post(f"{TEMPLATES}preview/", {"draft": draft})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from templates_app.comparing import compare
 from templates_app.drafts import Draft, Written
 from templates_app.models import Kind
@@ -47,10 +49,13 @@ def test_lines_far_from_a_change_are_left_out() -> None:
 def test_settings_and_languages_that_came_and_went_are_listed() -> None:
     old = draft(Written("S", "x"), Written("Alt", "y", language="de"), link_parameters="a=1")
     new = draft(Written("S", "x"), Written("Neuf", "z", language="fr"), link_parameters="a=2")
+    new = replace(new, is_raw=True)
 
     assert shown(old, new) == [
         "link_parameters -1: a=[1]",
         "link_parameters +:1 a=[2]",
+        "is_raw -1: [no]",
+        "is_raw +:1 [yes]",
         "subject de-1: [Alt]",
         "source de-1: [y]",
         "subject fr+:1 [Neuf]",

@@ -64,6 +64,7 @@ def test_a_snippet_is_judged_by_the_template_that_is_saved_meanwhile() -> None:
             )
             wait_until(waiting_for_locks, "the snippet waits")
             template = letter("T", '{% include "footer" %}')
+            template.is_raw = True
             save_template(template, known=(), may_write_raw=True)
         with pytest.raises(Refused, match="is used by T, whose HTML is not sanitised"):
             saving.result()

@@ -232,16 +232,41 @@ def test_a_bundle_with_a_fault_leaves_nothing_behind(bundle: Bundle, said: str, 
     assert not [path for path in disk.rglob("*") if path.is_file()]
 
 
-def test_html_is_sanitised_unless_the_importer_may_write_it_raw(disk: Path) -> None:
-    draft = Draft(Kind.HTML, (Written("s", "<p onclick='x()'>Hi</p>"),), is_raw=True)
-    bundle = Bundle("Theirs", draft, {}, {}, {})
+@pytest.mark.parametrize(
+    ("was_raw", "keep_raw", "is_raw", "is_sanitised"),
+    [
+        (True, True, True, False),
+        (True, False, False, True),
+        (False, True, False, False),
+        (False, False, False, False),
+    ],
+)
+def test_html_comes_raw_where_it_was_so_and_is_to_stay_so(
+    was_raw: bool, keep_raw: bool, is_raw: bool, is_sanitised: bool
+) -> None:
+    draft = Draft(Kind.HTML, (Written("s", "<p onclick='x()'>Hi</p>"),), is_raw=was_raw)
 
-    clean = import_template(bundle).template
-    raw = import_template(bundle, name="Mine", may_write_raw=True).template
+    imported = import_template(Bundle("Theirs", draft, {}, {}, {}), keep_raw=keep_raw)
 
-    assert (clean.is_raw, raw.is_raw) == (False, True)
-    assert "onclick" not in clean.versions.get().html
-    assert "onclick" in raw.versions.get().html
+    template = imported.template
+    assert (template.is_raw, imported.is_sanitised) == (is_raw, is_sanitised)
+    assert ("onclick" in template.versions.get().html) is is_raw
+    assert unpack(BytesIO(export_template(template))).draft.is_raw is is_raw
+
+
+def test_a_piece_of_a_raw_template_is_replaced_only_where_html_is_kept_as_written() -> None:
+    pieces.save(Snippet(name="foot", kind=Kind.HTML, source="<i>Nome</i>"), known=())
+    raw = EmailTemplate(name="Raw", kind=Kind.HTML, subject="S", source='{% include "foot" %}')
+    raw.is_raw = True
+    save_template(raw, known=(), may_write_raw=True)
+    bundle = Bundle("Theirs", LETTER, {"foot": Piece(Kind.HTML, "<script>x</script>")}, {}, {})
+
+    with pytest.raises(Refused, match="foot is used by Raw, whose HTML is not sanitised"):
+        import_template(bundle, clash=Clash.THEIRS)
+    assert rows()[:3] == (1, 1, 1)
+    import_template(bundle, clash=Clash.THEIRS, keep_raw=True)
+
+    assert Snippet.objects.get().source == "<script>x</script>"
 
 
 def test_what_is_not_there_any_more_cannot_be_exported(template: EmailTemplate) -> None:

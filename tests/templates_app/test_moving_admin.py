@@ -130,14 +130,32 @@ def test_to_replace_what_is_here_takes_the_right_to_change_it(disk: Path) -> Non
     assert "templates_app.change_snippet, templates_app.change_mediafile" in text(answer)
 
 
-def test_html_comes_raw_only_with_the_right_to_write_it(disk: Path) -> None:
-    author = staff(ADD, VIEW, *PIECES)
-    author.post(f"{TEMPLATES}import/", {"file": uploaded(), "clash": "refuse"})
+@pytest.mark.parametrize(
+    ("may", "typed", "is_raw"), [(True, "on", True), (True, "", False), (False, "on", False)]
+)
+def test_html_comes_raw_only_by_choice_and_with_the_right_to_write_it(
+    may: bool, typed: str, is_raw: bool
+) -> None:
+    draft = Draft(Kind.HTML, (Written("News", "<p onclick='x()'>Hi</p>"),), is_raw=True)
+    file = uploaded(Bundle("Letter", draft, {}, {}, {}))
+    author = staff(ADD, VIEW, *(["templates_app.write_raw_html"] if may else []))
+
+    page = text(author.get(f"{TEMPLATES}import/"))
+    answer = author.post(
+        f"{TEMPLATES}import/", {"file": file, "clash": "refuse", "keep_raw": typed}, follow=True
+    )
 
     template = EmailTemplate.objects.get()
+    assert ("Keep HTML exactly as written" in page) is may
+    assert template.is_raw is is_raw
+    assert ("onclick" in template.versions.get().html) is is_raw
+    assert ("what mail may not have is left out" in " ".join(messages(answer))) is not is_raw
 
-    assert not template.is_raw
-    assert "onclick" not in template.versions.get().html
+
+def test_a_starter_of_the_gallery_is_sanitised_whoever_makes_a_template_of_it() -> None:
+    superuser().post(f"{TEMPLATES}gallery/", {"starter": "letter", "name": "T"})
+
+    assert not EmailTemplate.objects.get().is_raw
 
 
 def test_who_may_not_make_templates_gets_neither_page_and_who_may_not_see_them_no_file() -> None:

@@ -187,14 +187,23 @@ def test_a_save_with_a_fault_is_refused_as_a_whole(
     assert EmailTemplate.objects.count() == 1
 
 
-def test_html_is_sanitised_unless_whoever_saves_it_may_write_it_raw() -> None:
-    template = EmailTemplate(name="T", kind="html", subject="S", source="<p>x</p><script></script>")
+SCRIPT = "<p>x</p><script></script>"
 
-    raw = save_template(template, known=(), may_write_raw=True)
+
+def test_html_is_sanitised_unless_it_is_to_be_raw_and_whoever_saves_it_may_write_it() -> None:
+    template = EmailTemplate(name="T", kind="html", subject="S", source=SCRIPT)
+
+    of_an_administrator = save_template(template, known=(), may_write_raw=True)
+    template.is_raw = True
+    raw = save_template(template, variants=[variant("de", SCRIPT)], known=(), may_write_raw=True)
+    with pytest.raises(Refused, match="it is kept exactly as written, which takes the permission"):
+        save_template(template, known=())
+    template.is_raw = False
     clean = save_template(template, known=())
 
+    assert of_an_administrator.html == clean.html == "<p>x</p>"
     assert "<script>" in raw.html
-    assert "<script>" not in clean.html
+    assert ["<script>" in each.variants.get().html for each in (raw, clean)] == [True, False]
     assert check(template, known=()).warnings[0].line == 1
 
 
@@ -216,6 +225,7 @@ def in_use() -> tuple[Snippet, Layout, EmailTemplate]:
 
 def test_a_piece_of_a_raw_template_is_changed_by_who_may_write_raw_html_only() -> None:
     snippet, layout, template = in_use()
+    template.is_raw = True
     save_template(template, known=(), may_write_raw=True)
     snippet.source, layout.source = "<script>x</script>", "<script>y</script>{{ content }}"
 
@@ -328,6 +338,21 @@ def test_an_old_version_is_restored_as_a_new_save() -> None:
     assert restored == first
     assert (template.kind, template.source) == ("html", "<p>One</p>")
     assert template.variants.get().source == "<p>Hallo</p>"
+
+
+def test_a_version_is_restored_raw_only_where_that_is_chosen_and_a_sanitised_one_never() -> None:
+    template = make_template(html=SCRIPT)
+    clean = template.versions.get()
+    template.is_raw = True
+    raw = save_template(template, known=(), may_write_raw=True)
+
+    htmls = [
+        restore(version, known=(), keep_raw=keep_raw).html
+        for version, keep_raw in ((clean, True), (raw, False), (raw, True), (clean, False))
+    ]
+
+    assert ["<script>" in html for html in htmls] == [False, False, True, False]
+    assert not EmailTemplate.objects.get().is_raw
 
 
 def test_a_version_whose_snippet_or_layout_is_gone_is_not_restored() -> None:

@@ -88,10 +88,11 @@ class EmailTemplateAdmin(MovingAdmin):
     ) -> HttpResponse:
         template = self.template(request, object_id)
         if request.method != "POST":
-            return self._editor(request, Editing(template), _compiled(template))
+            editing = Editing(template, may_write_raw=may_write_raw(request))
+            return self._editor(request, editing, _compiled(template))
         if not self.may_edit(request, template):
             raise PermissionDenied
-        editing = Editing(template, request.POST)
+        editing = Editing(template, request.POST, may_write_raw=may_write_raw(request))
         if editing.is_valid():
             try:
                 return self._save(request, editing)
@@ -154,6 +155,7 @@ class EmailTemplateAdmin(MovingAdmin):
             **self.page_context(request, template),
             "title": saved.name if saved else "Add a template",
             "editing": editing,
+            "is_raw": bool(saved and saved.is_raw),
             "problems": found.problems,
             "warnings": found.warnings,
             "tags": [("Fields of recipients", field_tags()), ("Names of Godwit's own", own_tags())],

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from unfold.widgets import UnfoldBooleanWidget
 
 from campaigns.admin.templates.common import change_url, may_write_raw
 from campaigns.models import Campaign, CampaignStatus, Run
@@ -18,7 +19,7 @@ from recipients.admin.verb_page import Verb, verb_page
 from recipients.sentences import sentence
 from templates_app.comparing import Change, compare
 from templates_app.drafts import Draft
-from templates_app.forms import known_fields
+from templates_app.forms import SanitiseField, known_fields
 from templates_app.models import EmailTemplate, TemplateVersion
 from templates_app.services import Refused, restore
 
@@ -28,6 +29,7 @@ _NAMES = {
     "kind": "Kind",
     "layout": "Layout",
     "link_parameters": "Link parameters",
+    "is_raw": "HTML exactly as written",
     "language": "Language",
     "subject": "Subject",
     "preheader": "Preheader",
@@ -43,6 +45,26 @@ class Row:
     version: TemplateVersion
     campaigns: Sequence[Campaign]
     runs: Sequence[Run]
+
+
+class RestoreForm(forms.Form):
+    """What becomes of HTML that was kept exactly as written; of other versions nothing is asked."""
+
+    keep_raw = forms.BooleanField(
+        label="Keep its HTML exactly as written",
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text="As it was then. Scripts, forms and all else that mail may not have are sent as "
+        "well, those in its snippets and its layout too, which may have changed since.",
+    )
+    sanitise = SanitiseField()
+
+    def __init__(self, *args: Any, is_raw: bool, may_write_raw: bool) -> None:
+        super().__init__(*args)
+        if not (is_raw and may_write_raw):
+            del self.fields["keep_raw"]
+        if not is_raw or may_write_raw:
+            del self.fields["sanitise"]
 
 
 def page(model_admin: Any, request: HttpRequest, template: EmailTemplate) -> HttpResponse:
@@ -77,10 +99,13 @@ def restore_page(
     if not model_admin.may_edit(request, template):
         raise PermissionDenied
     version = version_of(template, number)
-    form = forms.Form(request.POST if request.method == "POST" else None)
+    is_raw = Draft.from_json(version.source).is_raw
+    data = request.POST if request.method == "POST" else None
+    form = RestoreForm(data, is_raw=is_raw, may_write_raw=may_write_raw(request))
     if form.is_valid():
         try:
-            return _restore(model_admin, request, version)
+            keep_raw = form.cleaned_data.get("keep_raw", False)
+            return _restore(model_admin, request, version, keep_raw=keep_raw)
         except Refused as refusal:
             form.add_error(None, sentence(refusal))
     verb = Verb(
@@ -106,18 +131,19 @@ def scheduled_with_another(version: TemplateVersion) -> list[str]:
     return [f"{each} ({each.version})" for each in campaigns.select_related("version__template")]
 
 
-def _restore(model_admin: Any, request: HttpRequest, version: TemplateVersion) -> HttpResponse:
+def _restore(
+    model_admin: Any, request: HttpRequest, version: TemplateVersion, *, keep_raw: bool
+) -> HttpResponse:
     restored = restore(
-        version,
-        known=known_fields(),
-        by=request.user.get_username(),
-        may_write_raw=may_write_raw(request),
+        version, known=known_fields(), by=request.user.get_username(), keep_raw=keep_raw
     )
     template = restored.template
     model_admin.log_change(request, template, f"Version {version.number} restored")
     said = f"Version {version.number} is restored; it is version {restored.number} now."
     if restored.number == version.number:
         said = f"Version {version.number} is the present content again."
+    if Draft.from_json(version.source).is_raw and not keep_raw:
+        said += " What mail may not have is left out."
     model_admin.message_user(request, said, messages.SUCCESS)
     return HttpResponseRedirect(change_url(template))
 

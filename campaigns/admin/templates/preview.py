@@ -251,24 +251,26 @@ def _typed(request: HttpRequest, template: EmailTemplate) -> _Shown:
 
 
 def _draft(request: HttpRequest, template: EmailTemplate) -> Draft:
-    is_raw = may_write_raw(request)
+    may = may_write_raw(request)
     if "draft" not in request.POST:
-        editing = Editing(template, request.POST)
+        editing = Editing(template, request.POST, may_write_raw=may)
         editing.is_valid()  # what is not is left out, and said when it is saved
-        return replace(draft_of(editing.template, editing.variants()), is_raw=is_raw)
+        draft = draft_of(editing.template, editing.variants())
+        return replace(draft, is_raw=draft.is_raw and may)
     try:
         draft = Draft.from_json(json.loads(request.POST["draft"]))
         if not draft.written or not _is_plain(draft):
             raise ValueError
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise BadRequest("This is no draft of a template.") from None
-    return replace(draft, is_raw=is_raw)
+    return replace(draft, is_raw=draft.is_raw and may)
 
 
 def _is_plain(draft: Draft) -> bool:
     texts = [draft.layout, draft.link_parameters]
     texts += [value for written in draft.written for value in asdict(written).values()]
-    return all(isinstance(text, str) and text.encode() is not None for text in texts)
+    are_texts = all(isinstance(text, str) and text.encode() is not None for text in texts)
+    return are_texts and isinstance(draft.is_raw, bool)
 
 
 def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse:

@@ -47,6 +47,11 @@ class Command(BaseCommand):
         parser.add_argument("--layout", metavar="NAME", default="", help="for --markdown")
         parser.add_argument("--language", default="", help="of what it says, such as de or pt-BR")
         parser.add_argument("--link-parameters", default="", metavar="utm_source=…")
+        parser.add_argument(
+            "--raw",
+            action="store_true",
+            help="keep its HTML exactly as written, with all that mail may not have",
+        )
         languages = parser.add_argument_group(
             "the same in further languages; each may be given several times"
         )
@@ -77,7 +82,16 @@ class Command(BaseCommand):
 
 
 def _from_gallery(options: dict[str, Any]) -> EmailTemplate:
-    others = ("text", "subject", "preheader", "layout", "language", "link_parameters", "variant")
+    others = (
+        "text",
+        "subject",
+        "preheader",
+        "layout",
+        "language",
+        "link_parameters",
+        "raw",
+        "variant",
+    )
     if given := [each for each in (*others, *_ABOUT_LANGUAGES) if options[each]]:
         raise CommandError(f"--from-gallery comes without {_option(given[0])}; edit it afterwards")
     try:
@@ -97,13 +111,14 @@ def _from_files(options: dict[str, Any]) -> EmailTemplate:
         layout=_layout(options["layout"]),
         language=options["language"],
         link_parameters=options["link_parameters"],
+        is_raw=options["raw"],
         subject=options["subject"],
         preheader=options["preheader"] or "",
         source=_read(file),
         text=_read(options["text"]) if options["text"] and kind != Kind.TEXT else "",
     )
     known = set(Field.objects.values_list("name", flat=True))
-    save_template(template, variants=_variants(options), known=known)
+    save_template(template, variants=_variants(options), known=known, may_write_raw=options["raw"])
     return template
 
 

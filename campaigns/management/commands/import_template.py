@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from campaigns.management.base import Command as BaseCommand
 from templates_app.bundle import MOST_BYTES, BadBundle, unpack
-from templates_app.moving import Clash, import_template
+from templates_app.moving import SANITISED, Clash, import_template
 
 
 class Command(BaseCommand):
@@ -27,7 +27,10 @@ class Command(BaseCommand):
             "with other content: refuse (the default), keep mine, take theirs, or rename theirs",
         )
         parser.add_argument(
-            "--raw", action="store_true", help="do not sanitise its HTML: you trust who wrote it"
+            "--raw",
+            action="store_true",
+            help="where its HTML was kept exactly as written, keep it so, and replace pieces of "
+            "such templates: you trust who wrote it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,11 +42,13 @@ class Command(BaseCommand):
             bundle,
             name=options["name"],
             clash=Clash(options["clash"]),
-            may_write_raw=options["raw"],
+            keep_raw=options["raw"],
         )
         self.stdout.write(f"template {imported.template.name!r} imported")
         for old, new in imported.renamed.items():
             self.stdout.write(f"{old} came as {new}")
+        if imported.is_sanitised:
+            self.stderr.write(SANITISED)
 
 
 def _read(file: str) -> bytes:
