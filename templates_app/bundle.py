@@ -323,9 +323,15 @@ def _once(pairs: Iterator[tuple[str, _Value]]) -> dict[str, _Value]:
 
 def rewritten(bundle: Bundle, change: Callable[[str], str]) -> Bundle:
     """Return the bundle with all of its sources changed."""
+    draft = bundle.draft
     written = tuple(
-        replace(each, source=change(each.source), text=change(each.text))
-        for each in bundle.draft.written
+        replace(
+            each,
+            source=change(each.source),
+            text=change(each.text),
+            preheader=change(each.preheader),
+        )
+        for each in draft.written
     )
 
     def pieces(before: dict[str, Piece]) -> dict[str, Piece]:
@@ -333,7 +339,7 @@ def rewritten(bundle: Bundle, change: Callable[[str], str]) -> Bundle:
 
     return replace(
         bundle,
-        draft=replace(bundle.draft, written=written),
+        draft=replace(draft, written=written, link_parameters=change(draft.link_parameters)),
         snippets=pieces(bundle.snippets),
         layouts=pieces(bundle.layouts),
     )

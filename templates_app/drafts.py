@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from typing import Any
 
 from templates_app.models import EmailTemplate, Kind, TemplateVariant
@@ -35,6 +36,12 @@ class Draft:
     layout: str = ""
     link_parameters: str = ""
     is_raw: bool = False
+
+    @property
+    def sources(self) -> list[str]:
+        """All texts that may name snippets."""
+        texts = ((each.source, each.text, each.preheader) for each in self.written)
+        return [self.link_parameters, *chain.from_iterable(texts)]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `TemplateVersion.source` holds it."""

@@ -1,6 +1,6 @@
 """A template with all that it uses: out of this installation as one file, and into another."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -14,7 +14,7 @@ from templates_app.compiling import included
 from templates_app.compiling.expanding import with_names
 from templates_app.compiling.library import Library, Piece
 from templates_app.compiling.media import named, with_paths
-from templates_app.drafts import Written, draft_of
+from templates_app.drafts import draft_of
 from templates_app.media import Refused as FileRefused
 from templates_app.media import library as files
 from templates_app.media import storing
@@ -67,19 +67,14 @@ def export_template(template: EmailTemplate) -> bytes:
     draft = draft_of(template)
     known = library()
     layouts = {draft.layout: known.layouts[draft.layout]} if draft.layout else {}
-    snippets = _used_snippets(
-        [*_texts(draft.written), draft.link_parameters, *_sources(layouts)], known
-    )
-    sources = [*_texts(draft.written), *_sources(layouts), *_sources(snippets)]
+    sources = [*draft.sources, *_sources(layouts)]
+    snippets = _used_snippets(sources, known)
+    sources += _sources(snippets)
     paths = dict.fromkeys(path for source in sources for path in named(source))
     data = pack(Bundle(template.name, draft, snippets, layouts, dict(map(_file, paths))))
     if len(data) > MOST_BYTES:
         raise Refused(f"with its files it has more than {MOST_BYTES // 1_000_000} MB; use less")
     return data
-
-
-def _texts(written: Iterable[Written]) -> list[str]:
-    return [text for each in written for text in (each.source, each.text, each.preheader)]
 
 
 def _sources(of: dict[str, Piece]) -> list[str]:

@@ -52,12 +52,12 @@ def check(piece: Snippet | Layout, *, known: Collection[str], may_write_raw: boo
     _check_values(piece, piece.name in others)
     new = Piece(Kind(piece.kind), piece.source)
     changed = {**others, piece.name: new}
+    if old and not is_snippet:
+        changed[old.name] = new  # templates keep their layout when its name changes
     after = replace(before, snippets=changed) if is_snippet else replace(before, layouts=changed)
     sound(_alone(piece, new, after, known))
     users = used_by(old) if old else []
     _check_raw(piece, users, may_write_raw)
-    if isinstance(piece, Layout) and old and old.name != piece.name:
-        return  # templates keep their layout when its name changes
     _check_users(users, before, after, known)
 
 
@@ -208,5 +208,4 @@ def _with_users(name: str) -> set[str]:
 
 
 def _sources(template: EmailTemplate) -> list[str]:
-    written = [template, *template.variants.all()]
-    return [text for each in written for text in (each.source, each.text)]
+    return draft_of(template, list(template.variants.all())).sources

@@ -164,6 +164,19 @@ def test_theirs_is_renamed_with_all_that_names_it(clashing: Bundle) -> None:
     assert Snippet.objects.get(name="address").source == "<p>Mine</p>"
 
 
+def test_what_is_renamed_is_named_so_in_each_part() -> None:
+    pieces.save(Snippet(name="spring", kind=Kind.TEXT, source="Mine"), known=())
+    name = '{% include "spring" %}'
+    written = Written("News", "<p>Hello</p>", text=name, preheader=name)
+    draft = replace(LETTER, written=(written,), link_parameters=name)
+    bundle = Bundle("T", draft, {"spring": Piece(Kind.TEXT, "Theirs")}, {}, {})
+
+    template = import_template(bundle, clash=Clash.RENAME).template
+
+    parts = {template.text, template.preheader, template.link_parameters}
+    assert parts == {'{% include "spring-2" %}'}
+
+
 def test_a_snippet_that_is_the_same_but_names_a_renamed_one_is_renamed_too(
     clashing: Bundle,
 ) -> None:

@@ -261,6 +261,33 @@ def test_the_templates_that_a_change_breaks_are_named_among_many_that_use_it() -
         pieces.save(snippet, known=())
 
 
+def test_a_snippet_is_used_wherever_a_template_may_name_it() -> None:
+    snippet = Snippet.objects.create(name="spring", kind="text", source="spring")
+    name = '{% include "spring" %}'
+    for part in ("preheader", "text", "link_parameters"):
+        EmailTemplate.objects.create(
+            name=part, kind="html", subject="S", **{"source": "<p>x</p>", part: name}
+        )
+    plain = EmailTemplate.objects.create(name="variant", kind="html", subject="S", source="x")
+    plain.variants.create(language="de", subject="S", source="x", preheader=name)
+
+    assert pieces.users_of(snippet) == ["link_parameters", "preheader", "text", "variant"]
+
+
+def test_a_layout_that_gets_another_name_is_looked_at_with_the_templates_that_use_it() -> None:
+    _, layout, template = in_use()
+    template.source = f"{'<b>' * 150}Hi{'</b>' * 150}"
+    save_template(template, known=())
+    layout.name, layout.source = "Yours", f"{'<b>' * 150}{{{{ content }}}}{'</b>' * 150}"
+
+    with pytest.raises(Refused, match=r"^this would break Letter \(.* more than 200 deep"):
+        pieces.save(layout, known=())
+    layout.source = "<b>{{ content }}</b>"
+    pieces.save(layout, known=())
+
+    assert EmailTemplate.objects.get().layout == layout
+
+
 def test_a_changed_snippet_shows_in_the_next_version_only() -> None:
     snippet, _, template = in_use()
     before = template.versions.get()
