@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from templates_app import media_admin  # noqa: F401 - it registers itself
-from templates_app.forms import LayoutForm, SnippetForm, known_fields
+from templates_app.forms import LayoutForm, SnippetForm, known_fields, may_write_raw
 from templates_app.models import Layout, Snippet
 from templates_app.pieces import delete, save, users_of
 
@@ -27,10 +27,6 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def may_write_raw(request: HttpRequest) -> bool:
-    return request.user.has_perm("templates_app.write_raw_html")
 
 
 class PieceAdmin(ModelAdmin):

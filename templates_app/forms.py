@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.apps import apps
 from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -17,6 +18,11 @@ from templates_app.compiling import Problem
 from templates_app.models import EmailTemplate, Kind, Layout, Snippet, TemplateVariant
 from templates_app.pieces import check
 from templates_app.services import Refused
+
+
+def may_write_raw(request: HttpRequest) -> bool:
+    """Whether this user may write HTML that is not sanitised."""
+    return request.user.has_perm("templates_app.write_raw_html")
 
 
 def known_fields() -> set[str]:

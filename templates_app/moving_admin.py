@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from templates_app.bundle import Bundle
+from templates_app.forms import may_write_raw
 from templates_app.gallery import STARTERS, NoStarter, bundle_of, starter
 from templates_app.models import EmailTemplate
 from templates_app.moving import (
@@ -54,7 +55,7 @@ class MovingAdmin(ModelAdmin):
         form = ImportForm(
             request.POST or None,
             request.FILES or None,
-            may_write_raw=request.user.has_perm("templates_app.write_raw_html"),
+            may_write_raw=may_write_raw(request),
         )
         if form.is_valid():
             answers = form.cleaned_data

@@ -101,6 +101,7 @@ def test_layout_preheader_language_link_parameters_and_variants_are_taken() -> N
         ),
         ("--from-gallery nothing", "the gallery has no 'nothing'; there are newsletter"),
         ("--from-gallery letter --subject S", "comes without --subject"),
+        ("--from-gallery letter --raw", "comes without --raw"),
         ("--from-gallery letter --html news.html", "not allowed with argument"),
     ],
 )

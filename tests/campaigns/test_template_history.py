@@ -87,6 +87,7 @@ def test_a_raw_version_is_restored_raw_by_choice_of_those_who_may_write_it(
     second = writer.post(path, {"sanitise": "on"}, follow=True)
     comparison = text(writer.get(f"{TEMPLATES}{template.pk}/history/?from=3&to=4"))
 
+    assert "HTML exactly as written" in page
     assert ("Keep its HTML exactly as written" in page) is may
     assert ("Leave out what mail may not have" in page) is not may
     assert (first.status_code, raw) == (302 if may else 422, True)

@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from campaigns.admin.templates import history, pictures, preview, trial
-from campaigns.admin.templates.common import change_url, may_write_raw
+from campaigns.admin.templates.common import change_url
 from campaigns.previewing import field_tags, own_tags
 from templates_app.admin import ReadOnlyAdmin
 from templates_app.compiling import Compilation, compile_draft
 from templates_app.drafts import draft_of
-from templates_app.forms import Editing, known_fields
+from templates_app.forms import Editing, known_fields, may_write_raw
 from templates_app.models import EmailTemplate, MediaFile, Snippet, TemplateVersion
 from templates_app.moving_admin import MovingAdmin
 from templates_app.services import Refused, library, save_template

@@ -13,13 +13,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldBooleanWidget
 
-from campaigns.admin.templates.common import change_url, may_write_raw
+from campaigns.admin.templates.common import change_url
 from campaigns.models import Campaign, CampaignStatus, Run
 from recipients.admin.verb_page import Verb, verb_page
 from recipients.sentences import sentence
 from templates_app.comparing import Change, compare
 from templates_app.drafts import Draft
-from templates_app.forms import SanitiseField, known_fields
+from templates_app.forms import SanitiseField, known_fields, may_write_raw
 from templates_app.models import EmailTemplate, TemplateVersion
 from templates_app.services import Refused, restore
 
@@ -99,9 +99,8 @@ def restore_page(
     if not model_admin.may_edit(request, template):
         raise PermissionDenied
     version = version_of(template, number)
-    is_raw = Draft.from_json(version.source).is_raw
     data = request.POST if request.method == "POST" else None
-    form = RestoreForm(data, is_raw=is_raw, may_write_raw=may_write_raw(request))
+    form = RestoreForm(data, is_raw=_is_raw(version), may_write_raw=may_write_raw(request))
     if form.is_valid():
         try:
             keep_raw = form.cleaned_data.get("keep_raw", False)
@@ -115,12 +114,21 @@ def restore_page(
         f"Restore version {number}",
     )
     back = reverse("admin:templates_app_emailtemplate_history", args=[template.pk])
-    facts = [
+    facts = _facts(version)
+    return verb_page(model_admin, request, verb, form, back=back, original=template, facts=facts)
+
+
+def _facts(version: TemplateVersion) -> list[tuple[str, str]]:
+    return [
         ("Subject", version.subject),
         ("Saved", f"{version.created_at:%Y-%m-%d %H:%M} UTC"),
         ("By", version.saved_by or "a program"),
+        ("HTML", "exactly as written" if _is_raw(version) else "without what mail may not have"),
     ]
-    return verb_page(model_admin, request, verb, form, back=back, original=template, facts=facts)
+
+
+def _is_raw(version: TemplateVersion) -> bool:
+    return Draft.from_json(version.source).is_raw
 
 
 def scheduled_with_another(version: TemplateVersion) -> list[str]:
@@ -142,7 +150,7 @@ def _restore(
     said = f"Version {version.number} is restored; it is version {restored.number} now."
     if restored.number == version.number:
         said = f"Version {version.number} is the present content again."
-    if Draft.from_json(version.source).is_raw and not keep_raw:
+    if _is_raw(version) and not keep_raw:
         said += " What mail may not have is left out."
     model_admin.message_user(request, said, messages.SUCCESS)
     return HttpResponseRedirect(change_url(template))

@@ -12,14 +12,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from campaigns import previewing
-from campaigns.admin.templates.common import may_write_raw
 from campaigns.admin.templates.history import version_of
 from campaigns.previewing import Reader
 from recipients.models import Recipient
 from templates_app.branches import Sample, Ways
 from templates_app.compiling import Compilation, CompiledContent, compile_draft
 from templates_app.drafts import Draft, draft_of
-from templates_app.forms import Editing, known_fields
+from templates_app.forms import Editing, known_fields, may_write_raw
 from templates_app.frames import framed, inbox_line
 from templates_app.models import EmailTemplate, TemplateVersion, VersionVariant
 from templates_app.rendering import Compiled, NotPlain, Rendered, compile_content
