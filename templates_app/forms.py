@@ -69,6 +69,12 @@ class SanitiseField(forms.BooleanField):
         )
 
 
+_NOT_RAW_ANY_MORE = (
+    "Since you opened this page, somebody has chosen to leave out what mail may not have. Look at "
+    "what has changed, also in its snippets and its layout, and save again to keep HTML as written."
+)
+
+
 class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
     sanitise = SanitiseField()
 
@@ -103,11 +109,11 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
 
     def __init__(self, *args: Any, may_write_raw: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        is_raw = self.instance.is_raw
+        self._is_raw = self.instance.is_raw
         if not may_write_raw:
             del self.fields["is_raw"]
         # Who may not keep it so is asked only once they want to save it.
-        if may_write_raw or not is_raw or not self.is_bound:
+        if may_write_raw or not self._is_raw or not self.is_bound:
             del self.fields["sanitise"]
 
     def clean(self) -> dict[str, Any]:
@@ -115,6 +121,9 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
         answers: dict[str, Any] = super().clean() or self.cleaned_data
         if answers.get("layout") and answers.get("kind") != Kind.MARKDOWN:
             self.add_error("layout", "A layout is for Markdown; choose none.")
+        # Who has had it sanitised may have changed its snippets since, as nobody else could before.
+        if answers.get("is_raw") and "was_raw" in self.data and not self._is_raw:
+            self.add_error("is_raw", _NOT_RAW_ANY_MORE)
         if answers.get("sanitise"):
             self.instance.is_raw = False
         return answers

@@ -220,6 +220,26 @@ def test_an_administrator_who_mends_a_sanitised_template_does_not_make_its_scrip
     assert template.versions.get(number=2).html == "<p>Hi</p><p>Hello</p>"
 
 
+def test_a_page_that_was_opened_while_html_was_kept_does_not_keep_it_again_unseen(
+    console: Client,
+) -> None:
+    template = make_template(html=RAW)
+    EmailTemplate.objects.update(is_raw=True)
+    path = f"{TEMPLATES}{template.pk}/change/"
+    opened = console.get(path).content.decode()
+    EmailTemplate.objects.update(is_raw=False)  # by somebody who may change its snippets now
+
+    refused = console.post(path, typed(is_raw="on", was_raw="on"))
+    is_raw = EmailTemplate.objects.get().is_raw
+    shown = refused.content.decode()
+    console.post(path, typed(is_raw="on"))
+
+    assert ['name="was_raw" value="on"' in page for page in (opened, shown)] == [True, False]
+    assert "Since you opened this page" in text(refused)
+    assert (refused.status_code, is_raw) == (422, False)
+    assert EmailTemplate.objects.get().is_raw
+
+
 def test_who_may_not_write_raw_html_is_asked_before_a_raw_template_is_sanitised() -> None:
     template = make_template(html=RAW)
     EmailTemplate.objects.update(is_raw=True)
