@@ -10,6 +10,8 @@ from campaigns.preflight.content import (
     size_findings,
 )
 from campaigns.preflight.findings import Finding, Severity, for_trial
+from templates_app.compiling import Library, compile_draft
+from templates_app.gallery import STARTERS, Starter, bundle_of
 
 WAY_OUT = '<a href="{{ unsubscribe_url }}">Unsubscribe</a> {{ sender_address }}'
 WORDS = "<p>" + "The godwits have left Alaska for the shores of the south this week. " * 3 + "</p>"
@@ -164,6 +166,15 @@ def test_of_many_findings_of_a_kind_some_are_shown_and_that_there_are_more() -> 
          {"no-unsubscribe-link", "no-unsubscribe-link-in-text"}),
         ('<div style="display:none"><a href="{{ unsubscribe_url }}">x</a></div>',
          "{{ unsubscribe_url }}", {"no-unsubscribe-link"}),
+        # As MJML writes each cell, against gaps; what it holds has a size of its own.
+        ('<p style="font-size:0px"><a style="font-size:9px" href="{{ unsubscribe_url }}">x</a></p>',
+         "{{ unsubscribe_url }}", set()),
+        ('<p style="font-size:0.9em"><a href="{{ unsubscribe_url }}">x</a></p>',
+         "{{ unsubscribe_url }}", set()),
+        ('<p style="font-size:.0px"><a href="{{ unsubscribe_url }}">x</a></p>',
+         "{{ unsubscribe_url }}", {"no-unsubscribe-link"}),
+        ('<p style="font-size:0">x</p><a href="{{ unsubscribe_url }}">x</a>',
+         "{{ unsubscribe_url }}", set()),
         ('<a href="{% raw %}{{ unsubscribe_url }}{% endraw %}">x</a>', "{# unsubscribe_url #}",
          {"no-unsubscribe-link", "no-unsubscribe-link-in-text"}),
         ('{# <a href="{{ unsubscribe_url }}"> #}', "{{ unsubscribe_url }}",
@@ -249,6 +260,17 @@ def test_a_site_without_https_or_of_another_domain_is_named() -> None:
     assert names(check_sender(facts)) == ["site-insecure", "site-elsewhere"]
 
 
+@pytest.mark.parametrize("chosen", STARTERS, ids=lambda each: each.slug)
+def test_a_template_of_the_gallery_has_nothing_that_is_found(chosen: Starter) -> None:
+    bundle = bundle_of(chosen, name="News")
+    library = Library(bundle.snippets, bundle.layouts)
+    [each] = compile_draft(bundle.draft, library=library).contents
+
+    findings = check_content(Content("", each.subject, each.html, each.text), FACTS)
+
+    assert findings == []
+
+
 def test_tags_of_the_template_do_not_break_the_reading_of_html() -> None:
     html = '{% if a < b %}<a href="{{ x | default("a>b") }}">Go {{ y }}</a>{% endif %}'
 
@@ -257,7 +279,9 @@ def test_tags_of_the_template_do_not_break_the_reading_of_html() -> None:
     assert (link.href, link.words) == ('{{ x | default("a>b") }}', "Go {{ y }}")
 
 
-@pytest.mark.parametrize("piece", ["{{", "{% raw %}{{", "a.", "!", "<div style='display:none'>"])
+@pytest.mark.parametrize(
+    "piece", ["{{", "{% raw %}{{", "a.", "!", "<div style='display:none'>", "<p></b>", "<b><i></b>"]
+)
 def test_hostile_content_is_judged_in_no_time(piece: str) -> None:
     html = piece * (50_000 // len(piece))
 
