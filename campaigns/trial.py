@@ -126,15 +126,10 @@ def claim_tests(template: EmailTemplate, *, count: int, by: int, now: datetime) 
 
 def in_words(outcome: Outcome) -> str:
     """Say what became of a test, with the answer of the next hop."""
-    answer = " ".join(
-        part
-        for part in (
-            str(outcome.reply_code or ""),
-            outcome.enhanced_status_code,
-            outcome.diagnostic,
-        )
-        if part
-    )
+    said = outcome.diagnostic
+    code = outcome.enhanced_status_code  # servers say it at the beginning of their text
+    parts = (str(outcome.reply_code or ""), "" if said.startswith(code) else code, said)
+    answer = " ".join(part for part in parts if part)
     return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
 
 

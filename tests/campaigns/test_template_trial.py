@@ -134,7 +134,7 @@ def test_what_the_next_hop_refuses_is_told(
     answer = send(console, template)
 
     assert messages(answer) == [
-        "me@example.org: It was refused; nothing was sent: 550 5.1.1 5.1.1 No such user"
+        "me@example.org: It was refused; nothing was sent: 550 5.1.1 No such user"
     ]
 
 

@@ -100,7 +100,7 @@ def test_a_second_test_reaches_a_next_hop_that_closed_meanwhile(
 def test_what_the_next_hop_answers_is_told(campaign: Campaign, smtp: ScriptedSMTP) -> None:
     smtp.script(refuse(), defer())
 
-    assert send(campaign) == "It was refused; nothing was sent: 550 5.1.1 5.1.1 No such user"
+    assert send(campaign) == "It was refused; nothing was sent: 550 5.1.1 No such user"
     assert send(campaign).startswith("The next hop refused it for now; nothing was sent: 450 4.2.0")
 
 
