@@ -5,8 +5,9 @@ a filter as one step, whatever it does, so each has limits of its own.
 """
 
 import copy
+import itertools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
@@ -33,6 +34,7 @@ _VALUE_LIMIT = 64 * 1024  # characters of what one filter makes
 _WORK_LIMIT = 2 * 1024 * 1024  # characters that the filters of one part work on
 _FORM_LIMIT = 50
 _MOST_PARTS = 1_000
+_MOST_COLUMNS = 20
 _MOST_DECIMALS = 6
 _REMEMBERED = 4_096  # short texts
 _TOO_GREAT = 10**15
@@ -61,6 +63,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "percent": local.percent,
         "plural": local.plural,
         "replace": _replace,
+        "rows": _rows,
         "split": _split,
         "time": local.time,
         "truncate": _truncate,
@@ -186,8 +189,41 @@ def _join(state: Any, value: Collection[object], separator: object = "") -> str:
 
 
 @pass_state
-def _split(state: Any, value: object, separator: object = ",") -> tuple[str, ...]:
-    """Make a list of a text; what is blank between two separators is left out."""
+def _split(state: Any, value: object, separator: object = ",") -> Sequence[object]:
+    """Make a list of a text; what is blank between two separators is left out.
+
+    What is a list already stays as it is.
+    """
+    return value if isinstance(value, list | tuple) else _parts(state, value, separator)
+
+
+@pass_state
+def _rows(state: Any, value: object, *columns: object) -> Sequence[object]:
+    """Make a list of entries of a text: rows by line or semicolon, their cells by `|`.
+
+    What is a list already stays as it is.
+    """
+    if isinstance(value, list | tuple):
+        return value
+    names = [_text(column) for column in columns]
+    if not 0 < len(names) <= _MOST_COLUMNS:
+        raise BadArgument(
+            f'rows needs the names of its columns, {_MOST_COLUMNS} at most: rows("name", "price")'
+        )
+    text = _text(value)
+    rows = _parts(state, text, "\n" if "\n" in text.strip() else ";")
+    _charge(state, len(rows) * len(names))
+    return [_entry(row, names) for row in rows if row.strip("| ")]
+
+
+def _entry(row: str, names: list[str]) -> dict[str, str]:
+    cells = [cell.strip() for cell in row.split("|")]
+    if len(cells) > len(names):
+        raise ValueError(f"{_quoted(row)} has more than {len(names)} parts")
+    return dict(itertools.zip_longest(names, cells, fillvalue=""))
+
+
+def _parts(state: Any, value: object, separator: object) -> tuple[str, ...]:
     text, between = _text(value), _text(separator)
     _charge(state, len(text))
     if not between:

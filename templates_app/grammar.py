@@ -34,6 +34,7 @@ FILTERS = frozenset(
         "plural",
         "replace",
         "round",
+        "rows",
         "split",
         "time",
         "title",

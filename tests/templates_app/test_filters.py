@@ -22,6 +22,7 @@ FIELDS: dict[str, Plain] = {
     "member": True,
     "interests": "sailing, tea, birds",
     "about": "Likes long walks along the shore",
+    "products": "Sencha | green | 9.5; Cup | | 24",
 }
 
 
@@ -52,7 +53,8 @@ def test_each_filter_is_in_the_documentation_with_what_it_makes() -> None:
 
 
 def test_the_fields_of_the_documentation_are_those_of_this_test() -> None:
-    written = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+?)`? \|$", DOCUMENT, flags=re.MULTILINE))
+    table = re.findall(r"^\| `(\w+)` \| `?((?:\\\||[^|`])+?)`? \|$", DOCUMENT, flags=re.MULTILINE)
+    written = {name: value.replace(r"\|", "|") for name, value in table}
 
     assert {name: written[name] for name in FIELDS} == {
         name: {"": "blank", True: "true"}.get(value, str(value)) for name, value in FIELDS.items()
@@ -101,13 +103,51 @@ def test_blank_parts_of_a_list_are_left_out(text: str, parts: str) -> None:
     assert render("{{ x | split | join('|') }}", x=text) == parts
 
 
+ROWS = """{% for p in x | rows("name", "price") -%}
+{{ p.name }}:{{ p.price | default("?") }} {% endfor %}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("", ""),
+        (" ; | ; ", ""),
+        ("Tea | 9; Cup", "Tea:9 Cup:?"),
+        ("Tea; green|9\n | 24\n", "Tea; green:9 :24"),
+        ([{"name": "Tea", "price": 9}], "Tea:9"),
+    ],
+)
+def test_a_text_of_rows_is_a_list_of_entries(text: Plain, written: str) -> None:
+    assert render(ROWS, x=text).strip() == written
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (ROWS, r"'Tea \| 9 \| new' has more than 2 parts"),
+        ("{{ x | rows | length }}", "rows needs the names of its columns"),
+        (f"{{{{ x | rows({', '.join(['1'] * 21)}) | length }}}}", "20 at most"),
+        ('{{ missing | rows("a") | length }}', "no value"),
+    ],
+)
+def test_what_is_no_text_of_rows_is_an_error_in_words(source: str, said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        render(source, x="Tea | 9 | new")
+
+
+def test_what_is_a_list_already_stays_one() -> None:
+    assert render("{{ x | split | join('+') }}", x=["a, b", "c"]) == "a, b+c"
+
+
+@pytest.mark.parametrize("filter_", ["split(';')", "rows('a')"])
 @pytest.mark.parametrize(("size", "fits"), [(1_000, True), (1_001, False)])
-def test_a_list_has_a_thousand_parts_at_most(size: int, fits: bool) -> None:
+def test_a_list_has_a_thousand_parts_at_most(filter_: str, size: int, fits: bool) -> None:
+    source, text = f"{{{{ x | {filter_} | length }}}}", ";".join("a" * size)
     if fits:
-        assert render("{{ x | split | length }}", x=",".join("a" * size)) == "1000"
+        assert render(source, x=text) == "1000"
     else:
         with pytest.raises(RenderError, match="more than 1,000 parts"):
-            render("{{ x | split | length }}", x=",".join("a" * size))
+            render(source, x=text)
 
 
 def test_subject_html_and_text_are_written_in_the_same_language() -> None:

@@ -30,8 +30,9 @@ SOMEBODY = NOBODY | {
     "order_date": LONG,
     "total": LONG,
     "delivery": LONG,
-    "products": [{"name": LONG, "note": LONG, "price": LONG}] * 20,
-    "articles": [{"title": LONG, "summary": LONG, "source": LONG, "url": "https://x.example"}] * 20,
+    # As a cell of an import has them.
+    "products": "; ".join([" | ".join([LONG] * 3)] * 20),
+    "articles": "\n".join([f"{LONG} | https://x.example | {LONG} | {LONG}"] * 20),
 }
 every_starter = pytest.mark.parametrize("chosen", STARTERS, ids=lambda each: each.slug)
 
@@ -66,6 +67,8 @@ def test_a_starter_says_something_to_everybody_and_is_not_clipped(
         assert fields[needed] in rendered.text
     assert fields.get("sender_address", "").strip() in rendered.text
     assert "<&>" not in rendered.html
+    if chosen.slug in {"receipt", "products", "digest"} and fields is SOMEBODY:
+        assert rendered.text.count(LONG.strip()) >= 60
 
 
 @every_starter
