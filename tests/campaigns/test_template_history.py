@@ -99,6 +99,18 @@ def test_a_raw_version_is_restored_raw_by_choice_of_those_who_may_write_it(
     assert re.search("HTML exactly as written 1 . removed: yes 1 . added: no", comparison)
 
 
+def test_the_version_that_the_template_says_now_is_named(
+    template: EmailTemplate, console: Client
+) -> None:
+    saved = console.get(f"{TEMPLATES}{template.pk}/history/")
+    template.source = "<p>\nOne bird\n</p>"
+    save_template(template, known=())
+    returned = console.get(f"{TEMPLATES}{template.pk}/history/")
+
+    assert (saved.context["present"].number, returned.context["present"].number) == (2, 1)
+    assert "1 present" in text(returned)
+
+
 def test_what_cannot_be_restored_says_why(template: EmailTemplate, console: Client) -> None:
     layout = Layout.objects.create(name="Letter", kind="html", source="<p>{{ content }}</p>")
     template.kind, template.layout, template.source = "markdown", layout, "Hi"

@@ -18,7 +18,7 @@ from campaigns.models import Campaign, CampaignStatus, Run
 from recipients.admin.verb_page import Verb, verb_page
 from recipients.sentences import sentence
 from templates_app.comparing import Change, compare
-from templates_app.drafts import Draft
+from templates_app.drafts import Draft, draft_of
 from templates_app.forms import SanitiseField, known_fields, may_write_raw
 from templates_app.models import EmailTemplate, TemplateVersion
 from templates_app.services import Refused, restore
@@ -70,14 +70,14 @@ class RestoreForm(forms.Form):
 def page(model_admin: Any, request: HttpRequest, template: EmailTemplate) -> HttpResponse:
     versions = template.versions.defer("html", "text", "links").order_by("-number")
     shown = Paginator(versions, _PER_PAGE).get_page(request.GET.get("page"))
-    newest = versions.first()
+    present = versions.filter(source=draft_of(template).as_json()).first()
     old, new = (_asked(template, request.GET.get(name, "")) for name in ("from", "to"))
     context = {
         **model_admin.page_context(request, template),
         "title": f"Versions: {template}",
         "rows": _rows(list(shown)),
         "page": shown,
-        "newest": newest,
+        "present": present,
         "old": old,
         "new": new,
         "changes": _changes(old, new) if old and new else None,
@@ -109,8 +109,8 @@ def restore_page(
             form.add_error(None, sentence(refusal))
     verb = Verb(
         "Restore",
-        f"What was written in version {number} becomes the present content again, saved as a "
-        "version of its own, with snippets as they are now. What is scheduled stays as it is.",
+        f"What was written in version {number} becomes the present content again, with snippets "
+        "as they are now. What is scheduled stays as it is.",
         f"Restore version {number}",
     )
     back = reverse("admin:templates_app_emailtemplate_history", args=[template.pk])
