@@ -8,7 +8,13 @@ import pytest
 
 from templates_app import grammar
 from templates_app.filters import filters_of
-from templates_app.rendering import Plain, RenderError, check_content, compile_content
+from templates_app.rendering import (
+    RESERVED_NAMES,
+    Plain,
+    RenderError,
+    check_content,
+    compile_content,
+)
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/templates.md").read_text()
 FIELDS: dict[str, Plain] = {
@@ -59,6 +65,12 @@ def test_the_fields_of_the_documentation_are_those_of_this_test() -> None:
     assert {name: written[name] for name in FIELDS} == {
         name: {"": "blank", True: "true"}.get(value, str(value)) for name, value in FIELDS.items()
     }
+
+
+def test_the_names_of_the_documentation_are_all_that_there_are() -> None:
+    [named] = re.findall(r"fields there are (.*?)\. In HTML", DOCUMENT, flags=re.DOTALL)
+
+    assert set(re.findall(r"`(\w+)`", named)) == RESERVED_NAMES
 
 
 @pytest.mark.parametrize(
