@@ -22,7 +22,7 @@ from campaigns.models import (
     PreflightStatus,
     PreflightStep,
 )
-from campaigns.preflight import authentication, dry_run, links, spam, verdict
+from campaigns.preflight import authentication, dry_run, links, reputation, spam, verdict
 from campaigns.preflight.authentication import Identity
 from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
@@ -229,7 +229,7 @@ def _made(step: PreflightStep, world: World, *, clock: Callable[[], datetime]) -
         return _Found([Finding(Severity.ERROR, "not-composed", said, remedy, Place.CAMPAIGN)])
 
 
-def _ask_names(step: PreflightStep, world: World, _now: datetime) -> _Found:
+def _ask_names(step: PreflightStep, world: World, now: datetime) -> _Found:
     sender = step.preflight.campaign.sender
     identity = Identity(
         domain=sender.address.rpartition("@")[2],
@@ -238,7 +238,8 @@ def _ask_names(step: PreflightStep, world: World, _now: datetime) -> _Found:
         keys=keys_of(sender.dkim_domain) if sender.dkim_domain else (),
         egress=settings.EGRESS_ADDRESSES,
     )
-    return _Found(authentication.check(identity, Names(world.resolver())))
+    found = authentication.check(identity, Names(world.resolver()))
+    return _Found([*found, *reputation.check(reputation.record_of(sender, now=now))])
 
 
 def _judge_message(step: PreflightStep, world: World, now: datetime) -> _Found:
