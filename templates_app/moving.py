@@ -1,6 +1,7 @@
 """A template with all that it uses: out of this installation as one file, and into another."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -22,7 +23,6 @@ from templates_app.media.names import clean_folder, clean_name
 from templates_app.models import (
     EmailTemplate,
     Layout,
-    MediaBlob,
     MediaFile,
     Snippet,
     TemplateVariant,
@@ -143,20 +143,27 @@ def import_template(
     renamed = dict[str, str]()
     if clash == Clash.RENAME:
         bundle, renamed = _renamed(bundle)
-    return Imported(
-        _all_or_nothing(
-            lambda stored: _save(bundle, stored, by=by, clash=clash, keep_raw=keep_raw)
-        ),
-        renamed,
-        is_sanitised=bundle.draft.is_raw and not keep_raw,
-    )
+    with ExitStack() as kept:
+        contents = [
+            (path, kept.enter_context(_stored(path, content)))
+            for path, content in bundle.files.items()
+            if _is_wanted(path, content, clash)
+        ]
+        template = _save(bundle, contents, by=by, clash=clash, keep_raw=keep_raw)
+    return Imported(template, renamed, is_sanitised=bundle.draft.is_raw and not keep_raw)
 
 
+@transaction.atomic(durable=True)
 def _save(
-    bundle: Bundle, stored: list[str], *, by: str, clash: Clash, keep_raw: bool
+    bundle: Bundle,
+    contents: Sequence[tuple[str, files.Stored]],
+    *,
+    by: str,
+    clash: Clash,
+    keep_raw: bool,
 ) -> EmailTemplate:
-    for path, content in bundle.files.items():
-        stored += _save_file(path, content, by=by, clash=clash)
+    for path, content in contents:
+        _save_file(path, content, by=by, clash=clash)
     for name in _inner_first(bundle.snippets):
         _save_piece(Snippet, name, bundle.snippets[name], clash, keep_raw=keep_raw)
     for name, piece in bundle.layouts.items():
@@ -200,20 +207,39 @@ def _save_piece(
     pieces.save(row, known=(), may_write_raw=keep_raw)
 
 
-def _save_file(path: str, content: bytes, *, by: str, clash: Clash) -> list[str]:
-    """Put a file into the library, unless it is there; return the keys of what was stored."""
-    folder, _, name = path.rpartition("/")
+def _is_wanted(path: str, content: bytes, clash: Clash) -> bool:
+    """Whether a file is to come into the library, and not there already."""
+    here = _here(path)
+    return here is None or (clash == Clash.THEIRS and not _same_file(here, content))
+
+
+@contextmanager
+def _stored(path: str, content: bytes) -> Iterator[files.Stored]:
+    """Have a file in the storage as long as the import goes, and then where it got a name."""
+    folder, name = _place(path)
     try:
         if "/".join(filter(None, (clean_folder(folder), clean_name(name)))) != path:
             raise Refused(f"{path[:80]!r} is no name of a file in the library")
-        here = _here(path)
-        if here is None:
-            return [files.upload(BytesIO(content), name=name, folder=folder, by=by).blob.key]
-        if clash == Clash.THEIRS and not _same_file(here, content):
-            return [files.replace(here, BytesIO(content), by=by).blob.key]
+        with files.stored(BytesIO(content), name=name) as found:
+            yield found
     except FileRefused as refusal:
         raise Refused(str(refusal)) from None
-    return []
+
+
+def _save_file(path: str, content: files.Stored, *, by: str, clash: Clash) -> None:
+    folder, name = _place(path)
+    try:
+        if clash == Clash.THEIRS and (here := _here(path)):
+            files.point(here, content, by=by)
+        else:
+            files.create(content, folder=folder, name=name, by=by)
+    except FileRefused as refusal:
+        raise Refused(str(refusal)) from None
+
+
+def _place(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return folder, name
 
 
 def _inner_first(snippets: dict[str, Piece]) -> list[str]:
@@ -230,22 +256,6 @@ def _inner_first(snippets: dict[str, Piece]) -> list[str]:
         ordered += ready or waiting
         waiting = [name for name in waiting if name not in ordered]
     return ordered
-
-
-def _all_or_nothing(save: Callable[[list[str]], EmailTemplate]) -> EmailTemplate:
-    """Save in one transaction; where it fails, bytes that were stored for it go as well.
-
-    :param save: adds the keys of files to a list.
-    """
-    stored: list[str] = []
-    try:
-        with transaction.atomic():
-            return save(stored)
-    except Exception:
-        known = MediaBlob.objects.filter(key__in=stored).values_list("key", flat=True)
-        for key in set(stored).difference(known):
-            storing.remove(key)
-        raise
 
 
 # --- what is here already -------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What people do with the library: upload, replace, move and delete files; and find their bytes."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,13 +29,14 @@ _NAMED = 5  # of what uses a file, so many are named
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
-    """A file that the library takes, as it will be stored."""
+class Stored:
+    """Bytes that were looked at and lie in the storage, for a name that they are to get."""
 
-    file: IO[bytes]
-    kind: FileType
     digest: str
+    key: str
+    """In the storage; empty where the library had these bytes."""
     size: int
+    kind: FileType
     pixels: images.Size | None
     verdict: Verdict
 
@@ -51,12 +52,8 @@ def upload(
     """
     name, folder = clean_name(name), clean_folder(folder)
     _check_free(folder, name)
-    with _received(file, name=name, declared=declared) as received:
-        try:
-            return _with_blob(received, lambda blob: _create(folder, name, blob, by))
-        except IntegrityError:  # it came twice at once
-            _check_free(folder, name)
-            raise
+    with stored(file, name=name, declared=declared) as content:
+        return create(content, folder=folder, name=name, by=by)
 
 
 def replace(
@@ -66,8 +63,54 @@ def replace(
 
     :raises Refused: the file is none that may be mailed, or of another type than the name says.
     """
-    with _received(file, name=media_file.name, declared=declared) as received:
-        return _with_blob(received, lambda blob: _point(media_file, blob, by))
+    with stored(file, name=media_file.name, declared=declared) as content:
+        return point(media_file, content, by=by)
+
+
+@contextmanager
+def stored(file: IO[bytes], *, name: str, declared: str = "") -> Iterator[Stored]:
+    """Look at a file, and store its bytes unless they are; at the end, what got no name is removed.
+
+    Storages are slow at times: call it outside of a transaction.
+
+    :raises Refused: the file is none that may be mailed, or the storage does not take it.
+    """
+    content = _stored(file, name=name, declared=declared)
+    try:
+        yield content
+    finally:
+        if content.key and not MediaBlob.objects.filter(key=content.key).exists():
+            storing.remove_if_possible(content.key)
+
+
+@transaction.atomic
+def create(content: Stored, *, folder: str, name: str, by: str) -> MediaFile:
+    """Give bytes a name that is clean.
+
+    :raises Refused: it is taken.
+    """
+    blob = _locked(content)
+    _check_free(folder, name)
+    try:
+        with transaction.atomic():
+            return MediaFile.objects.create(folder=folder, name=name, blob=blob, uploaded_by=by)
+    except IntegrityError:  # it came twice at once
+        _check_free(folder, name)
+        raise
+
+
+@transaction.atomic
+def point(media_file: MediaFile, content: Stored, *, by: str) -> MediaFile:
+    """Let a name lead to other bytes, which are of its type.
+
+    :raises Refused: the file was deleted meanwhile.
+    """
+    blob = _locked(content)
+    held = _held(media_file)
+    _note_named(held.blob_id)
+    held.blob, held.uploaded_by = blob, by
+    held.save(update_fields=["blob", "uploaded_by", "updated_at"])
+    return held
 
 
 @transaction.atomic
@@ -162,8 +205,7 @@ def folders() -> list[str]:
 # --- what comes ---------------------------------------------------------------------------------
 
 
-@contextmanager
-def _received(file: IO[bytes], *, name: str, declared: str) -> Iterator[_Received]:
+def _stored(file: IO[bytes], *, name: str, declared: str) -> Stored:
     with TemporaryFile() as came, TemporaryFile() as rewritten:
         _copy(file, came, name)
         kind = recognise(came, name=name, declared=declared)
@@ -175,7 +217,9 @@ def _received(file: IO[bytes], *, name: str, declared: str) -> Iterator[_Receive
         if kind.is_image:
             kept, pixels = rewritten, _rewrite(came, rewritten, name, kind)
         digest, size = _measured(kept)
-        yield _Received(kept, kind, digest, size, pixels, verdict)
+        is_known = MediaBlob.objects.filter(digest=digest).exists()
+        key = "" if is_known else _store(kept, digest)
+        return Stored(digest, key, size, kind, pixels, verdict)
 
 
 def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
@@ -206,69 +250,40 @@ def _measured(file: IO[bytes]) -> tuple[str, int]:
 # --- what is kept -------------------------------------------------------------------------------
 
 
-def _with_blob(received: _Received, use: Callable[[MediaBlob], MediaFile]) -> MediaFile:
-    """Store the bytes unless they are, and use their row; what is stored in vain is removed."""
-    is_known = MediaBlob.objects.filter(digest=received.digest).exists()
-    key = "" if is_known else _store(received)
-    used = ""
+def _store(file: IO[bytes], digest: str) -> str:
     try:
-        with transaction.atomic():
-            blob = _locked(received, key)
-            file = use(blob)
-            used = blob.key
-    finally:
-        if key and used != key:
-            storing.remove_if_possible(key)
-    return file
-
-
-def _store(received: _Received) -> str:
-    try:
-        return storing.store(received.file, digest=received.digest)
+        return storing.store(file, digest=digest)
     except OSError as error:
         raise Refused(f"the storage does not take it: {error}; try again later") from None
 
 
-def _locked(received: _Received, key: str) -> MediaBlob:
+def _locked(content: Stored) -> MediaBlob:
     """Return the row, locked: retention must not delete it before a file has it."""
-    known = MediaBlob.objects.select_for_update().filter(digest=received.digest)
+    known = MediaBlob.objects.select_for_update().filter(digest=content.digest)
     if not known.exists():
-        if not key:
+        if not content.key:
             raise Refused("it was being deleted from the library at this moment; try again")
-        MediaBlob.objects.bulk_create([_row(received, key)], ignore_conflicts=True)
+        MediaBlob.objects.bulk_create([_row(content)], ignore_conflicts=True)
     blob = known.get()
-    if scanning.is_on() and blob.scan != received.verdict.state:
-        blob.scan, blob.scan_said = received.verdict
+    if scanning.is_on() and blob.scan != content.verdict.state:
+        blob.scan, blob.scan_said = content.verdict
         blob.save(update_fields=["scan", "scan_said"])
     return blob
 
 
-def _row(received: _Received, key: str) -> MediaBlob:
-    pixels = received.pixels
+def _row(content: Stored) -> MediaBlob:
+    pixels = content.pixels
     return MediaBlob(
-        digest=received.digest,
-        key=key,
+        digest=content.digest,
+        key=content.key,
         token=secrets.token_hex(_TOKEN_BYTES),
-        size=received.size,
-        content_type=received.kind.content_type,
+        size=content.size,
+        content_type=content.kind.content_type,
         width=pixels.width if pixels else None,
         height=pixels.height if pixels else None,
-        scan=received.verdict.state,
-        scan_said=received.verdict.said,
+        scan=content.verdict.state,
+        scan_said=content.verdict.said,
     )
-
-
-def _create(folder: str, name: str, blob: MediaBlob, by: str) -> MediaFile:
-    _check_free(folder, name)
-    return MediaFile.objects.create(folder=folder, name=name, blob=blob, uploaded_by=by)
-
-
-def _point(media_file: MediaFile, blob: MediaBlob, by: str) -> MediaFile:
-    locked = _held(media_file)
-    _note_named(locked.blob_id)
-    locked.blob, locked.uploaded_by = blob, by
-    locked.save(update_fields=["blob", "uploaded_by", "updated_at"])
-    return locked
 
 
 def _held(media_file: MediaFile) -> MediaFile:

@@ -3,9 +3,12 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 import pytest
+from django.core.files.storage import FileSystemStorage
+from django.db import connection
+from pytest_django.fixtures import Settings
 
 from templates_app import pieces
 from templates_app.bundle import Bundle, unpack
@@ -243,6 +246,38 @@ def test_a_bundle_with_a_fault_leaves_nothing_behind(bundle: Bundle, said: str, 
 
     assert rows() == before
     assert not [path for path in disk.rglob("*") if path.is_file()]
+
+
+class WatchedStorage(FileSystemStorage):
+    """Notes for each file that it takes whether the database waits for it."""
+
+    held: ClassVar[list[bool]] = []
+
+    def save(self, name: str | None, content: IO[Any], max_length: int | None = None) -> str:
+        self.held.append(connection.in_atomic_block)
+        return super().save(name, content, max_length)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_waits_for_the_storage_and_what_is_in_vain_is_removed(
+    disk: Path, settings: Settings
+) -> None:
+    watched = {
+        "BACKEND": f"{__name__}.{WatchedStorage.__name__}",
+        "OPTIONS": {"location": disk},
+    }
+    settings.STORAGES = {**settings.STORAGES, "media": watched}
+    images = {"a.png": make_image(), "b.png": make_image(), "c.png": make_image(size=(9, 9))}
+
+    with pytest.raises(Refused, match="layout 'gone'"):
+        import_template(Bundle("n", replace(LETTER, layout="gone"), {}, {}, images))
+    assert not [path for path in disk.rglob("*") if path.is_file()]
+    import_template(Bundle("n", LETTER, {}, {}, images))
+
+    assert WatchedStorage.held == [False] * 6
+    kept = {str(path.relative_to(disk)) for path in disk.rglob("*") if path.is_file()}
+    assert kept == {blob.key for blob in MediaBlob.objects.all()}
+    assert MediaFile.objects.count() == 3
 
 
 @pytest.mark.parametrize(
