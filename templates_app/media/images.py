@@ -1,25 +1,27 @@
 """Images as they are kept: whole, of a reasonable size, without where and when they were taken."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageOps, ImageSequence
 
+from templates_app.media.containers import clean_jpeg, clean_webp, is_lossless
 from templates_app.media.refused import Refused
 
 MOST_PIXELS = 25_000_000  # of all frames together; a decoder takes four bytes for each
 MOST_FRAMES = 500
-_QUALITY = 90  # of an image that has to be turned, or is a WebP
+_QUALITY = 90  # of a photo that has to be turned
 # What an image looks like; all else (EXIF, XMP, comments) is left out.
 _KEPT = frozenset(
     {"background", "disposal", "dpi", "duration", "gamma", "icc_profile", "loop", "transparency"}
 )
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "JPEG": {"optimize": True},
+    "JPEG": {"optimize": True, "quality": _QUALITY},
     "PNG": {},
     "GIF": {},
     "WEBP": {"quality": _QUALITY},
 }
+_CLEANERS: Mapping[str, Callable[[bytes], bytes]] = {"JPEG": clean_jpeg, "WEBP": clean_webp}
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
 
 
@@ -31,9 +33,10 @@ class Size(NamedTuple):
 
 
 def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
-    """Decode an image and write it anew, without what cameras and programs noted in it.
+    """Decode an image and write it without what cameras and programs noted in it.
 
-    The same bytes give the same bytes.
+    The same bytes give the same bytes, and what was written gives itself: nothing is lost by it,
+    unless the image has to be turned.
 
     :raises Refused: damaged, or more than 25 megapixels.
     """
@@ -61,35 +64,26 @@ def _check_size(image: Image.Image, form: str) -> None:
 
 
 def _write(image: Image.Image, source: IO[bytes], target: IO[bytes], form: str) -> Size:
-    options: dict[str, Any] = dict(_OPTIONS[form])
-    written: Image.Image
-    if form == "WEBP":
-        options["lossless"] = _is_lossless(source)
     # A photo may have others behind it, as telephones write them: the first one is kept.
-    if form != "JPEG" and getattr(image, "is_animated", False):
-        options |= {"save_all": True, "duration": _durations(image)}
+    is_animated = form != "JPEG" and getattr(image, "is_animated", False)
+    durations = _durations(image) if is_animated else []
+    image.load()  # all of it: a file that breaks off is refused
+    is_turned = not is_animated and _is_turned(image)
+    if form in _CLEANERS and not is_turned:
+        source.seek(0)
+        target.write(_CLEANERS[form](source.read()))
+        return Size(*image.size)
+    options: dict[str, Any] = dict(_OPTIONS[form])
+    if form == "WEBP":
+        source.seek(0)
+        options["lossless"] = is_lossless(source.read())
+    if is_animated:
+        options |= {"save_all": True, "duration": durations}
         options |= {"loop": image.info["loop"]} if "loop" in image.info else {}
-        written = image
-    else:
-        image.load()  # all of it: a file that breaks off is refused
-        is_turned = _is_turned(image)
-        written = ImageOps.exif_transpose(image) if is_turned else image
-        if form == "JPEG":
-            options["quality"] = "keep" if image.format == "JPEG" and not is_turned else _QUALITY
+    written = ImageOps.exif_transpose(image) if is_turned else image
     written.info = {name: value for name, value in image.info.items() if name in _KEPT}
     written.save(target, format=form, **options)
     return Size(*written.size)
-
-
-def _is_lossless(source: IO[bytes]) -> bool:
-    """Whether the image of a WebP file is in a lossless chunk (RFC 9649 2.3)."""
-    place = 12  # behind "RIFF", the size, and "WEBP"
-    while True:
-        source.seek(place)
-        kind, size = source.read(4), int.from_bytes(source.read(4), "little")
-        if kind in {b"VP8L", b"VP8 ", b"ANMF", b""}:
-            return kind == b"VP8L"
-        place += 8 + size + size % 2
 
 
 def _is_turned(image: Image.Image) -> bool:
