@@ -15,6 +15,7 @@ class ScriptedClamd:
         self.answer: str | None = ""
         self.scanned: list[bytes] = []
         self.is_silent = False
+        self.most = 1_000_000_000  # bytes, its StreamMaxLength
         self._held: list[socket.socket] = []
         self._listening = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self._listening.bind(path or ("127.0.0.1", 0))
@@ -51,6 +52,9 @@ class ScriptedClamd:
                 self.scanned.append(data)
                 if self.is_silent:
                     self._held.append(sock.dup())
+                    continue
+                if len(data) > self.most:
+                    sock.sendall(b"INSTREAM size limit exceeded. ERROR\0")
                     continue
                 found = "Win.Test.EICAR_HDB-1 FOUND" if EICAR in data else "OK"
                 if self.answer is not None:

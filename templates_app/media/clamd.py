@@ -14,7 +14,11 @@ _FOUND, _OK = " FOUND", "stream: OK"
 
 
 class NoAnswer(Exception):
-    """The scanner is not there, or says nothing about this file; the text says what it said."""
+    """The scanner is not there, or says nothing; the text says what happened."""
+
+
+class NoVerdict(Exception):
+    """The scanner answers, and cannot judge this file; the text says what it said."""
 
 
 def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
@@ -22,6 +26,7 @@ def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
 
     :param address: `host:port`, or the path of a socket.
     :raises NoAnswer:
+    :raises NoVerdict:
     """
     file.seek(0)
     try:
@@ -34,8 +39,10 @@ def scan(address: str, file: IO[bytes], *, timeout: float = TIMEOUT) -> str:
         raise NoAnswer(f"{type(error).__name__}: {error}") from None
     if answer.endswith(_FOUND):
         return answer.removeprefix("stream: ").removesuffix(_FOUND)
+    if not answer:
+        raise NoAnswer("it closed the connection")
     if answer != _OK:
-        raise NoAnswer(answer or "it closed the connection")
+        raise NoVerdict(answer)
     return ""
 
 

@@ -265,7 +265,7 @@ def _locked(content: Stored) -> MediaBlob:
             raise Refused("it was being deleted from the library at this moment; try again")
         MediaBlob.objects.bulk_create([_row(content)], ignore_conflicts=True)
     blob = known.get()
-    if scanning.is_on() and blob.scan != content.verdict.state:
+    if scanning.says_more(content.verdict, blob):
         blob.scan, blob.scan_said = content.verdict
         blob.save(update_fields=["scan", "scan_said"])
     return blob

@@ -28,45 +28,81 @@ def scan(file: IO[bytes]) -> Verdict:
     if not is_on():
         return Verdict(ScanState.OFF)
     try:
-        found = clamd.scan(settings.CLAMD, file)
+        return _judged(file)
     except clamd.NoAnswer as error:
-        return Verdict(ScanState.ERROR, str(error)[:_LONGEST])
-    return Verdict(ScanState.INFECTED, found[:_LONGEST]) if found else Verdict(ScanState.CLEAN)
+        return _none(error)
+
+
+def says_more(verdict: Verdict, blob: MediaBlob) -> bool:
+    """Whether a verdict is another one, and no failure behind which an earlier one would vanish."""
+    is_judged = blob.scan in (ScanState.CLEAN, ScanState.INFECTED)
+    return (
+        is_on()
+        and blob.scan != verdict.state
+        and not (is_judged and verdict.state == ScanState.ERROR)
+    )
 
 
 def doubts(blobs: Collection[MediaBlob]) -> str:
     """Return why these may not be sent now, or an empty text."""
     if any(blob.scan == ScanState.INFECTED for blob in blobs):
         return "the scanner found malware in it; delete it from the library"
-    if is_on() and any(blob.scan != ScanState.CLEAN for blob in blobs):
-        return "the scanner has not seen it yet; try again in a minute, or look after the scanner"
+    unseen = [blob for blob in blobs if is_on() and blob.scan != ScanState.CLEAN]
+    if unseen:
+        said = next((f" ({blob.scan_said})" for blob in unseen if blob.scan_said), "")
+        return (
+            f"the scanner has not seen it yet{said}; try again in a minute, or look after the"
+            " scanner"
+        )
     return ""
 
 
 def scan_waiting(*, at_most: int = 100) -> int:
     """Scan what was not scanned so far; return how much was. Without a scanner, nothing is.
 
-    It ends where the scanner does not answer: the next call tries again.
+    It ends where the scanner or the storage does not answer: the next call tries again.
     """
     if not is_on():
         return 0
     MediaBlob.objects.filter(scan=ScanState.OFF).update(scan=ScanState.PENDING)
     done = 0
     for blob in MediaBlob.objects.to_be_scanned()[:at_most]:
-        verdict = _scanned(blob)
-        MediaBlob.objects.filter(pk=blob.pk).update(scan=verdict.state, scan_said=verdict.said)
-        if verdict.state == ScanState.ERROR:
+        try:
+            verdict = _scanned(blob)
+        except (clamd.NoAnswer, OSError) as error:
+            _note(blob, _none(error))
             break
-        done += 1
+        _note(blob, verdict)
+        done += verdict.state != ScanState.ERROR
     return done
 
 
 def _scanned(blob: MediaBlob) -> Verdict:
     try:
         with storing.opened(blob) as file:
-            verdict = scan(file)
-    except OSError as error:
-        verdict = Verdict(ScanState.ERROR, f"the file cannot be read: {error}"[:_LONGEST])
+            verdict = _judged(file)
+    except FileNotFoundError as error:
+        return _none(f"the storage has lost it: {error}")
     if verdict.state == ScanState.INFECTED:
         logger.error("media: %s is in the file with digest %s", verdict.said, blob.digest)
     return verdict
+
+
+def _judged(file: IO[bytes]) -> Verdict:
+    """Return what the scanner says, if it is there.
+
+    :raises clamd.NoAnswer:
+    """
+    try:
+        found = clamd.scan(settings.CLAMD, file)
+    except clamd.NoVerdict as error:
+        return _none(error)
+    return Verdict(ScanState.INFECTED, found[:_LONGEST]) if found else Verdict(ScanState.CLEAN)
+
+
+def _none(reason: object) -> Verdict:
+    return Verdict(ScanState.ERROR, str(reason)[:_LONGEST])
+
+
+def _note(blob: MediaBlob, verdict: Verdict) -> None:
+    MediaBlob.objects.filter(pk=blob.pk).update(scan=verdict.state, scan_said=verdict.said)

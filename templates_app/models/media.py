@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.db.models.functions import Lower, Now
 
 
@@ -20,8 +20,12 @@ class ScanState(models.TextChoices):
 
 class MediaBlobQuerySet(models.QuerySet["MediaBlob"]):
     def to_be_scanned(self) -> Self:
-        """What no scanner has said anything about."""
-        return self.filter(scan__in=(ScanState.PENDING, ScanState.ERROR)).order_by("pk")
+        """What no scanner has judged: what was never tried first, and then by chance.
+
+        What fails each time, because it is too large for the scanner, has nobody else wait.
+        """
+        waiting = self.filter(scan__in=(ScanState.PENDING, ScanState.ERROR))
+        return waiting.order_by(Case(When(scan=ScanState.PENDING, then=0), default=1), "?")
 
     def unnamed(self, *, before: datetime) -> Self:
         """Which no file of the library has since that time."""

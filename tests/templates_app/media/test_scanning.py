@@ -10,7 +10,7 @@ from campaigns.tasks import scan_media
 from templates_app.media import clamd as client
 from templates_app.media import library, scanning
 from templates_app.media.refused import Refused
-from templates_app.models import MediaBlob, ScanState
+from templates_app.models import MediaBlob, MediaFile, ScanState
 from templates_app.services import Refused as TemplateRefused
 from templates_app.services import create_template
 from tests.clamd_server import EICAR, ScriptedClamd
@@ -56,7 +56,7 @@ def test_a_socket_in_the_file_system_does_as_well(tmp_path: Path) -> None:
 def test_what_is_no_verdict_is_an_error(clamd: ScriptedClamd, answer: str, said: str) -> None:
     clamd.answer = answer or None
 
-    with pytest.raises(client.NoAnswer, match=said):
+    with pytest.raises((client.NoAnswer, client.NoVerdict), match=said):
         client.scan(clamd.address, io.BytesIO(b"hello"))
 
 
@@ -83,6 +83,40 @@ def test_a_file_is_stored_where_the_scanner_is_away_and_scanned_when_it_is_back(
 
     assert states() == ["clean", "clean"]
     assert scanning.scan_waiting() == 0
+
+
+def test_a_file_that_cannot_be_judged_keeps_no_other_one_waiting(
+    clamd: ScriptedClamd, settings: Settings, disk: Path
+) -> None:
+    settings.CLAMD = ""
+    make_file("lost.txt", b"lost")
+    for path in [path for path in disk.rglob("*") if path.is_file()]:
+        path.unlink()
+    make_file("large.txt", b"large")
+    make_file("fine.txt", b"fine")
+    settings.CLAMD = clamd.address
+    clamd.most = 4
+
+    assert scanning.scan_waiting() == 1
+    assert scanning.scan_waiting() == 0
+
+    assert states() == ["error", "error", "clean"]
+    large = MediaFile.objects.get(name="large.txt").blob
+    assert large.scan_said == "INSTREAM size limit exceeded. ERROR"
+    assert "not seen it yet (INSTREAM size limit" in scanning.doubts([large])
+
+
+@pytest.mark.parametrize("verdict", [ScanState.INFECTED, ScanState.CLEAN])
+def test_a_scanner_that_is_away_takes_no_verdict_back(
+    settings: Settings, verdict: ScanState
+) -> None:
+    make_file("a.txt", b"a")
+    MediaBlob.objects.update(scan=verdict)
+    settings.CLAMD = "127.0.0.1:1"
+
+    make_file("b.txt", b"a")
+
+    assert states() == [verdict]
 
 
 def test_what_was_stored_without_a_scanner_is_scanned_once_there_is_one(
