@@ -605,6 +605,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Have these runs wait for a person, and say why; return how many."""
         return self.update(status=RunStatus.HELD, held_reason=reason[:_LONGEST_REASON])
 
+    def note_obstacle(self, reason: str) -> int:
+        """Say what is in the way of these runs, which go on by themselves when it is gone."""
+        return self.update(obstacle=reason[:_LONGEST_REASON])
+
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
@@ -625,6 +629,8 @@ class Run(models.Model):
     occurrence = models.DateTimeField(help_text="The time at which it was due.")
     status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PREPARING)
     held_reason = models.CharField(max_length=_LONGEST_REASON, blank=True)
+    # What the last worker that tried has found in its way; empty where it could send.
+    obstacle = models.CharField(max_length=_LONGEST_REASON, blank=True, editable=False)
     # When a person said go; then it is not held again for being late.
     released_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The sender's at the firing: a Message-ID is the same at each attempt.

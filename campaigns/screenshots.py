@@ -50,6 +50,8 @@ def take(version_id: int) -> None:
         png, problem = None, ""
         try:
             png = _picture(contents[wanted.language], wanted.view)
+        except storing.Damaged as error:
+            problem = storing.in_words(error)[:300]
         except (NoPicture, NotPlain, OSError, RenderError) as error:
             problem = str(error)[:300]
         # Whoever asked anew meanwhile has rows of their own.

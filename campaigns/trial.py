@@ -28,6 +28,7 @@ from recipients.addresses import BadAddress, Mailbox, parse_address
 from recipients.headers import BadHeader
 from recipients.segments.grammar import BadRules
 from templates_app.compiling import CompiledContent
+from templates_app.media import storing
 from templates_app.models import EmailTemplate
 from templates_app.rendering import NotPlain, RenderError, compile_content
 from templates_app.services import Refused as ContentRefused
@@ -65,7 +66,8 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     except (BadAddress, BadRules, NoMailing, NotComposed, ContentRefused) as error:
         raise Refused(str(error)) from None
     except OSError as error:
-        raise Refused(f"an attachment cannot be fetched: {error}") from None
+        said = f"an attachment cannot be fetched: {storing.in_words(error)}"
+        raise Refused(said) from None
     [outcome] = _hand_over([message], campaign.sender)
     return outcome
 

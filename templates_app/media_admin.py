@@ -16,6 +16,7 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
 )
+from django.http.response import HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -164,15 +165,17 @@ class MediaFileAdmin(ModelAdmin):
         status = 422 if problem else 200
         return self._page(request, "templates_app/media_delete.html", context, status=status)
 
-    def download_view(self, request: HttpRequest, pk: int) -> FileResponse:
+    def download_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Answer with the bytes of now, to be saved, whatever they are."""
         file = self._file(request, str(pk))
         if file.blob.scan == ScanState.INFECTED:
             raise PermissionDenied("the scanner found malware in it")
         try:
             content = storing.opened(file.blob)
-        except FileNotFoundError:
-            raise Http404("the storage has lost this file") from None
+        except OSError as error:
+            said = f"{file} cannot be downloaded: {storing.in_words(error)}."
+            self.message_user(request, said, messages.ERROR)
+            return self._to_page(file)
         headers = {
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, no-store",
@@ -286,7 +289,7 @@ def _excerpt(file: MediaFile) -> str:
         with storing.opened(file.blob) as content:
             return content.read(_EXCERPT).decode(errors="replace")
     except OSError as error:
-        return f"It cannot be read: {error}"
+        return f"It cannot be read: {storing.in_words(error)}."
 
 
 def _linked(uses: Iterable[Use]) -> list[tuple[str, str]]:

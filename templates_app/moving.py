@@ -101,8 +101,10 @@ def _file(path: str) -> tuple[str, bytes]:
     try:
         file = files.find(path)
         return file.path, storing.read(file.blob)
-    except (FileRefused, OSError, storing.Damaged) as error:
-        raise Refused(f"{path}: {error}") from None
+    except (OSError, storing.Damaged) as error:
+        raise Refused(f"{path}: {storing.in_words(error)}") from None
+    except FileRefused as refusal:
+        raise Refused(f"{path}: {refusal}") from None
 
 
 # --- in -------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """What messages show: images of the library, and files that a template links to."""
 
+import logging
 import re
 
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
@@ -10,7 +11,11 @@ from templates_app.media import storing
 from templates_app.media.types import FileType, type_called, type_of_name
 from templates_app.models import MediaBlob, ScanState
 
+logger = logging.getLogger(__name__)
+
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+_AWAY = "This file cannot be shown at the moment. Please try again in a minute.\n"
+_AGAIN = {"Retry-After": "60", "Cache-Control": "no-store"}
 _HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",  # other bytes have another address
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -34,6 +39,9 @@ def media(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         file = storing.opened(blob)
     except FileNotFoundError:
         raise Http404 from None
+    except OSError as error:
+        logger.warning("media: %s cannot be shown: %s", blob.key, error)
+        return HttpResponse(_AWAY, status=503, content_type="text/plain", headers=_AGAIN)
     return FileResponse(
         file,
         as_attachment=not kind.is_image,

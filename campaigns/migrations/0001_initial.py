@@ -174,6 +174,7 @@ class Migration(migrations.Migration):
                 ('occurrence', models.DateTimeField(help_text='The time at which it was due.')),
                 ('status', models.CharField(choices=[('preparing', 'Preparing'), ('sending', 'Sending'), ('paused', 'Paused'), ('held', 'Held'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='preparing', max_length=9)),
                 ('held_reason', models.CharField(blank=True, max_length=200)),
+                ('obstacle', models.CharField(blank=True, editable=False, max_length=200)),
                 ('released_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('sender_domain', models.CharField(editable=False, max_length=253)),
                 ('snapshot_cursor', models.BigIntegerField(default=0, editable=False)),

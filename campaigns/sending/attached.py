@@ -60,4 +60,5 @@ def _file(blob: MediaBlob, name: str) -> File:
     try:
         return File(name, kind.header, storing.read(blob))
     except (FileNotFoundError, storing.Damaged) as error:
-        raise Unfit(f"the attachment {name} cannot be sent: {error}") from None
+        said = f"the attachment {name} cannot be sent: {storing.in_words(error)}"
+        raise Unfit(said) from None

@@ -23,6 +23,7 @@ from campaigns.sending.outcomes import Cause, Deferred, Outcome, Scope
 from campaigns.sending.record import Result, policy_of_installation, record
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_at
+from templates_app.media import storing
 
 CONNECTIONS = 4  # that one worker asks for where a transport's connections are limited
 UNLIMITED = 1_000  # where they are not: as many as its URL allows
@@ -42,6 +43,12 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     except NoMailing as error:
         Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(str(error))
         return {"held": len(ids)}
+    except OSError as error:
+        said = f"its attachments cannot be fetched: {storing.in_words(error)}"
+        Run.objects.filter(pk=run_id).note_obstacle(said)
+        raise
+    if run.obstacle:
+        Run.objects.filter(pk=run_id).note_obstacle("")
     admission = _admit(run_id, len(ids), uuid.uuid4(), clock)
     if not admission.granted:
         retries.put_back(ids)

@@ -16,6 +16,8 @@ def why(run: Run, *, now: datetime) -> str:
     counters = RunCounters.objects.filter(run=run).first()
     if run.status != RunStatus.SENDING or counters is None or not counters.open:
         return ""
+    if run.obstacle:
+        return f"Waiting: {run.obstacle}."
     lane = lanes.lane_of(run.pk)
     if not lane.is_served:
         return f"Waiting: its sender's queue is {lane.deliveries}, which QUEUES does not name."

@@ -35,6 +35,8 @@ class Stored:
     digest: str
     key: str
     """In the storage; empty where the library had these bytes."""
+    lost: str
+    """Under which the storage does not have them any more, although the library says so."""
     size: int
     kind: FileType
     pixels: images.Size | None
@@ -217,9 +219,10 @@ def _stored(file: IO[bytes], *, name: str, declared: str) -> Stored:
         if kind.is_image:
             kept, pixels = rewritten, _rewrite(came, rewritten, name, kind)
         digest, size = _measured(kept)
-        is_known = MediaBlob.objects.filter(digest=digest).exists()
-        key = "" if is_known else _store(kept, digest)
-        return Stored(digest, key, size, kind, pixels, verdict)
+        known = MediaBlob.objects.filter(digest=digest).first()
+        lost = known.key if known and not _is_whole(known) else ""
+        key = "" if known and not lost else _store(kept, digest)
+        return Stored(digest, key, lost, size, kind, pixels, verdict)
 
 
 def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
@@ -254,7 +257,21 @@ def _store(file: IO[bytes], digest: str) -> str:
     try:
         return storing.store(file, digest=digest)
     except OSError as error:
-        raise Refused(f"the storage does not take it: {error}; try again later") from None
+        raise Refused(
+            f"the storage does not take it: {error}; see whether it runs, has room, and"
+            " MEDIA_STORAGE is right"
+        ) from None
+
+
+def _is_whole(blob: MediaBlob) -> bool:
+    """Whether the storage has what the library says."""
+    try:
+        storing.read(blob)
+    except (FileNotFoundError, storing.Damaged):
+        return False
+    except OSError as error:
+        raise Refused(storing.in_words(error)) from None
+    return True
 
 
 def _locked(content: Stored) -> MediaBlob:
@@ -265,6 +282,9 @@ def _locked(content: Stored) -> MediaBlob:
             raise Refused("it was being deleted from the library at this moment; try again")
         MediaBlob.objects.bulk_create([_row(content)], ignore_conflicts=True)
     blob = known.get()
+    if content.lost and blob.key == content.lost:
+        blob.key = content.key
+        blob.save(update_fields=["key"])
     if scanning.says_more(content.verdict, blob):
         blob.scan, blob.scan_said = content.verdict
         blob.save(update_fields=["scan", "scan_said"])

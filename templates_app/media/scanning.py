@@ -82,7 +82,7 @@ def _scanned(blob: MediaBlob) -> Verdict:
         with storing.opened(blob) as file:
             verdict = _judged(file)
     except FileNotFoundError as error:
-        return _none(f"the storage has lost it: {error}")
+        return _none(storing.in_words(error))
     if verdict.state == ScanState.INFECTED:
         logger.error("media: %s is in the file with digest %s", verdict.said, blob.digest)
     return verdict

@@ -18,6 +18,15 @@ class Damaged(Exception):
     """The storage has other bytes than those that were stored."""
 
 
+def in_words(error: OSError | Damaged) -> str:
+    """Say why a file cannot be read, and what to do about it."""
+    if isinstance(error, FileNotFoundError):
+        return "the storage has lost it; upload the same file again"
+    if isinstance(error, Damaged):
+        return "the storage has other bytes than were stored; upload the same file again"
+    return f"the storage does not answer; see whether it runs, and MEDIA_STORAGE is right ({error})"
+
+
 def storage() -> Storage:
     return storages["media"]
 

@@ -74,6 +74,23 @@ def test_images_of_the_library_are_put_into_the_page(page_seen: Path) -> None:
     assert "/m/" not in page
 
 
+def test_an_image_that_the_storage_has_damaged_is_said_in_place_of_the_picture(
+    page_seen: Path, disk: Path
+) -> None:
+    library.upload(png("blue"), name="sea.png", folder="", by="ada")
+    version = freeze(make_template(html='<img src="media:sea.png" alt="sea">'))
+    for path in [path for path in disk.rglob("*") if path.is_file()]:
+        path.write_bytes(b"other")
+    screenshots.ask(version, now=timezone.now())
+
+    screenshots.take(version.pk)
+
+    said = set(version.screenshots.values_list("problem", "is_waiting"))
+    assert said == {
+        ("the storage has other bytes than were stored; upload the same file again", False)
+    }
+
+
 def test_without_a_browser_the_page_says_how_to_get_one(
     version: TemplateVersion, settings: Settings
 ) -> None:

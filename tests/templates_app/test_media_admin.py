@@ -121,6 +121,22 @@ def test_a_file_is_downloaded_as_it_is(console: Client) -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
+def test_a_file_that_the_storage_has_lost_says_so_and_comes_back_by_a_replacement(
+    console: Client,
+) -> None:
+    file = make_file("a.pdf", PDF)
+    storing.remove(file.blob.key)
+
+    answer = console.get(f"{FILES}{file.pk}/download", follow=True)
+    console.post(page(file), {"verb": "replace", "file": given("a.pdf", PDF)})
+
+    assert "a.pdf cannot be downloaded: the storage has lost it; upload the same file" in text(
+        answer
+    )
+    answer = console.get(f"{FILES}{file.pk}/download")
+    assert b"".join(answer.streaming_content) == PDF  # type: ignore[attr-defined]
+
+
 def test_malware_is_handed_out_to_nobody(console: Client) -> None:
     file = make_file("a.pdf", PDF)
     MediaBlob.objects.update(scan=ScanState.INFECTED)

@@ -14,7 +14,7 @@ from django.db import IntegrityError, models, transaction
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Campaign, CampaignAttachment, Run, RunAttachment, RunStatus
-from campaigns.sending import fire
+from campaigns.sending import fire, waiting
 from campaigns.sending.claim import Claimed
 from campaigns.sending.deliver import deliver
 from campaigns.sending.mailing import Mailing
@@ -22,7 +22,7 @@ from campaigns.sending.outcomes import Accepted
 from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.session import Relay
 from campaigns.sending.smtp import SMTPTransport
-from campaigns.services import schedule
+from campaigns.services import resume, schedule
 from campaigns.trial import send_test
 from templates_app.media import library, storing
 from templates_app.models import MediaBlob, MediaFile, ScanState
@@ -243,7 +243,27 @@ def test_a_run_whose_file_turned_out_to_be_infected_is_held(disk: Path) -> None:
     assert "the attachment a.pdf holds malware: Worm" in held_reason(run)
 
 
-def test_a_storage_that_does_not_answer_keeps_everybody_queued(s3: S3Server) -> None:
+def test_a_lost_file_is_mended_by_uploading_it_again_and_nobody_is_left_out(
+    disk: Path, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
+    run = make_run(campaign_to(2, make_file("a.pdf", PDF)), now=NOW)
+    storing.remove(MediaBlob.objects.get().key)
+    deliver(run.pk, ids(), clock=at())
+    assert "the storage has lost it; upload the same file again" in held_reason(run)
+
+    make_file("again.pdf", PDF)
+    resume(run.campaign, now=NOW)
+    deliver(run.pk, ids(), clock=at())
+
+    assert [attachments(one.data) for one in smtp.messages] == [{"a.pdf": PDF}] * 2
+    assert MediaBlob.objects.count() == 1
+
+
+def test_a_storage_that_does_not_answer_keeps_everybody_queued_and_says_so(
+    s3: S3Server, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
     run = make_run(campaign_to(2, make_file("a.pdf", PDF)), now=NOW)
     s3.is_down = True
     try:
@@ -255,6 +275,15 @@ def test_a_storage_that_does_not_answer_keeps_everybody_queued(s3: S3Server) -> 
     run.refresh_from_db()
     assert run.status == RunStatus.SENDING
     assert set(Delivery.objects.values_list("state", flat=True)) == {"queued"}
+    said = waiting.why(run, now=NOW)
+    assert said.startswith(
+        "Waiting: its attachments cannot be fetched: the storage does not answer"
+    )
+    assert "see whether it runs, and MEDIA_STORAGE is right (S3: " in said
+
+    deliver(run.pk, ids()[:1], clock=at())
+    run.refresh_from_db()
+    assert waiting.why(run, now=NOW) == ""
 
 
 def test_a_server_that_takes_no_such_size_fails_ten_and_keeps_the_others(

@@ -149,3 +149,15 @@ def test_bytes_that_are_gone_are_not_found(client: Client, s3: S3Server) -> None
 
     assert client.get(url).status_code == 404
     assert MediaFile.objects.exists()
+
+
+def test_a_storage_that_is_away_is_asked_again_later(client: Client, s3: S3Server) -> None:
+    make_file("logo.png", make_image())
+    s3.is_down = True
+    try:
+        answer = client.get(resolve("logo.png"))
+    finally:
+        s3.is_down = False
+
+    assert answer.status_code == 503
+    assert (answer["Retry-After"], answer["Cache-Control"]) == ("60", "no-store")
