@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from campaigns.preflight.findings import Finding, Place, Severity
 from templates_app.daemons import connect
 
-_TIMEOUT = 10.0  # seconds
+_TIMEOUT = 30.0  # seconds; SpamAssassin itself waits 15 for lists in the DNS
 _MOST = 256 * 1024  # bytes of a report
 _VERDICT = re.compile(
     r"^Spam:\s*(True|False|Yes|No)\s*;\s*(-?[\d.]+)\s*/\s*(-?[\d.]+)", re.MULTILINE | re.IGNORECASE
 )
-# " 1.1 URI_HEX   BODY: what it means"
-_RULE = re.compile(r"^\s*(-?\d+\.\d+)\s+([A-Z][A-Z0-9_]+)\b", re.MULTILINE)
+# Behind it stands the table of rules; before it, what the message itself says.
+_TABLE = re.compile(r"^-{4} -{10,} -{10,}\s*$", re.MULTILINE)
+# " 1.1 URI_HEX   BODY: what it means", without decimals from ten points on; what goes on in another
+# line begins below the text.
+_RULE = re.compile(r"^ {0,3}(-?\d+(?:\.\d+)?) ([A-Z][A-Z0-9_]+)\b", re.MULTILINE)
 
 
 class NoAnswer(Exception):
@@ -62,7 +65,9 @@ def _score(answer: str) -> Score:
     verdict = _VERDICT.search(answer)
     if not re.match(r"SPAMD/[\d.]+ 0 ", status) or verdict is None:
         raise NoAnswer(f"it answered {status[:80]!r}")
-    rules = [(name, float(points)) for points, name in _RULE.findall(answer)]
+    table = _TABLE.search(answer)
+    found = _RULE.findall(answer, table.end()) if table else []
+    rules = [(name, float(points)) for points, name in found]
     rules.sort(key=lambda rule: -rule[1])
     return Score(float(verdict[2]), float(verdict[3]), tuple(rules))
 
@@ -78,6 +83,7 @@ def check(message: bytes, *, at: str) -> Iterator[Finding]:
         )
         return
     rules = ", ".join(f"{name} {points:g}" for name, points in score.rules if points > 0)
-    said = f"SpamAssassin gives it {score.points:g} points; {score.threshold:g} are spam"
+    points = score.points or 0.0  # spamd knows a zero below zero
+    said = f"SpamAssassin gives it {points:g} points; {score.threshold:g} are spam"
     severity = Severity.WARNING if score.is_spam else Severity.ADVICE
     yield Finding(severity, "spam-score", f"{said}. {rules}".rstrip(". "), "Change what they name.")

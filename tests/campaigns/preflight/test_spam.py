@@ -8,6 +8,19 @@ import pytest
 
 from campaigns.preflight import spam
 
+# As spamd 4.0.1 writes it, of a message that begins with prices.
+PRICES = (
+    b"SPAMD/1.1 0 EX_OK\r\nContent-length: 830\r\nSpam: True ; 1000.0 / 5.0\r\n\r\n"
+    b'Spam detection software, running on the system "vm",\n\n'
+    b"Content preview:  Prices\n 1.5 TEA\n 24 HOURS\n\n"
+    b"Content analysis details:   (1000.0 points, 5.0 required)\n\n"
+    b" pts rule name              description\n"
+    b"---- ---------------------- --------------------------------------------------\n"
+    b"-0.0 NO_RECEIVED            Informational: message has no Received headers\n"
+    b" 1.0 CTE_8BIT_MISMATCH      Header says 7bits but body disagrees, such as\n"
+    b"                            7.5 BIT or more\n"
+    b"1000 GTUBE                  BODY: Generic Test for Unsolicited Bulk Email\n\n\n"
+)
 REPORT = (
     b"SPAMD/1.1 0 EX_OK\r\nContent-length: 300\r\nSpam: %b ; %b / 5.0\r\n\r\n"
     b"Content analysis details:   (%b points, 5.0 required)\r\n\r\n"
@@ -59,6 +72,22 @@ def test_the_score_and_the_rules_are_told() -> None:
     assert finding.message == (
         "SpamAssassin gives it 0.6 points; 5 are spam. GTUBE 5.5, HTML_IMAGE_RATIO_02 0.6"
     )
+
+
+def test_rules_of_many_points_are_told_and_words_of_the_message_are_none() -> None:
+    listening = listen()
+    with spamd(PRICES, listening):
+        score = spam.ask(MESSAGE, at=at(listening))
+
+    assert score.rules == (("GTUBE", 1000.0), ("CTE_8BIT_MISMATCH", 1.0), ("NO_RECEIVED", -0.0))
+
+
+def test_no_points_are_said_without_a_sign() -> None:
+    listening = listen()
+    with spamd(REPORT % (b"False", b"-0.0", b"-0.0"), listening):
+        [finding] = spam.check(MESSAGE, at=at(listening))
+
+    assert finding.message.startswith("SpamAssassin gives it 0 points")
 
 
 def test_what_counts_as_spam_is_a_warning() -> None:
