@@ -16,6 +16,7 @@ _TEXT = "text/plain"
 _HEAD = 8_192
 _PIECE = 65_536
 _WHATEVER = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00")  # a whole one, none in it, of parts
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _MARKUP = re.compile(r"\s*<(!doctype|html|head|body|script|svg|\?xml|iframe)", re.IGNORECASE)
 
@@ -110,7 +111,7 @@ def _found(file: IO[bytes]) -> str:
     file.seek(0)
     head = file.read(_HEAD)
     guessed = str(filetype.guess_mime(head) or "")
-    if head.startswith(b"PK") or guessed == ZIP:
+    if head.startswith(_ZIPS) or guessed == ZIP:
         return archives.examine(file)
     if guessed in _BY_CONTENT_TYPE:
         return guessed

@@ -83,7 +83,7 @@ def test_what_is_no_file_for_a_mail_is_refused(
         ask(data, name, declared)
 
 
-@pytest.mark.parametrize("data", [b"BMW;1\n", "\ufeffa;b\n".encode(), b""])
+@pytest.mark.parametrize("data", [b"BMW;1\n", b"PKW;1\n", "\ufeffa;b\n".encode(), b""])
 def test_a_text_is_a_text_whatever_its_first_letters_look_like(data: bytes) -> None:
     assert ask(data, "a.csv", "application/vnd.ms-excel") == "text/csv"
 
