@@ -164,7 +164,7 @@ def find(path: str) -> MediaFile:
             continue
         folder, _, name = spelt.strip().rpartition("/")
         files = MediaFile.objects.select_related("blob")
-        if found := files.filter(folder=folder, name__iexact=name).first():
+        if found := files.at(folder, name).first():
             return found
     raise Refused(f"there is no file {path!r} in the media library; upload it, or correct the path")
 
@@ -321,7 +321,7 @@ def _note_named(blob_id: int) -> None:
 
 
 def _check_free(folder: str, name: str, *, but: int = 0) -> None:
-    taken = MediaFile.objects.filter(folder=folder, name__iexact=name).exclude(pk=but)
+    taken = MediaFile.objects.at(folder, name).exclude(pk=but)
     if taken.exists():
         where = f"in {folder}" if folder else "at the top"
         raise Refused(f"there is a file {name} {where} already; replace it, or choose another name")

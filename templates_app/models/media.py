@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Case, Q, When
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Lower, Now
 
 
@@ -69,6 +69,13 @@ class MediaBlob(models.Model):
         return self.content_type.startswith("image/")
 
 
+class MediaFileQuerySet(models.QuerySet["MediaFile"]):
+    def at(self, folder: str, name: str) -> Self:
+        """With this folder, and this name in whatever case: as the constraint compares them."""
+        lowered = self.alias(lowered=Lower("name"))
+        return lowered.filter(folder=folder, lowered=Lower(Value(name)))
+
+
 class MediaFile(models.Model):
     """A name in the library; to replace a file is to let its name point to another blob."""
 
@@ -78,6 +85,8 @@ class MediaFile(models.Model):
     uploaded_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = MediaFileQuerySet.as_manager()
 
     class Meta:
         constraints = [

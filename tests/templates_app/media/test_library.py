@@ -131,6 +131,9 @@ def test_a_name_is_taken_once_whatever_its_case(disk: Path) -> None:
 
 
 def test_what_was_stored_in_vain_is_removed(disk: Path) -> None:
+    upload(path="Docs/Maß.pdf")
+    with pytest.raises(Refused, match=r"there is a file Maẞ\.pdf in Docs already"):
+        upload(path="Docs/Maẞ.pdf")
     file = upload()
     MediaFile.objects.all().delete()
 
