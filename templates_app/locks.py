@@ -1,5 +1,7 @@
 """Who changes what many templates use has it alone; who saves a template sees it unchanged.
 
+So are files of the library deleted and renamed.
+
 A snippet would else be judged by the templates of a moment ago: one that is saved meanwhile, with
 HTML that is not sanitised, would get what its author has never seen.
 """

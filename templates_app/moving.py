@@ -16,6 +16,7 @@ from templates_app.compiling.expanding import with_names
 from templates_app.compiling.library import Library, Piece
 from templates_app.compiling.media import named, with_paths
 from templates_app.drafts import draft_of
+from templates_app.locks import changing_pieces
 from templates_app.media import Refused as FileRefused
 from templates_app.media import library as files
 from templates_app.media import storing
@@ -164,6 +165,8 @@ def _save(
     clash: Clash,
     keep_raw: bool,
 ) -> EmailTemplate:
+    if contents:
+        changing_pieces()  # before the files, as whoever deletes one does
     for path, content in contents:
         _save_file(path, content, by=by, clash=clash)
     for name in _inner_first(bundle.snippets):

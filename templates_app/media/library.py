@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from templates_app.locks import changing_pieces
 from templates_app.media import images, scanning, storing
 from templates_app.media.names import clean_folder, clean_name
 from templates_app.media.refused import Refused
@@ -122,6 +123,7 @@ def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
     :raises Refused: the name is taken, is of another type, or a template says the present one.
     """
     name, folder = clean_name(name), clean_folder(folder)
+    changing_pieces()
     locked = _held(media_file)
     if (folder, name) == (locked.folder, locked.name):
         return locked
@@ -146,7 +148,8 @@ def delete(media_file: MediaFile) -> None:
 
     :raises Refused: something uses it; the text names what.
     """
-    # Who attaches it meanwhile has to wait for this lock, and finds that it is gone.
+    # Who begins to use it meanwhile has to wait for these locks, and finds that it is gone.
+    changing_pieces()
     found = _held(media_file)
     if users := [use.label for use in used_by(found)]:
         raise Refused(f"{found} is used by {_listed(users)}; take it out there first")

@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from templates_app.media.refused import Refused
 from templates_app.media.usage import used_by
 from templates_app.models import Kind, Layout, MediaBlob, MediaFile, ScanState, Snippet
 from tests.factories import make_template
+from tests.live import wait_until
 from tests.s3_server import BUCKET, S3Server
 from tests.templates_app.media.files import CSV, PDF, make_image
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 
@@ -128,12 +131,12 @@ def test_a_name_is_taken_once_whatever_its_case(disk: Path) -> None:
     with pytest.raises(IntegrityError, match="media_file_name_unique"), transaction.atomic():
         MediaFile.objects.create(folder="Docs", name="PLAN.pdf", blob=MediaBlob.objects.get())
     assert upload(path="Plan.pdf")
-
-
-def test_what_was_stored_in_vain_is_removed(disk: Path) -> None:
     upload(path="Docs/Maß.pdf")
     with pytest.raises(Refused, match=r"there is a file Maẞ\.pdf in Docs already"):
         upload(path="Docs/Maẞ.pdf")
+
+
+def test_what_was_stored_in_vain_is_removed(disk: Path) -> None:
     file = upload()
     MediaFile.objects.all().delete()
 
@@ -212,6 +215,19 @@ def test_a_name_that_is_given_twice_at_once_is_refused_once(disk: Path) -> None:
     already = "there is a file Plan.pdf at the top already; replace it, or choose another name"
     assert said == [already] * 3
     assert MediaFile.objects.count() == MediaBlob.objects.count() == len(stored(disk)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_a_template_begins_to_use_meanwhile_is_not_deleted(disk: Path) -> None:
+    file = upload(make_image(), "logo.png")
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            make_template("T", html='<img src="media:logo.png" alt="Us">')
+            deleting = threads.submit(in_a_connection_of_its_own, lambda: library.delete(file))
+            wait_until(lambda: waiting_for_locks() or deleting.done(), "the deletion waits")
+        with pytest.raises(Refused, match=r"logo\.png is used by template T"):
+            deleting.result()
 
 
 # --- replace, move, delete, find ---------------------------------------------------------------
