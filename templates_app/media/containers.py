@@ -9,7 +9,8 @@ from collections.abc import Iterator
 _SCAN, _END, _JFIF = 0xDA, 0xD9, 0xE0
 # Frames, tables and scans (ITU-T T.81 table B.1); 0xC8 is reserved.
 _PICTURE = (frozenset(range(0xC0, 0xD0)) - {0xC8}) | {_SCAN, 0xDB, 0xDD}
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # no stuffed byte, and no restart
+_MARKER = re.compile(rb"\xff++([^\x00\xd0-\xd7])")
+_SCAN_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # by no stuffed byte, and no restart
 _WITHOUT_THUMBNAIL = b"\0\x10JFIF\0"  # by its length
 # Profiles of colours (ICC.1 B.4), and Adobe's note of how colours are meant.
 _NOTES = {0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
@@ -31,6 +32,14 @@ def clean_jpeg(data: bytes) -> bytes:
     return b"\xff\xd8" + b"".join(kept) + bytes((0xFF, _END))
 
 
+def scans(data: bytes) -> int:
+    """Return in how many scans the first picture of a JPEG file comes.
+
+    :raises ValueError: as `clean_jpeg`.
+    """
+    return sum(marker == _SCAN for marker, _ in _segments(data))
+
+
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and body, with its length, of each segment; of a scan also its picture."""
     place = 2
@@ -38,7 +47,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         marker, start = found[1][0], found.end()
         place = start + int.from_bytes(data[start : start + 2])
         if marker == _SCAN:
-            end = _MARKER.search(data, place)
+            end = _SCAN_ENDS.search(data, place)
             place = end.start() if end else len(data)
         yield marker, data[start:place]
     if found is None:

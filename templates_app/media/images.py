@@ -5,11 +5,13 @@ from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageOps, ImageSequence
 
-from templates_app.media.containers import clean_jpeg, clean_webp, is_lossless
+from templates_app.media.containers import clean_jpeg, clean_webp, is_lossless, scans
 from templates_app.media.refused import Refused
 
 MOST_PIXELS = 25_000_000  # of all frames together; a decoder takes four bytes for each
 MOST_FRAMES = 500
+# Of a photo; programs write ten. Each goes over all of the pixels, and may have a few bytes alone.
+MOST_SCANS = 100
 _QUALITY = 90  # of a photo that has to be turned
 # What an image looks like; all else (EXIF, XMP, comments) is left out.
 _KEPT = frozenset(
@@ -42,6 +44,8 @@ def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
     """
     form = _FORMATS[content_type]
     try:
+        if form == "JPEG":
+            _check_scans(source)
         source.seek(0)
         with Image.open(source, formats=[form]) as image:
             _check_size(image, form)
@@ -51,6 +55,12 @@ def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
     except Exception as error:
         # Decoders raise whatever they stumble over: OSError, SyntaxError, struct.error …
         raise Refused("the image is damaged; save it anew") from error
+
+
+def _check_scans(source: IO[bytes]) -> None:
+    source.seek(0)
+    if scans(source.read()) > MOST_SCANS:
+        raise Refused(f"the photo comes in more than {MOST_SCANS} scans; save it anew")
 
 
 def _check_size(image: Image.Image, form: str) -> None:

@@ -187,6 +187,14 @@ def test_an_image_that_would_fill_the_memory_is_refused_before_it_is_decoded() -
         written(data, "PNG")
 
 
+def test_a_photo_of_many_scans_is_refused_before_it_is_decoded() -> None:
+    data = make_image("JPEG", (2_000, 2_000), progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+
+    with pytest.raises(Refused, match="more than 100 scans"):
+        written(data[:-2] + scan * 5_000 + b"\xff" * 3_000_000 + b"\xff\xd9", "JPEG")
+
+
 def test_an_image_may_have_as_many_pixels_as_the_limit() -> None:
     height = MOST_PIXELS // 5_000
     fits, too_high = (make_image("PNG", (5_000, height + more), mode="1") for more in (0, 1))
