@@ -12,6 +12,7 @@ _PICTURE = (frozenset(range(0xC0, 0xD0)) - {0xC8}) | {_SCAN, 0xDB, 0xDD}
 _MARKER = re.compile(rb"\xff++([^\x00\xd0-\xd7])")
 _SCAN_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # by no stuffed byte, and no restart
 _WITHOUT_THUMBNAIL = b"\0\x10JFIF\0"  # by its length
+_MOST_PARTS = 2_000  # a decoder takes its time for each, also for an empty one
 # Profiles of colours (ICC.1 B.4), and Adobe's note of how colours are meant.
 _NOTES = {0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 
@@ -42,8 +43,11 @@ def scans(data: bytes) -> int:
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and body, with its length, of each segment; of a scan also its picture."""
-    place = 2
+    place, parts = 2, 0
     while (found := _MARKER.match(data, place)) and found[1][0] != _END:
+        parts += 1
+        if parts > _MOST_PARTS:
+            raise ValueError("no photo has so many parts")
         marker, start = found[1][0], found.end()
         place = start + int.from_bytes(data[start : start + 2])
         if marker == _SCAN:

@@ -192,7 +192,14 @@ def test_a_photo_of_many_scans_is_refused_before_it_is_decoded() -> None:
     scan = data[data.rindex(b"\xff\xda") : -2]
 
     with pytest.raises(Refused, match="more than 100 scans"):
-        written(data[:-2] + scan * 5_000 + b"\xff" * 3_000_000 + b"\xff\xd9", "JPEG")
+        written(data[:-2] + scan * 200 + b"\xff" * 3_000_000 + b"\xff\xd9", "JPEG")
+
+
+def test_a_photo_of_endless_parts_is_refused_before_it_is_decoded() -> None:
+    data = make_image("JPEG")
+
+    with pytest.raises(Refused, match="damaged"):
+        written(data[:2] + b"\xff\xfe\0\2" * 2_000 + data[2:], "JPEG")
 
 
 def test_an_image_may_have_as_many_pixels_as_the_limit() -> None:
