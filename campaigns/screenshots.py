@@ -70,7 +70,12 @@ def _picture(content: TemplateVersion | VersionVariant, view: str) -> bytes:
 
 
 def _html(content: TemplateVersion | VersionVariant) -> str:
-    parts = {"subject": content.subject, "html": content.html, "text": content.text}
+    parts = {
+        "subject": content.subject,
+        "html": content.html,
+        "text": content.text,
+        "language": content.language,
+    }
     ways = Ways(**parts)
     own = {tag.name for tag in previewing.own_tags()}
     fields = ways.shaped(previewing.invented(set(ways.reads) - own))

@@ -152,7 +152,12 @@ class _Sample:
     def __init__(
         self, content: CompiledContent, sender: Sender, context: Mapping[str, Any]
     ) -> None:
-        compiled = compile_content(subject=content.subject, html=content.html, text=content.text)
+        compiled = compile_content(
+            subject=content.subject,
+            html=content.html,
+            text=content.text,
+            language=content.language,
+        )
         self._rendered = compiled.render({**context, "sender_name": sender.display_name})
         self._domain = sender.domain
         self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []

@@ -61,14 +61,14 @@ class Ways:
     :raises RenderError: it is no template.
     """
 
-    def __init__(self, *, subject: str, html: str, text: str) -> None:
+    def __init__(self, *, subject: str, html: str, text: str, language: str = "") -> None:
         self.branches: list[Branch] = []
         self._numbers: dict[str, int] = {}
         self._steps: list[Step] = []
         self._origins: dict[str, set[str]] = {}
         marked = [self._marked(part) for part in (subject, html, text)]
         self._compiled: Compiled = compile_content(
-            subject=marked[0], html=marked[1], text=marked[2]
+            subject=marked[0], html=marked[1], text=marked[2], language=language
         )
 
     @property

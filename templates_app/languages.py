@@ -1,6 +1,6 @@
 """Languages by their tags (BCP 47): which content a reader gets, and which way it is written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
@@ -30,6 +30,15 @@ def lookup(language: str, available: Collection[str]) -> str | None:
         while subtags and len(subtags[-1]) == 1:  # `x` and other singletons say nothing alone
             subtags.pop()
     return None
+
+
+def chosen(language: str, tags: Sequence[str]) -> int:
+    """Return the place of the text that a reader gets, among those of these languages.
+
+    :param tags: the first one's is what all get whom no other fits; it may be unknown, so empty.
+    """
+    places = {tag.lower(): place for place, tag in reversed([*enumerate(tags)])}
+    return places[lookup(language, places) or tags[0].lower()]
 
 
 def is_right_to_left(language: str) -> bool:

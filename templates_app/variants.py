@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from templates_app.languages import lookup
+from templates_app.languages import chosen
 from templates_app.rendering import Compiled, Plain, Rendered
 
 
@@ -16,26 +16,23 @@ class Variants:
     def __init__(
         self, fallback: Compiled, *, language: str = "", others: Mapping[str, Compiled]
     ) -> None:
-        self._fallback = fallback
-        self._by_tag = {tag.lower(): compiled for tag, compiled in others.items()}
-        if others and language:
-            self._by_tag[language.lower()] = fallback
+        self._contents = [fallback, *others.values()]
+        self._tags = [language, *others]
         self._chosen: dict[str, Compiled] = {}
 
     def of(self, language: str) -> Compiled:
         """Return what is said to a reader of this language."""
-        if not self._by_tag:
-            return self._fallback
+        if len(self._contents) == 1:
+            return self._contents[0]
         if language not in self._chosen:
-            tag = lookup(language, self._by_tag)
             if len(self._chosen) >= _MOST_CHOSEN:
                 self._chosen.clear()
-            self._chosen[language] = self._by_tag[tag] if tag else self._fallback
+            self._chosen[language] = self._contents[chosen(language, self._tags)]
         return self._chosen[language]
 
     def reads(self, name: str) -> bool:
         """Whether any language prints or asks for this name."""
-        return any(each.reads(name) for each in [self._fallback, *self._by_tag.values()])
+        return any(each.reads(name) for each in self._contents)
 
     def render(self, context: Mapping[str, Plain]) -> Rendered:
         """Render for one recipient, in the language that the context names as theirs.

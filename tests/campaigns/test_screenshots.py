@@ -11,7 +11,7 @@ from pytest_django import Settings
 from campaigns import screenshots
 from templates_app.media import library
 from templates_app.models import EmailTemplate, Screenshot, TemplateVersion
-from templates_app.services import freeze
+from templates_app.services import freeze, save_template
 from tests.console import staff, superuser, text
 from tests.factories import make_template
 
@@ -26,7 +26,9 @@ def png(colour: str = "green") -> BytesIO:
 
 @pytest.fixture
 def version() -> TemplateVersion:
-    return freeze(make_template(html="<p>Dear {{ first_name }}</p>"))
+    source = "<p>Dear {{ first_name }}, {{ '2026-02-01' | date('long') }}</p>"
+    template = EmailTemplate(name="News", kind="html", subject="News", source=source, language="de")
+    return save_template(template, known=())
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_pictures_are_taken_of_each_view_with_values_that_are_invented(
         ("dark", False, ""),
     ]
     assert [Image.open(BytesIO(bytes(each.png or b""))).width for each in taken] == [800, 375, 800]
-    assert "Dear Ada" in page_seen.read_text()
+    assert "Dear Ada, 1. Februar 2026" in page_seen.read_text()
 
 
 def test_images_of_the_library_are_put_into_the_page(page_seen: Path) -> None:
@@ -152,4 +154,6 @@ def test_constraints_of_screenshots(view: str, constraint: str, version: Templat
     screenshots.ask(version, now=timezone.now())
 
     with pytest.raises(IntegrityError, match=constraint):
-        Screenshot.objects.create(version=version, view=view, asked_at=timezone.now())
+        Screenshot.objects.create(
+            version=version, language="de", view=view, asked_at=timezone.now()
+        )

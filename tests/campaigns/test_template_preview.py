@@ -79,6 +79,36 @@ def test_a_recipient_gets_the_text_of_their_language(console: Client) -> None:
     assert "South" in chosen.frame
 
 
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [("de-CH-1996", "Neues"), ("de_AT", "Neues"), ("den", "News"), ("en-GB", "News")],
+)
+def test_the_text_is_the_one_that_would_be_sent(
+    language: str, subject: str, console: Client
+) -> None:
+    ben = make_recipient("ben@example.org", fields={"city": "Wien"})
+    Recipient.objects.update(language=language)
+
+    shown = show(console, make_bilingual(), who=f"r-{ben.pk}")
+
+    assert shown.rendered.subject == subject
+
+
+def test_dates_and_samples_are_those_of_the_text(console: Client) -> None:
+    Field.objects.create(name="born", kind=FieldKind.DATE)
+    template = make_template(html="<p>Hi</p>")
+    german = "<p>{% if born %}{{ born | date('long') }}{% endif %}</p>"
+    variants = [TemplateVariant(language="de", subject="Neues", source=german)]
+    save_template(template, variants=variants, known={"born"})
+    make_recipient("dene@example.org", fields={"born": "1990-02-01"})
+    Recipient.objects.update(language="den")
+
+    shown = show(console, template, language="1")
+
+    assert "4. Dezember 2026" in shown.rendered.html
+    assert [each.who for each in shown.samples] == [None, None]
+
+
 def test_a_recipient_without_a_field_is_said_to_get_nothing(console: Client) -> None:
     template = make_bilingual()
     ben = make_recipient("ben@example.org")

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from campaigns import trial
 from recipients.models import Field
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, TemplateVariant
 from templates_app.services import save_template
 from tests.console import messages, staff, superuser, text
 from tests.factories import make_recipient, make_sender, make_template
@@ -92,6 +92,21 @@ def test_an_earlier_version_can_be_tested(
     send(console, template)
 
     assert [each["Subject"] for each in received(smtp)] == ["[Test] News", "[Test] Newer"]
+
+
+def test_a_test_has_the_dates_of_its_language_and_says_where_there_is_no_such_text(
+    template: EmailTemplate, smtp: ScriptedSMTP, console: Client
+) -> None:
+    german = "<p>{{ '2026-02-01' | date('long') }}</p>"
+    variant = TemplateVariant(language="de", subject="Neues", source=german)
+    save_template(template, variants=[variant], known={"first_name"})
+
+    send(console, template, language="de")
+    answer = send(console, template, language="de", content="1")
+
+    [message] = received(smtp)
+    assert "1. Februar 2026" in html(message)
+    assert "Version 1 has no text in de" in text(answer)
 
 
 def test_its_unsubscribe_link_leads_to_nobody(

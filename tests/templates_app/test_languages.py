@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from templates_app.languages import is_right_to_left, locale_of, lookup
+from templates_app.languages import chosen, is_right_to_left, locale_of, lookup
 from templates_app.rendering import compile_content
 from templates_app.variants import Variants
 
@@ -103,6 +103,21 @@ def test_content_is_chosen_by_what_the_recipient_reads(language: str, says: str)
     rendered = variants.render({"name": "Ada", "language": language})
 
     assert (rendered.subject, rendered.html) == (says, f"{says} Ada")
+
+
+@pytest.mark.parametrize(
+    ("language", "tags", "place"),
+    [
+        ("fil", ["en", "fi"], 0),
+        ("zh-Hant-TW", ["", "zh", "ZH-hant"], 2),
+        ("de_AT", ["en", "de"], 1),
+        ("en-GB", ["en-gb", "en"], 0),
+        ("", ["", "de"], 0),
+        ("-de", ["", "de"], 0),
+    ],
+)
+def test_a_reader_gets_the_text_at_one_place(language: str, tags: list[str], place: int) -> None:
+    assert chosen(language, tags) == place
 
 
 def test_a_name_is_read_where_any_language_reads_it() -> None:

@@ -20,6 +20,7 @@ from templates_app.compiling import Compilation, CompiledContent, compile_draft
 from templates_app.drafts import Draft, draft_of
 from templates_app.forms import Editing, known_fields, may_write_raw
 from templates_app.frames import framed, inbox_line
+from templates_app.languages import chosen
 from templates_app.models import EmailTemplate, TemplateVersion, VersionVariant
 from templates_app.rendering import Compiled, NotPlain, Rendered, compile_content
 from templates_app.services import library, rehearsed
@@ -86,7 +87,11 @@ class Preview:
             return int(self.language)
         kind, _, number = self.who.partition("-")
         recipient = self._recipient(number) if kind == "r" else None
-        return _fitting(self.contents, recipient.language) if recipient else 0
+        return self._number_for(recipient) if recipient else 0
+
+    def _number_for(self, recipient: Recipient) -> int:
+        """Return which content is sent to a recipient."""
+        return chosen(recipient.language, [content.language for content in self.contents])
 
     @property
     def content(self) -> CompiledContent:
@@ -149,12 +154,10 @@ class Preview:
     def _readers(self, number: int) -> Iterator[tuple[Reader, dict[str, Any]]]:
         if not self.may_see:
             return
-        recipients = Recipient.objects.order_by("-pk")
-        if number and (language := self.contents[number].language):
-            recipients = recipients.filter(language__istartswith=language)
-        for recipient in recipients[:LOOKED_AT]:
-            reader = previewing.reader(recipient)
-            yield reader, reader.context()
+        for recipient in Recipient.objects.order_by("-pk")[:LOOKED_AT]:
+            if self._number_for(recipient) == number:
+                reader = previewing.reader(recipient)
+                yield reader, reader.context()
 
     def _recipient(self, number: str) -> Recipient | None:
         if number not in self._known:
@@ -306,18 +309,12 @@ def _in_one(values: dict[str, str]) -> str:
 
 
 def _ways(content: CompiledContent) -> Ways:
-    return Ways(subject=content.subject, html=content.html, text=content.text)
+    return Ways(
+        subject=content.subject, html=content.html, text=content.text, language=content.language
+    )
 
 
 def _compiled(content: CompiledContent) -> Compiled:
-    return compile_content(subject=content.subject, html=content.html, text=content.text)
-
-
-def _fitting(contents: Sequence[CompiledContent], language: str) -> int:
-    """Return the content of a language, else of its main language, else the fallback."""
-    languages = [content.language.casefold() for content in contents]
-    wanted = language.casefold()
-    for name in (wanted, wanted.partition("-")[0]):
-        if name and name in languages:
-            return languages.index(name)
-    return 0
+    return compile_content(
+        subject=content.subject, html=content.html, text=content.text, language=content.language
+    )

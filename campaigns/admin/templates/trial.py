@@ -153,8 +153,10 @@ def _preview(template: EmailTemplate, answers: dict[str, Any]) -> Preview:
     contents = _contents(template, answers["content"])
     languages = [content.language for content in contents]
     data = QueryDict(mutable=True)
-    if answers["language"] in languages:
-        data["language"] = str(languages.index(answers["language"]))
+    if language := answers["language"]:
+        if language not in languages:
+            raise Refused(f"version {answers['content']} has no text in {language}")
+        data["language"] = str(languages.index(language))
     if recipient := answers.get("reader"):
         data["who"] = f"r-{recipient.pk}"
     return Preview(contents, data, may_see=True)
