@@ -138,6 +138,14 @@ class VariantForm(forms.ModelForm[TemplateVariant]):
 
 
 class _VariantForms(BaseInlineFormSet[TemplateVariant, EmailTemplate, VariantForm]):
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Take a row that has gone since the page was opened for a new one of its language."""
+        super().add_fields(form, index)
+        known = form.instance.pk
+        form.fields["id"] = forms.IntegerField(
+            required=False, initial=known, widget=forms.HiddenInput
+        )
+
     def clean(self) -> None:
         """Leave two of one language to `services.check`, which says it in words."""
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from django.core.exceptions import ValidationError
@@ -42,6 +43,10 @@ class Refused(Exception):
     def __init__(self, reason: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(reason)
         self.problems = list(problems)
+
+
+class Overtaken(Refused):
+    """Somebody else has changed the template since its author saw it."""
 
 
 def library() -> Library:
@@ -86,6 +91,7 @@ def save_template(
     known: Collection[str],
     by: str = "",
     may_write_raw: bool = False,
+    seen: str = "",
 ) -> TemplateVersion:
     """Save a new or changed template with its languages, and freeze what it says now.
 
@@ -94,6 +100,8 @@ def save_template(
         name is taken, and the campaign's scheduling has the last word.
     :param may_write_raw: whether whoever saves it may write HTML that is not sanitised; who may not
         saves a template that is raw only after its `is_raw` was taken back.
+    :param seen: the `fingerprint` of what its author saw; without one it is saved in any case.
+    :raises Overtaken: it says something else by now, and not this.
     :raises Refused: where the name is taken, a value is missing, or the content has a fault.
     """
     template.name = template.name.strip()
@@ -102,6 +110,8 @@ def save_template(
     sound(check(template, variants=variants, known=known))
     with transaction.atomic():
         using_pieces()
+        if seen:
+            _not_overtaken(template, variants, seen)
         _save(template)
         if variants is not None:
             _replace_variants(template, variants)
@@ -112,6 +122,17 @@ _NOT_YOURS = (
     "it is kept exactly as written, which takes the permission to write HTML that is not "
     "sanitised; have what mail may not have left out, or ask somebody who has it"
 )
+
+
+def fingerprint(template: EmailTemplate, variants: Sequence[TemplateVariant] | None = None) -> str:
+    """Return what stands for all that an author writes of a template, to see whether it changed.
+
+    :param variants: in place of those that are saved.
+    """
+    draft = draft_of(template, variants)
+    fallback, *others = draft.written
+    in_order = (fallback, *sorted(others, key=lambda each: each.language))
+    return _sha256([template.name, replace(draft, written=in_order).as_json()])
 
 
 def check(
@@ -228,6 +249,24 @@ def _save(template: EmailTemplate) -> None:
         raise
 
 
+def _not_overtaken(
+    template: EmailTemplate, variants: Sequence[TemplateVariant] | None, seen: str
+) -> None:
+    """Refuse to put a text in the place of one that its author has never seen.
+
+    What is the same as the text was sent twice, by a second press of the button.
+    """
+    saved = EmailTemplate.objects.select_for_update().filter(pk=template.pk).first()
+    if saved and fingerprint(saved) not in {seen, fingerprint(template, variants)}:
+        raise Overtaken(_OVERTAKEN, [Problem("template", None, _OVERTAKEN)])
+
+
+_OVERTAKEN = (
+    "Somebody has saved this template since you opened it. Look at Versions, in another tab, for "
+    "what they changed; save again to put what stands here in its place."
+)
+
+
 def _name_faults(template: EmailTemplate) -> Iterator[Problem]:
     if EmailTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
         message = f"there is a template {template.name!r} already; choose another name"
@@ -300,5 +339,9 @@ def _columns(content: CompiledContent) -> dict[str, object]:
 
 def _digest(draft: Draft, contents: Sequence[CompiledContent]) -> str:
     compiled = [(one.language, one.subject, one.html, one.text) for one in contents]
-    whole = json.dumps([draft.as_json(), compiled], sort_keys=True, ensure_ascii=False)
+    return _sha256([draft.as_json(), compiled])
+
+
+def _sha256(values: Sequence[object]) -> str:
+    whole = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()

@@ -123,6 +123,27 @@ def test_a_language_is_removed_when_saving(console: Client) -> None:
     assert template.versions.count() == 2
 
 
+def test_who_is_overtaken_is_told_and_overwrites_nothing_unknowingly(console: Client) -> None:
+    german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
+    console.post(f"{TEMPLATES}add/", typed(german))
+    template = EmailTemplate.objects.get()
+    path = f"{TEMPLATES}{template.pk}/change/"
+    seen = console.get(path).context["seen"]
+    mine = typed(german | {"id": str(template.variants.get().pk)}, subject="Mine", seen=seen)
+    console.post(path, typed(subject="Theirs", seen=seen))  # without German
+
+    refused = console.post(path, mine)
+    stands = EmailTemplate.objects.get().subject
+    again = console.post(path, mine | {"seen": refused.context["seen"]}, follow=True)
+    twice = console.post(path, mine | {"seen": seen}, follow=True)
+
+    assert (refused.status_code, stands) == (422, "Theirs")
+    assert "Somebody has saved this template since you opened it" in text(refused)
+    assert 'value="Mine"' in refused.content.decode()
+    assert messages(again) == messages(twice) == ["News is saved as version 3."]
+    assert (EmailTemplate.objects.get().subject, template.variants.count()) == ("Mine", 1)
+
+
 def test_before_anybody_is_imported_any_field_may_be_one(console: Client) -> None:
     Field.objects.all().delete()
 

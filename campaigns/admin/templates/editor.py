@@ -19,7 +19,7 @@ from templates_app.drafts import draft_of
 from templates_app.forms import Editing, known_fields, may_write_raw
 from templates_app.models import EmailTemplate, MediaFile, Snippet, TemplateVersion
 from templates_app.moving_admin import MovingAdmin
-from templates_app.services import Refused, library, save_template
+from templates_app.services import Overtaken, Refused, fingerprint, library, save_template
 
 
 @admin.register(EmailTemplate)
@@ -93,12 +93,16 @@ class EmailTemplateAdmin(MovingAdmin):
         if not self.may_edit(request, template):
             raise PermissionDenied
         editing = Editing(template, request.POST, may_write_raw=may_write_raw(request))
+        seen = request.POST.get("seen", "")
         if editing.is_valid():
             try:
-                return self._save(request, editing)
+                return self._save(request, editing, seen=seen)
+            except Overtaken as refusal:
+                editing.show(refusal.problems)
+                seen = ""  # they have been told
             except Refused as refusal:
                 editing.show(refusal.problems)
-        return self._editor(request, editing, Compilation(), status=422)
+        return self._editor(request, editing, Compilation(), seen=seen, status=422)
 
     def template(self, request: HttpRequest, object_id: Any) -> EmailTemplate:
         """Return the template, a new one without an id; refuse whom it does not concern."""
@@ -129,7 +133,7 @@ class EmailTemplateAdmin(MovingAdmin):
             "may_delete": bool(template.pk) and self.has_delete_permission(request, template),
         }
 
-    def _save(self, request: HttpRequest, editing: Editing) -> HttpResponse:
+    def _save(self, request: HttpRequest, editing: Editing, *, seen: str) -> HttpResponse:
         template, is_new = editing.template, not editing.template.pk
         version = save_template(
             template,
@@ -137,6 +141,7 @@ class EmailTemplateAdmin(MovingAdmin):
             known=known_fields(),
             by=request.user.get_username(),
             may_write_raw=may_write_raw(request),
+            seen=seen,
         )
         log = self.log_addition if is_new else self.log_change
         log(request, template, f"Saved as version {version.number}")
@@ -147,7 +152,13 @@ class EmailTemplateAdmin(MovingAdmin):
         return HttpResponseRedirect(change_url(template))
 
     def _editor(
-        self, request: HttpRequest, editing: Editing, found: Compilation, *, status: int = 200
+        self,
+        request: HttpRequest,
+        editing: Editing,
+        found: Compilation,
+        *,
+        seen: str = "",
+        status: int = 200,
     ) -> HttpResponse:
         template = editing.template
         saved = EmailTemplate.objects.filter(pk=template.pk).first()
@@ -156,6 +167,7 @@ class EmailTemplateAdmin(MovingAdmin):
             "title": saved.name if saved else "Add a template",
             "editing": editing,
             "is_raw": bool(saved and saved.is_raw),
+            "seen": seen or (fingerprint(saved) if saved else ""),
             "problems": found.problems,
             "warnings": found.warnings,
             "tags": [("Fields of recipients", field_tags()), ("Names of Godwit's own", own_tags())],
