@@ -7,10 +7,11 @@ and what is rendered has the marks of the branches that it went through.
 import itertools
 import re
 from ast import literal_eval
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from templates_app.conditions import Test, tests_of
 from templates_app.grammar import Step, steps
 from templates_app.rendering import Compiled, NotPlain, compile_content
 
@@ -32,6 +33,8 @@ class Branch:
     title: str
     names: tuple[str, ...]
     """The fields that decide on it."""
+    tests: tuple[Test, ...] = ()
+    """What is so of single fields of all who get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class _Block:
     title: str
     names: set[str]
     is_loop: bool
+    entered: tuple[Test, ...]  # what is so in the branch that is read
+    passed: tuple[Test, ...]  # what is so behind all branches until now
     has_else: bool = False
 
 
@@ -86,23 +91,40 @@ class Ways:
         return {int(number) for number in _MARKS.findall(whole)}
 
     def samples(
-        self, readers: Iterable[tuple[_Who, Mapping[str, Any]]], base: Mapping[str, Any]
+        self,
+        readers: Iterable[tuple[_Who, Mapping[str, Any]]],
+        base: Mapping[str, Any],
+        search: Callable[[Branch], Iterable[tuple[_Who, Mapping[str, Any]]]] = lambda _branch: (),
     ) -> list[Sample[_Who]]:
         """Find somebody for each branch: the first of the readers who gets it, else invent values.
 
         :param base: a value for each field that the template reads.
+        :param search: finds more readers, who may get a branch that none of the first gets.
         """
         known: dict[int, _Who] = {}
-        for who, context in readers:
-            for number in self.taken(context):
-                known.setdefault(number, who)
-            if len(known) == len(self.branches):
-                break
+        self._look(readers, known, wanted=len(self.branches))
+        for number, branch in enumerate(self.branches):
+            if number not in known:
+                self._look(search(branch), known, wanted=len(known) + 1)
         values = self._invented(set(range(len(self.branches))) - known.keys(), base)
         return [
             Sample(branch, known.get(number), values.get(number))
             for number, branch in enumerate(self.branches)
         ]
+
+    def _look(
+        self,
+        readers: Iterable[tuple[_Who, Mapping[str, Any]]],
+        known: dict[int, _Who],
+        *,
+        wanted: int,
+    ) -> None:
+        """Note who gets which branch, until somebody is known for so many of them."""
+        for who, context in readers:
+            for number in self.taken(context):
+                known.setdefault(number, who)
+            if len(known) >= wanted:
+                break
 
     def shaped(self, base: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values, with lists and groups where the template reads such."""
@@ -169,15 +191,22 @@ class Ways:
         match step.word:
             case "if" | "for":
                 before = self._defaults(step, blocks)
-                blocks.append(_Block(title, set(step.fields), step.word == "for"))
+                entered, passed = (
+                    tests_of(step.word, step.words, holds=holds) for holds in (True, False)
+                )
+                is_loop = step.word == "for"
+                blocks.append(_Block(title, set(step.fields), is_loop, entered, passed))
                 return before, self._mark(title, blocks)
             case "elif" if blocks:
                 blocks[-1].names |= set(step.fields)
+                blocks[-1].entered = blocks[-1].passed + tests_of("elif", step.words, holds=True)
+                blocks[-1].passed += tests_of("elif", step.words, holds=False)
                 return "", self._mark(title, blocks)
             case "else" if blocks:
-                blocks[-1].has_else = True
+                blocks[-1].has_else, blocks[-1].entered = True, blocks[-1].passed
                 return "", self._mark(_otherwise(blocks[-1]), blocks)
             case "endif" | "endfor" if blocks:
+                blocks[-1].entered = blocks[-1].passed
                 mark = self._mark(_otherwise(blocks[-1]), blocks) if not blocks[-1].has_else else ""
                 blocks.pop()
                 return mark and f"{{% else %}}{mark}", ""
@@ -186,22 +215,25 @@ class Ways:
     def _defaults(self, step: Step, blocks: list[_Block]) -> str:
         return "".join(
             f"{{% if {name} is defined and {name} != '' %}}"
-            + self._mark(f"{name} has a value", blocks, name)
+            + self._mark(f"{name} has a value", blocks, Test(name))
             + "{% else %}"
-            + self._mark(f"{name} has no value: its default", blocks, name)
+            + self._mark(f"{name} has no value: its default", blocks, Test(name).denied())
             + "{% endif %}"
             for name in step.defaults
         )
 
-    def _mark(self, title: str, blocks: list[_Block], *names: str) -> str:
+    def _mark(self, title: str, blocks: list[_Block], *tests: Test) -> str:
         """Return the mark of a branch; the same question in the same place is the same branch."""
         within = " in ".join([title, *(block.title for block in reversed(blocks[:-1]))])
         if within not in self._numbers:
             if len(self.branches) == _MOST_BRANCHES:
                 return ""
             self._numbers[within] = len(self.branches)
-            asked = {*names}.union(*(block.names for block in blocks))
-            self.branches.append(Branch(within, tuple(sorted(self._fields(asked)))))
+            names = {test.field for test in tests}.union(*(block.names for block in blocks))
+            tests += tuple(test for block in blocks for test in block.entered)
+            of_fields = (test for test in tests if self._fields({test.field}) == {test.field})
+            branch = Branch(within, tuple(sorted(self._fields(names))), tuple(of_fields))
+            self.branches.append(branch)
         return _MARK.format(self._numbers[within])
 
     def _remember(self, step: Step) -> None:

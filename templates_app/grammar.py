@@ -158,6 +158,8 @@ class Step:
     literals: tuple[str, ...]
     """Texts and numbers, as they are written."""
     filters: tuple[str, ...]
+    words: tuple[str, ...]
+    """All that stands in it behind its first word, signs as well."""
 
 
 @dataclass(slots=True)
@@ -226,6 +228,7 @@ def steps(source: str) -> Iterator[Step]:
             tuple(sorted(targets)),
             tuple(token.text for token in tokens if token.kind in {"text", "number"}),
             tuple(token.text for token in tokens if token.role == "filter"),
+            tuple(token.text for token in tokens if token.kind != "end"),
         )
 
 

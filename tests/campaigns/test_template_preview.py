@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from campaigns.finding import Finder
 from recipients.models import Field, FieldKind, Recipient
 from templates_app.models import EmailTemplate, TemplateVariant
 from templates_app.services import save_template
@@ -135,6 +136,40 @@ def test_each_branch_has_a_sample_of_real_readers_where_there_are_some(console: 
         ("otherwise, after {% if city == 'Nome' %}", None),
     ]
     assert ("North" in north.frame, "South" in south.frame) == (True, True)
+
+
+def test_samples_are_looked_for_in_all_of_the_base_once_and_who_is_not_found_is_said(
+    console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Finder, "newest", lambda _self: iter(()))
+    make_recipient("ada@example.org", fields={"city": "Nome"})
+    template = make_template(html="{% if city == 'Nome' %}N{% elif city == 'Rome' %}R{% endif %}")
+    path = f"{TEMPLATES}{template.pk}/preview/"
+
+    first = console.get(path)
+    remembered = first.context["preview"].samples_in_one
+    make_recipient("rhea@example.org", fields={"city": "Rome"})
+    again = console.post(path, {"samples": remembered})
+    anew = console.post(path, {"samples": "0-0:1"})
+
+    assert "{% elif city == 'Rome' %} nobody was found; invented" in text(first)
+    assert "{% elif city == 'Rome' %} nobody was found; invented" in text(again)
+    assert "{% if city == 'Nome' %} ada@example.org" in text(again)
+    assert "{% elif city == 'Rome' %} rhea@example.org" in text(anew)
+
+
+def test_a_search_that_was_ended_is_said_each_time(
+    console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Finder.__init__, "__kwdefaults__", {"newest": 2, "seconds": 0})
+    template = make_template(html=HTML)
+    path = f"{TEMPLATES}{template.pk}/preview/"
+
+    first = console.get(path)
+    again = console.post(path, {"samples": first.context["preview"].samples_in_one})
+
+    assert "not all of them were looked at" in text(first)
+    assert "not all of them were looked at" in text(again)
 
 
 def test_values_are_typed_by_the_kinds_of_their_fields(console: Client) -> None:

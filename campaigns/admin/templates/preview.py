@@ -5,14 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns import previewing
 from campaigns.admin.templates.history import version_of
+from campaigns.finding import NEWEST, Finder
 from campaigns.previewing import Reader
 from recipients.models import Recipient
 from templates_app.branches import Sample, Ways
@@ -33,8 +36,9 @@ VIEWS = {
     "text": "Text part",
     "source": "HTML as sent",
 }
-LOOKED_AT = 500  # recipients, the newest, among whom readers of each branch are looked for
 _VALUE = "value-"
+_MOST_SAMPLES = 200
+_LONGEST_ID = 18  # digits of a bigint that all have
 
 
 class Preview:
@@ -91,7 +95,7 @@ class Preview:
 
     def _number_for(self, recipient: Recipient) -> int:
         """Return which content is sent to a recipient."""
-        return chosen(recipient.language, [content.language for content in self.contents])
+        return chosen(recipient.language, self._languages)
 
     @property
     def content(self) -> CompiledContent:
@@ -132,9 +136,50 @@ class Preview:
     @cached_property
     def samples(self) -> list[Sample[Reader]]:
         """Find a reader of each branch of the content that is shown."""
-        number = int(self.language) if self.language else 0
         base = Reader("", self._invented).context()
-        return self._ways[number].samples(self._readers(number), base)
+        if not self.may_see:
+            return self._sampled.samples((), base)
+        key, _, numbers = self._data.get("samples", "").partition(":")
+        if key in {self._key(is_cut=False), self._key(is_cut=True)}:  # they were looked for
+            self.is_cut = key == self._key(is_cut=True)
+            return self._sampled.samples(self._again(numbers), base)
+        finder = Finder(self._languages, self._sample_number, now=timezone.now())
+        found = self._sampled.samples(finder.newest(), base, finder.those_of)
+        self.is_cut = finder.is_cut
+        return found
+
+    is_cut = False  # whether readers were looked for no further, because it took too long
+
+    @property
+    def samples_in_one(self) -> str:
+        """Return what a browser sends back, so that nobody is looked for with each button."""
+        numbers = (str(each.who.recipient_id) for each in self.samples if each.who)
+        return f"{self._key(is_cut=self.is_cut)}:{','.join(dict.fromkeys(numbers))}"
+
+    def _key(self, *, is_cut: bool) -> str:
+        """Return of what the samples are."""
+        titles = "\n".join(branch.title for branch in self._sampled.branches)
+        digest = crc32(titles.encode(errors="surrogatepass"))
+        return f"{self._sample_number}-{digest}{'-cut' if is_cut else ''}"
+
+    def _again(self, numbers: str) -> Iterator[tuple[Reader, dict[str, Any]]]:
+        known = [number for number in numbers.split(",") if _is_id(number)]
+        for recipient in Recipient.objects.filter(pk__in=known[:_MOST_SAMPLES]).order_by("-pk"):
+            if self._number_for(recipient) == self._sample_number:
+                reader = previewing.reader(recipient)
+                yield reader, reader.context()
+
+    @property
+    def _sample_number(self) -> int:
+        return int(self.language) if self.language else 0
+
+    @property
+    def _sampled(self) -> Ways:
+        return self._ways[self._sample_number]
+
+    @property
+    def _languages(self) -> list[str]:
+        return [content.language for content in self.contents]
 
     @cached_property
     def found(self) -> list[Recipient]:
@@ -147,21 +192,13 @@ class Preview:
 
     @cached_property
     def _invented(self) -> dict[str, Any]:
-        ways = self._ways[int(self.language) if self.language else 0]
+        ways = self._sampled
         own = {tag.name for tag in previewing.own_tags()}
         return ways.shaped(previewing.invented(set(ways.reads) - own))
 
-    def _readers(self, number: int) -> Iterator[tuple[Reader, dict[str, Any]]]:
-        if not self.may_see:
-            return
-        for recipient in Recipient.objects.order_by("-pk")[:LOOKED_AT]:
-            if self._number_for(recipient) == number:
-                reader = previewing.reader(recipient)
-                yield reader, reader.context()
-
     def _recipient(self, number: str) -> Recipient | None:
         if number not in self._known:
-            found = Recipient.objects.filter(pk=number).first() if number.isdecimal() else None
+            found = Recipient.objects.filter(pk=number).first() if _is_id(number) else None
             self._known[number] = found
         return self._known[number]
 
@@ -288,7 +325,7 @@ def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse
         "shown": shown,
         "preview": preview,
         "views": VIEWS,
-        "looked_at": LOOKED_AT,
+        "newest_asked": NEWEST,
         **_pictures(shown),
     }
     return TemplateResponse(request, "campaigns/template_preview.html", context)
@@ -306,6 +343,10 @@ def _pictures(shown: _Shown) -> dict[str, Any]:
 def _in_one(values: dict[str, str]) -> str:
     """Return values in the form in which a browser sends back those that nobody changed."""
     return json.dumps({name: "".join(values[name].splitlines()) for name in sorted(values)})
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID
 
 
 def _ways(content: CompiledContent) -> Ways:
