@@ -24,8 +24,10 @@ from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL
 from campaigns.sending.way_out import transport_of
 from campaigns.services import Refused
-from recipients.addresses import BadAddress, Mailbox, parse_address
+from recipients.addresses import Address, BadAddress, Mailbox, parse_address
+from recipients.consent import subject
 from recipients.headers import BadHeader
+from recipients.models import Suppression
 from recipients.segments.grammar import BadRules
 from templates_app.compiling import CompiledContent
 from templates_app.media import storing
@@ -57,7 +59,9 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
     :raises Refused: the address, the content, the sender or the transport cannot be used.
     """
     try:
-        to = parse_address(address).addr_spec
+        parsed = parse_address(address)
+        _refuse_suppressed(parsed)
+        to = parsed.addr_spec
         version = campaign.version or freeze(campaign.template)
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
         mailing = Mailing(run, subject_prefix=PREFIX, files=files_of_campaign(campaign))
@@ -97,12 +101,18 @@ def send_sample(
 
 
 @transaction.atomic
-def claim_tests(template: EmailTemplate, *, count: int, by: int, now: datetime) -> None:
+def claim_tests(
+    template: EmailTemplate, *, addresses: Sequence[str], by: int, now: datetime
+) -> None:
     """Write down that somebody sends tests of a template, before they are sent.
 
     :param by: the id of the account.
-    :raises Refused: there were too many within an hour; a test is no way to mail people.
+    :raises Refused: there were too many within an hour; a test is no way to mail people. Or an
+        address is suppressed.
     """
+    count = len(addresses)
+    for address in addresses:
+        _refuse_suppressed(parse_address(address))
     User.objects.select_for_update().get(pk=by)
     kind = ContentType.objects.get_for_model(EmailTemplate)
     own = LogEntry.objects.filter(user_id=by, content_type=kind, change_message=_LOGGED)
@@ -133,6 +143,14 @@ def in_words(outcome: Outcome) -> str:
     parts = (str(outcome.reply_code or ""), "" if said.startswith(code) else code, said)
     answer = " ".join(part for part in parts if part)
     return f"{_WORDS[type(outcome)]}: {answer}" if answer else f"{_WORDS[type(outcome)]}."
+
+
+def _refuse_suppressed(address: Address) -> None:
+    """Leave alone whoever is to be left alone, whoever asks."""
+    of_person = Suppression.objects.of_person(key=address.key, digest=subject(address.key))
+    if found := (of_person | Suppression.objects.filter(key=address.domain)).first():
+        reason = found.get_reason_display().lower()
+        raise Refused(f"{address.addr_spec} is suppressed ({reason}); name another address")
 
 
 def _first_recipient(campaign: Campaign, to: str, *, now: datetime) -> Claimed:

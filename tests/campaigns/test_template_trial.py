@@ -9,7 +9,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from campaigns import trial
-from recipients.models import Field
+from recipients.consent import subject
+from recipients.models import Field, Suppression, SuppressionReason
 from templates_app.models import EmailTemplate, TemplateVariant
 from templates_app.services import save_template
 from tests.console import messages, staff, superuser, text
@@ -139,6 +140,20 @@ def test_what_is_typed_wrongly_is_said_and_nothing_is_sent(
     assert answer.status_code == 422
     assert reason in text(answer)
     assert smtp.messages == []
+
+
+@pytest.mark.parametrize("key", ["me@example.org", "example.org", "digest"])
+def test_who_is_suppressed_gets_no_test(
+    key: str, template: EmailTemplate, smtp: ScriptedSMTP, console: Client
+) -> None:
+    erased = {"key": None, "digest": subject("me@example.org")} if key == "digest" else {"key": key}
+    Suppression.objects.create(reason=SuppressionReason.COMPLAINT, **erased)
+
+    answer = send(console, template, addresses="other@example.net Me@example.org")
+
+    assert "Me@example.org is suppressed (complaint)" in text(answer)
+    assert smtp.messages == []
+    assert not LogEntry.objects.exists()
 
 
 def test_what_the_next_hop_refuses_is_told(

@@ -136,7 +136,7 @@ def _send(
     if preview.rendered is None:
         raise Refused(preview.problem)
     now, addresses = timezone.now(), answers["addresses"]
-    trial.claim_tests(template, count=len(addresses), by=request.user.pk or 0, now=now)
+    trial.claim_tests(template, addresses=addresses, by=request.user.pk or 0, now=now)
     outcomes = trial.send_sample(
         preview.content,
         sender=answers["sender"],
