@@ -102,6 +102,26 @@ def test_a_fault_of_another_language_stands_beside_its_field(console: Client) ->
     assert not EmailTemplate.objects.exists()
 
 
+def test_languages_are_closed_until_something_in_them_is_wrong(console: Client) -> None:
+    german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
+    console.post(f"{TEMPLATES}add/", typed(german))
+    path = f"{TEMPLATES}{EmailTemplate.objects.get().pk}/change/"
+
+    page = console.get(path).content.decode()
+    wrong = console.post(path, typed(german | {"subject": ""})).content.decode()
+
+    assert "<details>" in page.partition('id="languages"')[2].partition("</fieldset>")[0]
+    assert "<details open" not in page.partition('id="languages"')[2].partition("</fieldset>")[0]
+    assert "<details open" in wrong.partition('id="languages"')[2].partition("</fieldset>")[0]
+
+
+def test_what_is_too_large_to_be_read_is_said_with_the_way_back(console: Client) -> None:
+    answer = console.post(f"{TEMPLATES}add/", typed(source="x" * 3_000_000))
+
+    assert answer.status_code == 400
+    assert "Nothing was saved. Go back in your browser" in text(answer)
+
+
 def test_two_texts_of_one_language_are_refused(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
 
