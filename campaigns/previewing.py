@@ -107,6 +107,8 @@ def reader(recipient: Recipient) -> Reader:
 def search(text: str) -> list[Recipient]:
     """Find a few recipients by an address, a part of one, or what a field of a name holds."""
     text = text.strip()
+    if "\0" in text:  # which PostgreSQL takes in no text
+        return []
     try:
         return list(Recipient.objects.filter(key=parse_address(text).key))
     except BadAddress:

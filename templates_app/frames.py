@@ -9,6 +9,8 @@ _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     "img-src https: http: data:; style-src 'unsafe-inline'; font-src https: data:\">"
     '<meta name="referrer" content="no-referrer">'
+    # A link would be followed inside the frame; into a new window it is not, by the sandbox.
+    '<base target="_blank">'
 )
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 _ASKS = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)

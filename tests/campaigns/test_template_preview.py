@@ -19,6 +19,7 @@ HTML = (
     "<p>Dear {{ first_name | default('reader') }}</p>"
     "{% if city == 'Nome' %}<p>North</p>{% else %}<p>South</p>{% endif %}"
 )
+NUMBERS = [("language", ""), ("who", "b-"), ("who", "r-"), ("samples", "0-1:")]
 
 
 @pytest.fixture
@@ -46,8 +47,10 @@ def test_the_message_stands_in_a_frame_that_may_do_nothing(console: Client) -> N
     template = make_template(html="<p>Dear {{ first_name }}</p><script>alert(1)</script>")
     EmailTemplate.objects.update(is_raw=True)
 
-    page = console.get(f"{TEMPLATES}{template.pk}/preview/").content.decode()
+    answer = console.get(f"{TEMPLATES}{template.pk}/preview/")
+    page = answer.content.decode()
 
+    assert answer["Content-Security-Policy"] == "frame-src 'none'"
     assert 'sandbox=""' in page
     assert "default-src &#x27;none&#x27;" in page
     assert "&lt;p&gt;Dear Ada&lt;/p&gt;&lt;script&gt;" in page
@@ -170,6 +173,29 @@ def test_a_search_that_was_ended_is_said_each_time(
 
     assert "not all of them were looked at" in text(first)
     assert "not all of them were looked at" in text(again)
+
+
+def test_nobody_gets_a_message_that_everybody_lacks_a_field_for(console: Client) -> None:
+    make_recipient("ada@example.org", fields={"first_name": "Ada"})
+    template = make_template(html=HTML)
+
+    page = text(console.get(f"{TEMPLATES}{template.pk}/preview/"))
+
+    assert "Nobody who was asked would get this message" in page
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"search": "a\0b"}, *({name: f"{value}{'9' * 5_000}"} for name, value in NUMBERS)],
+    ids=range(1 + len(NUMBERS)),
+)
+def test_what_no_button_sends_harms_nothing(data: dict[str, str], console: Client) -> None:
+    template = make_template()
+
+    answer = console.post(f"{TEMPLATES}{template.pk}/preview/", data)
+    compared = console.get(f"{TEMPLATES}{template.pk}/history/?to=1&from={'9' * 5_000}")
+
+    assert (answer.status_code, compared.status_code) == (200, 200)
 
 
 def test_values_are_typed_by_the_kinds_of_their_fields(console: Client) -> None:

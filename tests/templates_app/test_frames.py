@@ -14,6 +14,12 @@ def test_the_policy_stands_before_all_that_the_author_wrote() -> None:
     assert framed("<p>Hi</p>").startswith('<meta http-equiv="Content-Security-Policy"')
 
 
+def test_a_link_that_is_followed_leads_out_of_the_frame_which_its_sandbox_forbids() -> None:
+    page = framed("<base href='https://evil.example/' target='_self'><a href='x'>Look</a>")
+
+    assert page.index('<base target="_blank">') < page.index("<base href=")
+
+
 @pytest.mark.parametrize("is_dark", [True, False])
 def test_colours_are_those_of_the_chosen_scheme_whatever_the_looker_prefers(is_dark: bool) -> None:
     light = DARK.replace("dark", "light")

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldBooleanWidget
 
-from campaigns.admin.templates.common import change_url
+from campaigns.admin.templates.common import change_url, is_number
 from campaigns.models import Campaign, CampaignStatus, Run
 from recipients.admin.verb_page import Verb, verb_page
 from recipients.sentences import sentence
@@ -174,7 +174,7 @@ def _rows(versions: Sequence[TemplateVersion]) -> list[Row]:
 
 
 def _asked(template: EmailTemplate, number: str) -> TemplateVersion | None:
-    return template.versions.filter(number=int(number)).first() if number.isdecimal() else None
+    return template.versions.filter(number=int(number)).first() if is_number(number) else None
 
 
 def _changes(old: TemplateVersion, new: TemplateVersion) -> list[tuple[str, Change]]:

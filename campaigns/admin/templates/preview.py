@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import previewing
+from campaigns.admin.templates.common import is_number
 from campaigns.admin.templates.history import version_of
 from campaigns.finding import NEWEST, Finder
 from campaigns.previewing import Reader
@@ -38,7 +39,6 @@ VIEWS = {
 }
 _VALUE = "value-"
 _MOST_SAMPLES = 200
-_LONGEST_ID = 18  # digits of a bigint that all have
 
 
 class Preview:
@@ -55,7 +55,7 @@ class Preview:
         asked = data.get("show", "")
         self.show = asked if asked in VIEWS else "desktop"
         asked = data.get("language", "")
-        is_one = asked.isdecimal() and int(asked) < len(contents)
+        is_one = is_number(asked) and int(asked) < len(contents)
         self.language = asked if is_one else ""
         self._ways = {number: _ways(content) for number, content in enumerate(contents)}
 
@@ -68,7 +68,7 @@ class Preview:
         kind, _, number = asked.partition("-")
         if kind == "r" and self._recipient(number) and self.may_see:
             return asked
-        if kind == "b" and number.isdecimal() and int(number) < len(self.samples):
+        if kind == "b" and is_number(number) and int(number) < len(self.samples):
             return asked
         return "typed" if asked == "typed" else ""
 
@@ -151,6 +151,12 @@ class Preview:
     is_cut = False  # whether readers were looked for no further, because it took too long
 
     @property
+    def is_for_nobody(self) -> bool:
+        """Whether none of the recipients who were asked gets any branch: for them it fails."""
+        known = any(sample.who for sample in self.samples)
+        return self.may_see and not known and Recipient.objects.exists()
+
+    @property
     def samples_in_one(self) -> str:
         """Return what a browser sends back, so that nobody is looked for with each button."""
         numbers = (str(each.who.recipient_id) for each in self.samples if each.who)
@@ -163,7 +169,7 @@ class Preview:
         return f"{self._sample_number}-{digest}{'-cut' if is_cut else ''}"
 
     def _again(self, numbers: str) -> Iterator[tuple[Reader, dict[str, Any]]]:
-        known = [number for number in numbers.split(",") if _is_id(number)]
+        known = [number for number in numbers.split(",") if is_number(number)]
         for recipient in Recipient.objects.filter(pk__in=known[:_MOST_SAMPLES]).order_by("-pk"):
             if self._number_for(recipient) == self._sample_number:
                 reader = previewing.reader(recipient)
@@ -198,7 +204,7 @@ class Preview:
 
     def _recipient(self, number: str) -> Recipient | None:
         if number not in self._known:
-            found = Recipient.objects.filter(pk=number).first() if _is_id(number) else None
+            found = Recipient.objects.filter(pk=number).first() if is_number(number) else None
             self._known[number] = found
         return self._known[number]
 
@@ -325,10 +331,15 @@ def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse
         "shown": shown,
         "preview": preview,
         "views": VIEWS,
-        "newest_asked": NEWEST,
+        "newest_asked": f"{NEWEST:,}",
         **_pictures(shown),
     }
-    return TemplateResponse(request, "campaigns/template_preview.html", context)
+    return TemplateResponse(
+        request,
+        "campaigns/template_preview.html",
+        context,
+        headers={"Content-Security-Policy": "frame-src 'none'"},  # the message is in the page
+    )
 
 
 def _pictures(shown: _Shown) -> dict[str, Any]:
@@ -343,10 +354,6 @@ def _pictures(shown: _Shown) -> dict[str, Any]:
 def _in_one(values: dict[str, str]) -> str:
     """Return values in the form in which a browser sends back those that nobody changed."""
     return json.dumps({name: "".join(values[name].splitlines()) for name in sorted(values)})
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID
 
 
 def _ways(content: CompiledContent) -> Ways:
