@@ -14,6 +14,7 @@ _AROUND = 3  # lines shown before and after a change
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 _LONGEST = 2_000  # characters of a line whose words are compared
 _MANY = 2_000  # lines
+_MOST_PAIRS = 2_000_000  # of words that are held against each other; takes a second or two
 _PARTS = ("subject", "preheader", "source", "text")
 
 
@@ -48,20 +49,32 @@ class Change:
     lines: tuple[Line, ...]
 
 
+@dataclass(slots=True)
+class _Budget:
+    """Keeps those who look at a page from waiting for minutes."""
+
+    pairs: int = _MOST_PAIRS
+
+    def affords(self, pairs: int) -> bool:
+        self.pairs -= pairs
+        return self.pairs >= 0
+
+
 def compare(old: Draft, new: Draft) -> list[Change]:
     """List the parts that differ, the settings of the template first, then each language."""
+    budget = _Budget()
     changes = [
-        _change(part, "", str(getattr(old, part)), str(getattr(new, part)))
+        _change(part, "", str(getattr(old, part)), str(getattr(new, part)), budget)
         for part in ("kind", "layout", "link_parameters")
     ]
-    changes.append(_change("is_raw", "", _yes_or_no(old.is_raw), _yes_or_no(new.is_raw)))
-    changes.append(_change("language", "", _language(old), _language(new)))
+    changes.append(_change("is_raw", "", _yes_or_no(old.is_raw), _yes_or_no(new.is_raw), budget))
+    changes.append(_change("language", "", _language(old), _language(new), budget))
     before, after = _by_language(old), _by_language(new)
     for key in dict.fromkeys([*before, *after]):
         one, other = before.get(key), after.get(key)
         language = (other or one or Written("", "")).language
         changes += [
-            _change(part, language, getattr(one, part, ""), getattr(other, part, ""))
+            _change(part, language, getattr(one, part, ""), getattr(other, part, ""), budget)
             for part in _PARTS
         ]
     return [change for change in changes if change.lines]
@@ -81,14 +94,15 @@ def _by_language(draft: Draft) -> dict[str | None, Written]:
     return {None: fallback} | {each.language: each for each in others}
 
 
-def _change(part: str, language: str, before: str, after: str) -> Change:
-    lines = tuple(_lines(before.splitlines(), after.splitlines())) if before != after else ()
-    return Change(part, language, lines)
+def _change(part: str, language: str, before: str, after: str, budget: _Budget) -> Change:
+    lines = _lines(before.splitlines(), after.splitlines(), budget) if before != after else ()
+    return Change(part, language, tuple(lines))
 
 
-def _lines(before: list[str], after: list[str]) -> Iterator[Line]:
+def _lines(before: list[str], after: list[str], budget: _Budget) -> Iterator[Line]:
     # Lines that are everywhere make long texts slow to compare.
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > _MANY)
+    is_long = max(len(before), len(after)) > _MANY
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=is_long)
     last = 0
     for group in matcher.get_grouped_opcodes(_AROUND):
         start = group[0][1]
@@ -98,7 +112,7 @@ def _lines(before: list[str], after: list[str]) -> Iterator[Line]:
             if kind == "equal":
                 yield from _same(before[one:two], one, three)
             else:
-                yield from _replaced(before[one:two], after[three:four], one, three)
+                yield from _replaced(before[one:two], after[three:four], one, three, budget)
         last = group[-1][2]
     if last < len(before):
         yield Line("skipped", last + 1, None)
@@ -109,8 +123,10 @@ def _same(lines: list[str], before: int, after: int) -> Iterator[Line]:
         yield Line("same", before + shift, after + shift, (Word(text),))
 
 
-def _replaced(old: list[str], new: list[str], before: int, after: int) -> Iterator[Line]:
-    pairs = [_words(one, other) for one, other in zip(old, new, strict=False)]
+def _replaced(
+    old: list[str], new: list[str], before: int, after: int, budget: _Budget
+) -> Iterator[Line]:
+    pairs = [_words(one, other, budget) for one, other in zip(old, new, strict=False)]
     for shift, text in enumerate(old, 1):
         words = pairs[shift - 1][0] if shift <= len(pairs) else (Word(text, True),)
         yield Line("removed", before + shift, None, words)
@@ -119,12 +135,15 @@ def _replaced(old: list[str], new: list[str], before: int, after: int) -> Iterat
         yield Line("added", None, after + shift, words)
 
 
-def _words(old: str, new: str) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+def _words(old: str, new: str, budget: _Budget) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    whole = (Word(old, True),), (Word(new, True),)
     if max(len(old), len(new)) > _LONGEST:
-        return (Word(old, True),), (Word(new, True),)
+        return whole
     one, other = _WORDS.findall(old), _WORDS.findall(new)
+    if not budget.affords(len(one) * len(other)):
+        return whole
     removed, added = list[Word](), list[Word]()
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, one, other)  # of many words, without the usual ones
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         is_changed = kind != "equal"
         removed += [Word("".join(one[start:end]), is_changed)] if end > start else []

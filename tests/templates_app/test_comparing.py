@@ -61,3 +61,15 @@ def test_settings_and_languages_that_came_and_went_are_listed() -> None:
         "subject fr+:1 [Neuf]",
         "source fr+:1 [z]",
     ]
+
+
+def test_words_are_compared_until_it_would_take_too_long_to_wait_for() -> None:
+    line = " ".join(f"w{number}" for number in range(90))
+    one, other = (Written("S", f"{line} {end}\n" * 80) for end in ("old", "new"))
+
+    [change] = compare(draft(one), draft(other))
+
+    removed = [line for line in change.lines if line.kind == "removed"]
+    assert len(removed) == 80
+    assert len(removed[0].words) > 1
+    assert [word.is_changed for word in removed[-1].words] == [True]
