@@ -1,4 +1,5 @@
 from base64 import b64encode
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -124,6 +125,18 @@ def test_pictures_are_asked_for_and_shown_at_the_console(
     assert f"{path}pictures/{first.pk}/" in shown
     assert (image["Content-Type"], image["X-Content-Type-Options"]) == ("image/png", "nosniff")
     assert image.content.startswith(b"\x89PNG")
+
+
+def test_pictures_that_nobody_takes_are_not_waited_for_without_end(
+    version: TemplateVersion,
+) -> None:
+    path = f"/admin/templates_app/emailtemplate/{version.template_id}/versions/1/preview/"
+    screenshots.ask(version, now=timezone.now() - timedelta(minutes=16))
+
+    page = superuser().get(path)
+
+    assert "See that a worker runs, and take them again." in text(page)
+    assert 'http-equiv="refresh"' not in page.content.decode()
 
 
 def test_who_may_only_look_asks_for_no_pictures(version: TemplateVersion) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -39,6 +40,7 @@ VIEWS = {
 }
 _VALUE = "value-"
 _MOST_SAMPLES = 200
+_LONGEST_WAIT = timedelta(minutes=15)  # for pictures, of ten languages at half a minute each
 
 
 class Preview:
@@ -346,7 +348,9 @@ def _pictures(shown: _Shown) -> dict[str, Any]:
     """Return the pictures of the version that is shown, or the version that has some."""
     if shown.version:
         found = list(shown.version.screenshots.defer("png").order_by("language", "pk"))
-        return {"pictures": found, "is_waiting": any(each.is_waiting for each in found)}
+        asked = [each.asked_at for each in found if each.is_waiting]
+        is_late = bool(asked) and min(asked) < timezone.now() - _LONGEST_WAIT
+        return {"pictures": found, "is_waiting": bool(asked) and not is_late, "is_late": is_late}
     newest = None if shown.draft else shown.template.versions.order_by("-number").first()
     return {"newest": newest}
 
