@@ -47,6 +47,9 @@ _DATE_NAMES = frozenset({"short", "medium", "long", "full"})
 _TIME_NAMES = frozenset({"short", "medium"})
 _LONGEST_DATE = len("2026-12-04")
 _PLURALS = ("zero", "one", "two", "few", "many", "other")  # CLDR's categories
+_PART_OF_WORD = r"[^\s!-/:-@\[-`{-~]"
+# With what is left out or belongs to somebody: `don't`, `Ada's`, but `O'Neil`.
+_WORD = re.compile(rf"{_PART_OF_WORD}+(?:'[a-zA-Z]{{1,2}}(?!{_PART_OF_WORD}))?")
 
 
 def filters_of(language: str) -> dict[str, Callable[..., Any]]:
@@ -54,10 +57,14 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     local = _Local(locale_of(language))
     return {
         "address": _address,
+        "capitalize": _changed_by(str.capitalize),
         "d": _default,
         "date": local.date,
         "default": _default,
+        "e": _escape,
+        "escape": _escape,
         "join": _join,
+        "lower": _changed_by(str.lower),
         "money": local.money,
         "number": local.number,
         "percent": local.percent,
@@ -66,9 +73,19 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
         "rows": _rows,
         "split": _split,
         "time": local.time,
+        "title": _changed_by(_titled),
+        "trim": _changed_by(str.strip),
         "truncate": _truncate,
+        "upper": _changed_by(str.upper),
         "urlencode": _urlencode,
     }
+
+
+def is_divisible(value: object, divisor: object) -> bool:
+    """Whether a number is a multiple of another; the engine's own test aborts at a zero."""
+    if not (isinstance(value, int | float) and isinstance(divisor, int | float)):
+        return False
+    return divisor != 0 and value % divisor == 0
 
 
 class _Local:
@@ -163,6 +180,29 @@ def _decimals(decimals: object) -> int | None:
     if decimals is None or (type(decimals) is int and 0 <= decimals <= _MOST_DECIMALS):
         return decimals
     raise BadArgument(f"a number has 0 to {_MOST_DECIMALS} decimals, not {_quoted(decimals)}")
+
+
+def _changed_by(change: Callable[..., str]) -> Callable[..., str]:
+    """Make a filter of what changes a text, and makes it no longer to speak of."""
+
+    @pass_state
+    def changed(state: Any, value: object, *arguments: object) -> str:
+        text = _text(value)
+        _charge(state, len(text))
+        return change(text, *arguments)
+
+    return changed
+
+
+def _titled(text: str) -> str:
+    return _WORD.sub(lambda word: word[0].capitalize(), text)
+
+
+@pass_state
+def _escape(state: Any, value: object) -> object:
+    """Return a value as it came: HTML is escaped where it is printed, and other parts never are."""
+    _charge(state, len(_text(value)))
+    return value
 
 
 def _default(value: object = None, alternative: object = "", *_: object) -> object:

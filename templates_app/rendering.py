@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
-from templates_app.filters import NO_VALUE, TOO_LARGE, BadArgument, filters_of
+from templates_app.filters import NO_VALUE, TOO_LARGE, BadArgument, filters_of, is_divisible
 from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
@@ -247,7 +247,12 @@ def _sources(subject: str, html: str, text: str) -> dict[Part, str]:
 
 
 def _environment(language: str = "") -> Environment:
-    environment = Environment(filters=filters_of(language), debug=False, pycompat=False)
+    environment = Environment(
+        filters=filters_of(language),
+        tests={"divisibleby": is_divisible},
+        debug=False,
+        pycompat=False,
+    )
     # Of minijinja's kinds of strictness this is the one that lets `{% if name %}` ask for a field
     # that may be missing; to print one is an error. The package's stub does not list the word.
     environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]

@@ -254,6 +254,11 @@ LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %
         ("{{ 1 | plural('a', __class__='b') }}", "write plural"),
         ("{{ 'x' | plural('a', 'b') }}", "no number"),
         ("{{ bio | date }}", "is no date like 2026-12-04"),
+        *(
+            (f"{{% for a in items %}}{{% set b = bio | {name} %}}{{% endfor %}}", "too large")
+            for name in ("capitalize", "e", "escape", "lower", "title", "trim", "upper")
+        ),
+        ("{{ (bio ~ bio) | upper }}", "too large"),
     ],
 )
 def test_a_result_has_a_limit_of_steps_and_of_size(source: str, reason: str) -> None:
@@ -341,11 +346,13 @@ def test_the_fields_of_a_recipient_have_64_kib_at_most(size: int, fits: bool) ->
 ATOMS = ["a", "items", "m.k", "m['n']", "items[0]", '"}}"', "'%}'", "1", "2.5", "['x', 1]", "none"]
 FILTERS = ["upper", "default('z')", "join(a)", "replace('', big)", "first", "urlencode", "e", "int"]
 OPERATORS = ["~", "+", "-", "/", "%", "==", "<", "and", "or", "in", "*"]
+TESTS = ["divisibleby(0)", "divisibleby(a)", "even", "startingwith(a)", "not number", "in items"]
 expressions = st.recursive(
     st.sampled_from([*ATOMS, "big", "missing", "loop.index"]),
     lambda inner: (
         st.tuples(inner, st.sampled_from(FILTERS)).map(" | ".join)
         | st.tuples(inner, st.sampled_from(OPERATORS), inner).map(" ".join)
+        | st.tuples(inner, st.sampled_from(TESTS)).map(" is ".join)
         | inner.map("({})".format)
         | inner.map("[{}]".format)
         | st.tuples(inner, inner, inner).map(lambda x: "{} if {} else {}".format(*x))

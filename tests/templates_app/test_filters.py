@@ -169,3 +169,20 @@ def test_subject_html_and_text_are_written_in_the_same_language() -> None:
 
     rendered = compiled.render(FIELDS)
     assert {rendered.subject, rendered.html, rendered.text} == {"1. Februar 1990"}
+
+
+@pytest.mark.parametrize(
+    ("text", "titled"),
+    [
+        ("o'neil-SMITH", "O'Neil-Smith"),
+        ("it's what we'll do, don't", "It's What We'll Do, Don't"),
+        ("'quoted' (twice)", "'Quoted' (Twice)"),
+        ("e\u0301cole ngữ", "E\u0301cole Ngữ"),
+    ],
+)
+def test_a_title_has_great_letters_at_the_beginning_of_words(text: str, titled: str) -> None:
+    assert render("{{ x | title }}", x=text) == titled
+
+
+def test_a_text_part_has_nothing_escaped() -> None:
+    assert render("{{ x | e }} {{ x | escape }}", x="Fish & Co") == "Fish & Co Fish & Co"

@@ -91,6 +91,11 @@ def test_only_the_html_part_is_escaped() -> None:
         ("{{ {} }}", None),
         ("{% raw %}{{ kept }}{% endraw %}{# gone #}", "{{ kept }}"),
         ("{{ '}}' }}{{ \"%}\" }}", "}}%}"),
+        ("{% if 6 is divisibleby(zero) %}yes{% else %}no{% endif %}", "no"),
+        ("{% if 6 is divisibleby(3) and 7.5 is divisibleby(2.5) %}yes{% endif %}", "yes"),
+        ("{% if first_name is divisibleby(2) %}yes{% else %}no{% endif %}", "no"),
+        ("{{ 'a&b' | e | upper | escape }}", "A&amp;B"),
+        ("{{ '/a/' | trim('/') }}{{ 5 | upper }}{{ 'éCOLE' | capitalize }}", "a5École"),
     ],
 )
 def test_what_an_author_writes_comes_out(source: str, shown: str | None) -> None:
@@ -128,7 +133,20 @@ def test_the_field_that_is_named_is_the_one_that_has_no_way_out() -> None:
         render("{{ first_name | default('there') }} of {{ city }}")
 
 
-@pytest.mark.parametrize("name", ["urlencode", "join", "replace('a', 'b')", "date", "upper"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "urlencode",
+        "join",
+        "replace('a', 'b')",
+        "date",
+        "upper",
+        "e",
+        "trim",
+        "address",
+        "plural(2)",
+    ],
+)
 def test_a_filter_does_not_print_a_missing_value_as_none(name: str) -> None:
     with pytest.raises(RenderError, match="no value"):
         render(f"{{{{ missing | {name} }}}}")
