@@ -6,10 +6,11 @@ and what is rendered has the marks of the branches that it went through.
 
 import itertools
 import re
-from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from minijinja import eval_expr
 
 from templates_app.conditions import Test, tests_of
 from templates_app.grammar import Step, steps
@@ -273,7 +274,7 @@ def _values_near(about: Iterable[Step]) -> list[Any]:
     """Return the literals that a field is compared with, and numbers at both sides of them."""
     near = dict[Any, None]()
     for literal in (text for step in about for text in step.literals):
-        value = literal_eval(literal)
+        value = eval_expr(literal)  # Python would refuse 007, and texts of several lines
         near[value] = None
         if isinstance(value, int | float):
             near |= {value - 1: None, value + 1: None}

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from templates_app.branches import Sample, Ways
 
 READERS: list[tuple[str, dict[str, Any]]] = [
@@ -29,6 +31,16 @@ def test_values_are_invented_for_a_branch_that_no_reader_gets() -> None:
     assert found["{% if age >= 65 %}"].who is None
     assert found["{% if age >= 65 %}"].values == {"age": 65}
     assert found["otherwise, after {% if age >= 65 %}"].who == "ada"
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [("007", 7), ("1__0", 10), ("'a\nb'", "a\nb"), (r"'\N'", r"\N"), (r"'\ud83d\ude00'", "😀")],
+)
+def test_a_value_is_invented_as_the_engine_reads_it(literal: str, value: object) -> None:
+    [found, _] = samples(f"{{% if x == {literal} %}}y{{% endif %}}", {"x": "X"}).values()
+
+    assert found.values == {"x": value}
 
 
 def test_a_default_is_two_branches() -> None:
