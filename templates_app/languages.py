@@ -1,17 +1,19 @@
 """Languages by their tags (BCP 47): which content a reader gets, and which way it is written."""
 
+import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 
-# Of scripts, by the subtag that names one, or by the language that is written in it as a rule.
-_RIGHT_TO_LEFT_SCRIPTS = frozenset({"adlm", "arab", "hebr", "mand", "nkoo", "rohg", "syrc", "thaa"})
+# Those that somebody writes letters in today.
 _RIGHT_TO_LEFT = frozenset(
-    {"ar", "arc", "az-ir", "bal", "bgn", "ckb", "dv", "fa", "glk", "he", "iw", "ji", "ks", "lrc"}
-    | {"mzn", "nqo", "pnb", "prs", "ps", "sd", "skr", "syr", "ug", "ur", "yi"}
+    {"adlm", "arab", "aran", "armi", "gara", "hebr", "mand", "mend", "nkoo", "rohg", "samr"}
+    | {"syrc", "thaa", "yezi"}
 )
-_SCRIPT_LENGTH = 4
+_SCRIPT = re.compile(r"[a-z]{2,3}(?:-[a-z]{3}){0,3}-([a-z]{4})(?![^-])")
+_REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]{3}){0,3}-([a-z]{2})(?![^-])")
 
 
 def lookup(language: str, available: Collection[str]) -> str | None:
@@ -43,11 +45,18 @@ def chosen(language: str, tags: Sequence[str]) -> int:
 
 def is_right_to_left(language: str) -> bool:
     """Whether text in this language begins at the right; one that is unknown does not."""
-    subtags = language.lower().split("-")
-    scripts = [each for each in subtags[1:3] if len(each) == _SCRIPT_LENGTH and each.isalpha()]
-    if scripts:
-        return scripts[0] in _RIGHT_TO_LEFT_SCRIPTS
-    return lookup(language, _RIGHT_TO_LEFT) is not None
+    return _script(language.lower().replace("_", "-")) in _RIGHT_TO_LEFT
+
+
+def _script(tag: str) -> str:
+    """Return the script that a tag names, or in which its language is written there (CLDR)."""
+    if named := _SCRIPT.match(tag):
+        return named[1]
+    language, region = tag.partition("-")[0], _REGION.match(tag)
+    language = get_global("language_aliases").get(language, language).partition("_")[0]
+    likely = get_global("likely_subtags")
+    found = likely.get(f"{language}_{region[1].upper()}" if region else "") or likely.get(language)
+    return found.split("_")[1].lower() if found else ""
 
 
 @lru_cache(maxsize=256)
