@@ -94,9 +94,9 @@ def with_language(html: str, language: str) -> str:
     if root is None:
         return html
     text = html[root.start : root.end].replace(' lang="und"', "").replace(' dir="auto"', "")
-    is_named = " lang=" in text.lower()
+    is_named = root.value("lang") not in {"", "und"}
     added = "" if is_named else f' lang="{entities.escape(language)}"'
-    if " dir=" not in text.lower():
+    if root.value("dir") in {"", "auto"}:
         added += f' dir="{direction}"' if direction == "rtl" else ""
     text = text[:5] + added + text[5:]
     rest = html[root.end :]

@@ -53,7 +53,10 @@ def test_a_language_that_the_author_has_written_stays() -> None:
 
 
 def test_a_direction_that_the_author_has_written_stays() -> None:
-    html = compiled(Kind.HTML, '<html dir="ltr"><body dir="ltr">x</body></html>', "ar")
+    for space in (" ", "\n", "\t"):
+        source = f'<html{space}dir = "ltr"{space}lang="de"><body dir="ltr">x</body></html>'
 
-    assert html.count("dir=") == 2
-    assert "rtl" not in html
+        html = compiled(Kind.HTML, source, "ar")
+
+        assert html.count("dir") == html.count("ltr") == 2
+        assert html.count("lang") == 1
