@@ -40,6 +40,7 @@ _REMEMBERED = 4_096  # short texts
 _TOO_GREAT = 10**15
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+_DIGIT_OF_VALUE = re.compile("[1-9]")  # of CLDR's patterns, which keep to these digits
 _STRFTIME = re.compile(r"(?:[^%]|%-?[A-Za-z%])*")
 # Of what Unicode (UTS 35) lets a pattern say, all but zones: a time is shown as it was written.
 _PATTERN = re.compile(r"(?:'[^']*'|[^A-Za-z']|[GyYuQqMLwWdDFEecabBhHKkmsS])*")
@@ -165,6 +166,8 @@ def _written(
         pattern.frac_prec = (decimals, decimals)
     with localcontext(rounding=ROUND_HALF_UP):  # as people round, who pay: 0.125 is 0.13
         written = pattern.apply(number, locale, currency=currency, currency_digits=decimals is None)
+    if number < 0 and not _DIGIT_OF_VALUE.search(written):
+        return _written(locale, kind, Decimal(0), decimals, currency)
     return str(written)
 
 

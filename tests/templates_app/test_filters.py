@@ -95,6 +95,9 @@ def test_a_category_without_a_form_has_that_of_the_others() -> None:
         ("12", "€12.00"),
         (" 7.5 ", "€7.50"),
         (1e-7, "€0.00"),
+        (-1e-7, "€0.00"),
+        ("-0.004", "€0.00"),
+        ("-0.005", "-€0.01"),
     ],
 )
 def test_money_is_rounded_as_people_do(number: Plain, shown: str) -> None:
@@ -186,3 +189,10 @@ def test_a_title_has_great_letters_at_the_beginning_of_words(text: str, titled: 
 
 def test_a_text_part_has_nothing_escaped() -> None:
     assert render("{{ x | e }} {{ x | escape }}", x="Fish & Co") == "Fish & Co Fish & Co"
+
+
+def test_nothing_is_less_than_nothing_of_what_is_shown() -> None:
+    source = "{{ n | number(0) }} {{ n | percent }} {{ n | number(1) }} {{ n | number }}"
+
+    assert render(source, n=-0.0049) == "0 0% 0.0 -0.005"
+    assert render(source, "ar", n=-0.0049).count("-") == 1
