@@ -148,15 +148,28 @@ class Compiled:
             raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True) from None
         except ValueError as error:
             is_for_all = isinstance(error, BadArgument)
-            raise RenderError(part, None, str(error), is_for_all=is_for_all) from None
+            line, reason = self._said(part, error, values)
+            raise RenderError(part, line, reason, is_for_all=is_for_all) from None
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
-        if error.kind != "UndefinedError":
-            return _in_words(error)
-        for name in self._outlines[part].names:
-            if name.line == error.line and name.text not in values and not name.optional:
-                return f"the field {name.text!r} has no value; {_way_out(name.text)}"
-        return NO_VALUE
+        if error.kind != "OutOfFuel":  # whatever the engine says that it cannot do with nothing
+            for name in self._missing(part, values):
+                if name.line == error.line:
+                    return _without_value(name.text)
+        return NO_VALUE if error.kind == "UndefinedError" else _in_words(error)
+
+    def _said(
+        self, part: Part, error: ValueError, values: Mapping[str, Any]
+    ) -> tuple[int | None, str]:
+        """Return the line and the words of a filter, which does not know where it stands."""
+        missing = self._missing(part, values)
+        if str(error) == NO_VALUE and len({name.text for name in missing}) == 1:
+            return missing[0].line, _without_value(missing[0].text)
+        return None, str(error)
+
+    def _missing(self, part: Part, values: Mapping[str, Any]) -> list[grammar.Name]:
+        names = self._outlines[part].names
+        return [name for name in names if name.text not in values and not name.optional]
 
 
 class NotPlain(TypeError):
@@ -183,7 +196,7 @@ class _Record:
     def __len__(self) -> int:
         return len(self._fields)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:  # also of one in a list
         return ", ".join(self._fields)
 
 
@@ -304,6 +317,10 @@ def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown field {name!r}: {hint}{_way_out(name)}"
+
+
+def _without_value(name: str) -> str:
+    return f"the field {name!r} has no value; {_way_out(name)}"
 
 
 def _way_out(name: str) -> str:

@@ -128,6 +128,23 @@ def test_a_field_without_a_value_is_an_error_with_name_and_line(context: dict[st
     )
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ a | first }}",
+        "{{ a | length }}",
+        "{{ a | round }}",
+        "{{ a + 1 }}",
+        "{{ -a }}",
+        "{{ a | date }}",
+        "{{ b | default('') }}{{ a | upper }}",
+    ],
+)
+def test_a_field_without_a_value_is_named_whatever_is_done_with_it(source: str) -> None:
+    with pytest.raises(RenderError, match="line 2: the field 'a' has no value"):
+        render("\n" + source)
+
+
 def test_the_field_that_is_named_is_the_one_that_has_no_way_out() -> None:
     with pytest.raises(RenderError, match="'city' has no value"):
         render("{{ first_name | default('there') }} of {{ city }}")
