@@ -203,6 +203,14 @@ def test_values_have_no_attributes_but_their_keys(source: str) -> None:
         render(source, record={"a": 1}, items=[1], first_name="Anna")
 
 
+@pytest.mark.parametrize("filters", ["", "| truncate(999)", "| upper", "| urlencode", "~ ''"])
+def test_a_record_is_written_by_its_keys_wherever_it_stands(filters: str) -> None:
+    shown = render(f"{{{{ items {filters} }}}}", items=[1, {"key": {"inner": 2}}])
+
+    assert "key" in shown.lower()
+    assert "object" not in shown.lower()
+
+
 LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %}{% endfor %}"
 
 
