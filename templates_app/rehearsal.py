@@ -6,6 +6,7 @@ That process is told its limits before it reads anything, and knows no setting a
 """
 
 import json
+import logging
 import re
 import resource
 import subprocess
@@ -23,6 +24,8 @@ from templates_app.rendering import (
     check_content,
     compile_content,
 )
+
+logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DATES = frozenset({"date", "datetime", "time"})
@@ -87,6 +90,9 @@ def rehearse(contents: Sequence[Content], *, limits: Limits = Limits()) -> list[
         return [*_faults(said), _end(said, "it takes too long to render; make it simpler")]
     faults = _faults(done.stdout)
     if done.returncode:
+        # As a rule it is the template; but it might be the machine, or a mistake of ours.
+        said = done.stderr[-2_000:]
+        logger.warning("the rehearsal of a template ended with %d: %s", done.returncode, said)
         faults.append(_end(done.stdout, "it takes too much memory or time; make it simpler"))
     return faults
 
@@ -103,13 +109,20 @@ def _end(said: str, message: str) -> Fault:
 
 
 def _main(memory: int, processor: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor))
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_CPU, processor)
     for number, (subject, html, text) in enumerate(json.load(sys.stdin)):
         print(number, flush=True)
         for fault in _tried(Content(subject, html, text)):
             print(json.dumps([number, *fault]), flush=True)
+
+
+def _limit(what: int, most: int) -> None:
+    """Allow so much of a resource, or what the system allows where that is less."""
+    _, allowed = resource.getrlimit(what)
+    least = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+    resource.setrlimit(what, (least, least))
 
 
 def _tried(content: Content) -> Iterator[tuple[str, int | None, str]]:

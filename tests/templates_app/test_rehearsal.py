@@ -1,11 +1,16 @@
 """Templates that eat memory or time end a process of their own, and nobody else's."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from config.rig.message import source as newsletter
 from templates_app.rehearsal import Content, Limits, rehearse
 from templates_app.rendering import RenderError, compile_content
 
+ROOT = Path(__file__).parents[2]
 WRONG = [
     "{{ price | money('EURO') }}",
     "{{ price | number(99) }}",
@@ -48,12 +53,33 @@ def test_a_template_that_nobody_could_get_is_named_with_its_fault() -> None:
     ],
     ids=["memory", "processor", "clock"],
 )
-def test_a_process_that_goes_beyond_a_limit_is_ended_and_said(limits: Limits, reason: str) -> None:
+def test_a_process_that_goes_beyond_a_limit_is_ended_and_said(
+    limits: Limits, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     heavy = Content("S", newsletter() + "{{ a | replace('W', 'xxxxxxxx') }}" * 1_000, "")
 
     faults = rehearse([heavy] * 25, limits=limits)
 
     assert reason in faults[-1].message
+    # The operator can see whether it was the template.
+    assert ("the rehearsal of a template ended with" in caplog.text) is (limits.clock > 1)
+
+
+STRICTER = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))
+resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+from templates_app.rehearsal import Content, rehearse
+print(rehearse([Content("S", "<p>{{ a }}</p>", "")]))
+"""
+
+
+def test_where_the_system_allows_less_than_the_limits_templates_are_tried_with_that() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STRICTER], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert done.stdout == "[]\n"
 
 
 BOMBS = [
