@@ -70,6 +70,7 @@ _REFUSED = {
 }
 _SIGNS = {"*": "product", "**": "product", "{": "map", "}": "map", ",": "comma", "|": "pipe"}
 _SIGNS |= {".": "dot", ")": "close", "]": "close"}
+_JOINING = frozenset({"~", "+"})
 _VALUES = frozenset({"field", "attribute", "text", "number", "close"})
 
 _JOINS_IN_TAG = 50
@@ -117,6 +118,8 @@ class Outline:
     tags: int = 0
     loop_characters: int = 0
     """The length of the longest loop, which says how much one step may print."""
+    joins: int = 0
+    """The most that one tag joins, which says how much one step may copy."""
     too_deep: Fault | None = None
     """Why the engine must not read it: what is nested without end takes its stack, all of it."""
 
@@ -177,6 +180,7 @@ def outline(source: str) -> Outline:
     result, frames = Outline(), [_Frame(0)]
     for tag in _tags(source):
         result.tags += 1
+        result.joins = max(result.joins, _joins(tag))
         faults = itertools.chain(_faults_of_statement(tag), _faults_of_expression(tag))
         result.faults += itertools.islice(faults, _MOST_FAULTS - len(result.faults))
         if tag.word == "endfor" and (length := tag.start - frames[-1].start):
@@ -307,15 +311,18 @@ def _role_of_name(text: str, before: list[str], following: str | None) -> str:
 
 
 def _faults_of_statement(tag: _Tag) -> Iterator[Fault]:
-    signs = [token.text for token in tag.tokens if token.kind == "sign"]
     if tag.word and tag.word not in _STATEMENTS:
         yield Fault(tag.line, f"{{% {tag.word} %}} is not allowed; there are if, for and set")
-    if signs.count("~") + signs.count("+") > _JOINS_IN_TAG:
+    if _joins(tag) > _JOINS_IN_TAG:
         yield Fault(tag.line, f"more than {_JOINS_IN_TAG} texts are joined")
     if tag.word == "set" and tag.tokens[0].role != "target":
         yield Fault(tag.line, "set takes one name and one value: {% set name = value %}")
-    if tag.word == "set" and {"~", "+"} & set(signs):
+    if tag.word == "set" and _joins(tag):
         yield Fault(tag.line, "set cannot join or add; do it where it is printed: {{ a ~ b }}")
+
+
+def _joins(tag: _Tag) -> int:
+    return sum(token.text in _JOINING for token in tag.tokens if token.kind == "sign")
 
 
 def _faults_of_loop(tag: _Tag, length: int) -> Iterator[Fault]:

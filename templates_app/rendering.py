@@ -37,6 +37,7 @@ _DEPTH_LIMIT = 5
 _FUEL = 20_000  # steps; a newsletter with 50 products takes 1,500
 _FUEL_PER_TAG = 10
 _LOOPED_CHARACTERS = 32 * 1024 * 1024
+_JOINED_STEPS = 100_000  # a tag copies its first text as often as it joins another to it
 _TAGS_UNCOUNTED = 100
 _HINTS = 50  # to look for a name that is nearly the same takes its time
 _INTEGERS = range(-(2**63), 2**63)
@@ -277,6 +278,7 @@ def _environment(language: str = "") -> Environment:
 def _bound(environment: Environment, outlines: Collection[grammar.Outline]) -> None:
     longest = max(outline.loop_characters for outline in outlines)
     steps = min(_FUEL, 4 * _LOOPED_CHARACTERS // (longest or 1))  # one turn takes at least four
+    steps = min(steps, _JOINED_STEPS // (max(outline.joins for outline in outlines) or 1))
     environment.fuel = steps + _FUEL_PER_TAG * sum(outline.tags for outline in outlines)
     # The count takes 0.6 µs for each value printed: only where there can be many.
     if any(outline.loop_characters or outline.tags > _TAGS_UNCOUNTED for outline in outlines):

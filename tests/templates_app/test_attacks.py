@@ -274,6 +274,16 @@ def test_a_result_has_a_limit_of_steps_and_of_size(source: str, reason: str) -> 
         render(source, bio="x" * 40_000, items=list(range(1_000)))
 
 
+@pytest.mark.parametrize(("joined", "turns"), [(5, 900), (50, 15)])
+def test_the_more_texts_a_tag_joins_the_fewer_steps_there_are(joined: int, turns: int) -> None:
+    texts = " ~ ".join(["bio"] * joined)
+    source = f"{{% for a in items %}}{{% if ({texts}) == 'x' %}}{{% endif %}}{{% endfor %}}"
+
+    assert render(source, bio="x", items=list(range(turns))) == ""
+    with pytest.raises(RenderError, match="too many steps"):
+        render(source, bio="x", items=list(range(turns * 4)))
+
+
 DEEP = {
     "joined": ("{{ a", "|e", " }}", 248),
     "not": ("{{ ", "not ", "a }}", 497),
