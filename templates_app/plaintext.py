@@ -34,7 +34,8 @@ def html_to_text(html: str) -> str:
     parser = _TextMaker(kept)
     parser.feed(marked)
     parser.close()
-    return put_back(_lay_out("".join(parser.pieces), kept), kept)
+    text = _lay_out("".join(parser.pieces), kept)
+    return put_back(text, _without_trimming(text, kept))
 
 
 def set_aside(html: str) -> tuple[str, list[str]]:
@@ -149,6 +150,19 @@ def _lay_out(text: str, kept: list[str]) -> str:
     text = re.sub(r" *\n *", "\n", re.sub(" +", " ", text))
     lines = [line if _is_silent(line, kept) else f"{line}\n" for line in text.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "".join(lines)).strip()
+
+
+def _without_trimming(text: str, kept: list[str]) -> list[str]:
+    """Return the tags without a `-` that would join the lines which the elements have made."""
+    tags = list(kept)
+    for mark in _MARK.finditer(text):
+        tag = tags[int(mark[1])]
+        if text.endswith(("\n", "- "), 0, mark.start()) and tag[2:3] == "-":
+            tag = tag[:2] + tag[3:]
+        if text.startswith("\n", mark.end()) and tag[-3:-2] == "-":
+            tag = tag[:-3] + tag[-2:]
+        tags[int(mark[1])] = tag
+    return tags
 
 
 def _is_silent(line: str, kept: list[str]) -> bool:

@@ -342,6 +342,11 @@ def test_text_alone_has_no_html() -> None:
             "<ul>{% for x in items %}\n<li>{{ x }}</li>\n{% endfor %}</ul>",
             "{% for x in items %}- {{ x }}\n{% endfor %}",
         ),
+        (
+            "<ul>{%- for x in items -%}<li>{{- x -}}</li>{%- endfor -%}</ul><p>a {{- b }}</p>",
+            "{%- for x in items -%}- {{ x }}\n{% endfor %}\na {{- b }}",
+        ),
+        ("<p>{%- if a -%}</p><p>b</p>{%- endif -%}c", "{%- if a %}\nb\n\n{% endif -%}c"),
         ("{% raw %}{{ <b> }}{% endraw %}", "{% raw %}{{ <b> }}{% endraw %}"),
         ("&#123;&#123; a }}", "{ { a }}"),
         ("\ue0007\ue001a", "7a"),
