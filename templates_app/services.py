@@ -280,16 +280,16 @@ def _value_faults(
     yield from _name_faults(template)
     if template.layout and template.kind != Kind.MARKDOWN:
         yield Problem("layout", None, "a layout is for Markdown; choose none")
-    seen = {template.language}
+    seen = {template.language.lower()}  # as recipients have it, whatever the case
     sources: list[EmailTemplate | TemplateVariant] = [template, *variants]
     for source in sources:
         if not source.source.strip():
             kind = Kind(template.kind).label
             yield Problem("source", None, f"a template needs {kind}", source.language)
-        elif isinstance(source, TemplateVariant) and source.language in seen:
+        elif isinstance(source, TemplateVariant) and source.language.lower() in seen:
             yield Problem("language", None, f"{source.language or 'none'} stands there twice")
         yield from _invalid(source)
-        seen.add(source.language)
+        seen.add(source.language.lower())
 
 
 def _invalid(source: EmailTemplate | TemplateVariant) -> Iterator[Problem]:

@@ -166,6 +166,7 @@ def test_the_variants_that_are_given_are_all_there_are_and_none_keeps_them() -> 
         ({"language": "german"}, [], "language: 'german' is no language"),
         ({}, [variant("xx-")], "language: 'xx-' is no language"),
         ({}, [variant("de"), variant("de")], "language: de stands there twice"),
+        ({}, [variant("pt-BR"), variant("PT-br")], "language: PT-br stands there twice"),
         ({}, [variant("de", "{% if %}")], r"source, line 1 \(de\)"),
         ({}, [variant("de", subject="")], r"subject \(de\): it is empty"),
         ({"preheader": "{{ nobody }}"}, [], "preheader, line 1: unknown field 'nobody'"),
