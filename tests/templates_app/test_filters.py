@@ -108,6 +108,16 @@ def test_a_time_is_shown_as_it_was_written_whatever_its_zone() -> None:
     source = '{{ t | time }} {{ t | date("d MMM y, HH:mm") }}'
 
     assert render(source, "de", t="2026-12-04T23:30:00+07:00") == "23:30 4 Dez. 2026, 23:30"
+    # The same moment, which is not to be taken for the same text.
+    assert render(source, "de", t="2026-12-04T16:30:00+00:00") == "16:30 4 Dez. 2026, 16:30"
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [(33, "Likes long walks along the shore"), (17, "Likes long walks…"), (16, "Likes long…")],
+)
+def test_a_text_is_cut_behind_the_last_word_that_has_room(length: int, shown: str) -> None:
+    assert render(f"{{{{ about | truncate({length}) }}}}") == shown
 
 
 @pytest.mark.parametrize(
