@@ -113,10 +113,18 @@ def contents(*others: str, language: str = "") -> Variants:
 
 @pytest.mark.parametrize(
     ("language", "says"),
-    [("pt-PT", "pt"), ("pt-BR", "fallback"), ("fr", "fallback"), ("", "fallback"), ("EN", "en")],
+    [
+        ("pt-PT", "pt"),
+        ("pt-BR", "fallback"),
+        ("fr", "fallback"),
+        ("", "fallback"),
+        ("*", "fallback"),
+        ("EN", "en"),
+        ("zh-hant-tw", "zh-Hant"),
+    ],
 )
 def test_content_is_chosen_by_what_the_recipient_reads(language: str, says: str) -> None:
-    variants = contents("pt", "en", language="pt-BR")
+    variants = contents("pt", "en", "zh-Hant", language="pt-BR")
 
     rendered = variants.render({"name": "Ada", "language": language})
 
