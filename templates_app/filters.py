@@ -43,7 +43,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _DIGIT_OF_VALUE = re.compile("[1-9]")  # of CLDR's patterns, which keep to these digits
 _STRFTIME = re.compile(r"(?:[^%]|%-?[A-Za-z%])*")
 # Of what Unicode (UTS 35) lets a pattern say, all but zones: a time is shown as it was written.
-_PATTERN = re.compile(r"(?:'[^']*'|[^A-Za-z']|[GyYuQqMLwWdDFEecabBhHKkmsS])*")
+# Nor `b`: of noon and midnight some languages have no word, so that it fails for some people.
+_PATTERN = re.compile(r"(?:'[^']*'|[^A-Za-z']|[GyYuQqMLwWdDFEecaBhHKkmsS])*")
 _DATE_NAMES = frozenset({"short", "medium", "long", "full"})
 _TIME_NAMES = frozenset({"short", "medium"})
 _LONGEST_DATE = len("2026-12-04")

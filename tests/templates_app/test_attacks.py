@@ -242,6 +242,7 @@ LOOP = "{% for a in items %}{% for b in items %}{% for c in items %}x{% endfor %
         ("{{ '2025-01-01' | date('MMMMMMMMMM') }}", "is no form"),
         ("{{ '2025-01-01' | date('{0.__class__}') }}", "is no form"),
         ("{{ '2025-01-01' | date('VVVV') }}", "is no form"),
+        ("{{ '2025-01-01T15:00' | date('h b') }}", "is no form"),
         ("{{ '9999-99-99' | date }}", "no date"),
         ("{{ '2025-01-01' | time }}", "no time of day"),
         ("{{ '1e999999999' | number }}", "no number"),
@@ -357,8 +358,9 @@ def test_the_fields_of_a_recipient_have_64_kib_at_most(size: int, fits: bool) ->
     if fits:
         assert len(render("{{ bio }}", bio="x" * size)) == size
     else:
-        with pytest.raises(RenderError, match="fields: more than 65,536 characters"):
-            render("{{ bio }}", bio="x" * size)
+        for bio in ("x" * size, ["x" * size], {"x": "x" * size}):
+            with pytest.raises(RenderError, match="fields: more than 65,536 characters"):
+                render("{{ bio }}", bio=bio)  # type: ignore[arg-type]
 
 
 ATOMS = ["a", "items", "m.k", "m['n']", "items[0]", '"}}"', "'%}'", "1", "2.5", "['x', 1]", "none"]
