@@ -72,3 +72,10 @@ def test_a_field_that_looks_like_a_mark_is_text() -> None:
 
     assert rendered.html.count(LONG) == 2
     assert "\x1f0123456789abcdef\x1f0\x1f" in rendered.html
+
+
+def test_a_mark_cannot_be_known_before() -> None:
+    assert (
+        Marks("{{ a }} and twenty characters").source
+        != Marks("{{ a }} and twenty characters").source
+    )

@@ -271,6 +271,10 @@ def test_an_empty_subject_is_a_problem() -> None:
     assert problems("x", subject="  ") == ["subject: it is empty"]
 
 
+def test_a_long_template_without_a_loop_has_steps_enough() -> None:
+    assert render("{{ a ~ a ~ a }}" * 5_000, a="x") == "x" * 15_000
+
+
 @pytest.mark.parametrize(("size", "fits"), [(512 * 1024, True), (512 * 1024 + 1, False)])
 def test_a_source_has_512_kib_at_most(size: int, fits: bool) -> None:
     assert (problems("x" * size) == []) is fits
