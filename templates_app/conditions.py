@@ -4,10 +4,11 @@
 who is found by what is known is then asked by the engine itself.
 """
 
-from ast import literal_eval
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+
+from minijinja import eval_expr
 
 _SIGNS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _JOINS = frozenset({"and", "or"})
@@ -55,12 +56,12 @@ def _test(words: Sequence[str]) -> Iterator[Test]:
         case [name, "is", "undefined"] | [name, "is", "not", "defined"] if _is_name(name):
             yield Test(name).denied()
         case [name, sign, literal] if _is_name(name) and sign in _SIGNS and _is_literal(literal):
-            test = Test(name, "==" if sign == "!=" else sign, literal_eval(literal))
+            test = Test(name, "==" if sign == "!=" else sign, eval_expr(literal))
             yield test.denied() if sign == "!=" else test
         case [literal, "in", name, *rest] if _holds(literal, name, rest):
-            yield Test(name, "in", literal_eval(literal))
+            yield Test(name, "in", eval_expr(literal))
         case [literal, "not", "in", name, *rest] if _holds(literal, name, rest):
-            yield Test(name, "in", literal_eval(literal)).denied()
+            yield Test(name, "in", eval_expr(literal)).denied()
 
 
 def _holds(literal: str, name: str, rest: Sequence[str]) -> bool:

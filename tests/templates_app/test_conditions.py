@@ -21,6 +21,7 @@ def _written(test: Test) -> str:
     [
         ("city == 'Nome'", ["city == 'Nome'"], ["not city == 'Nome'"]),
         ("age >= 65", ["age >= 65"], ["not age >= 65"]),
+        ("age == 007", ["age == 7"], ["not age == 7"]),
         ("city != 'Nome'", ["not city == 'Nome'"], ["city == 'Nome'"]),
         ("not vip", ["not vip"], ["vip"]),
         ("'tea' in likes | split", ["likes in 'tea'"], ["not likes in 'tea'"]),
