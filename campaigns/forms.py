@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -29,6 +29,7 @@ from campaigns.sending.domains import group_of
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
 from recipients.forms.recipients import clean_address
 from recipients.headers import BadHeader, clean_header
+from recipients.validators import time_zones
 from templates_app.models import MediaFile
 
 NOW, AT, CRON = "now", "at", "cron"
@@ -218,7 +219,7 @@ class ScheduleForm(ConfirmForm):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, campaign=campaign, **kwargs)
-        zones = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
+        zones = [(zone, zone.replace("_", " ")) for zone in sorted(time_zones())]
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
         self.fields["time_zone"].initial = campaign.time_zone
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
 
 from cronsim import CronSimError
 from django.core.exceptions import ValidationError
@@ -32,7 +31,7 @@ from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
 from recipients.models import Field, MailingList, Segment
 from recipients.segments.grammar import BadRules
-from recipients.validators import in_one_line
+from recipients.validators import in_one_line, time_zones
 from templates_app.models import EmailTemplate, MediaFile, TemplateVersion
 from templates_app.services import freeze, problems
 from tracking.models import RunCounters
@@ -294,7 +293,7 @@ def _check_history(campaign: Campaign, fire_at: datetime) -> None:
 
 
 def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
-    if time_zone not in available_timezones():
+    if time_zone not in time_zones():
         raise Refused(f"{time_zone!r} is no time zone; write one like Europe/Berlin")
     if cron:
         try:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils import timezone
 from campaigns.models import Campaign
 from campaigns.reports import CampaignReport, report
 from campaigns.services import Refused
+from recipients.validators import time_zones
 from templates_app.media import Refused as FileRefused
 from templates_app.services import Refused as ContentRefused
 
@@ -74,7 +75,7 @@ def add_schedule_arguments(parser: CommandParser, *, required: bool) -> None:
 def schedule_options(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return what `services.schedule` takes, or nothing where no time was given."""
     zone = options["timezone"]
-    if zone not in available_timezones():
+    if zone not in time_zones():
         raise Refused(f"{zone!r} is no time zone; write one like Europe/Berlin")
     common = {"time_zone": zone, "accepted": options["accept"], "by": BY_COMMAND}
     if options["cron"] is not None:

@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +15,7 @@ from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
 from recipients.services import misfit
 from recipients.suppression import BadEntry, erased, parse_entry
+from recipients.validators import time_zones
 from recipients.values import BadValue, Kind, kinds_of
 
 
@@ -85,7 +85,7 @@ class RecipientForm(forms.ModelForm[Recipient]):
 
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
-        if name and name not in available_timezones():
+        if name and name not in time_zones():
             raise ValidationError(f"{name} is no time zone; write one like Europe/Berlin.")
         return name
 

@@ -4,11 +4,9 @@ import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from io import StringIO
 from json import dumps
 from json.encoder import encode_basestring
-from zoneinfo import available_timezones
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.digests import Digester
@@ -16,6 +14,7 @@ from recipients.formulas import unguarded
 from recipients.importing.layout import ADDRESS, LANGUAGE, TIME_ZONE, Layout
 from recipients.importing.source import LONGEST_CELL, REPLACING, Line
 from recipients.models.fields import FieldKind
+from recipients.validators import time_zones
 from recipients.values import BadValue, Kind, tidy
 
 # Nobody is meant by these (RFC 2142 5); a message to them makes enemies.
@@ -154,14 +153,9 @@ def _language(text: str) -> str:
 
 
 def _time_zone(text: str) -> str:
-    if text and text not in _zones():
+    if text and text not in time_zones():
         raise _BadRow(f"time zone: {_storable(text)[:50]!r} is no time zone like Europe/Berlin")
     return text
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _storable(text: str) -> str:
