@@ -39,8 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.option.collectonly or _only_hands_out(session.config):
         return
-    # Ended by a time limit, a session clears up as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ended by a time limit, a session clears up as after Ctrl-C. That of its own is heard also
+    # where a script has started it with `&`, which has all of its children ignore it otherwise.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         _services(Path(os.environ["GODWIT_STATE_DIR"])).up()
     except EmbeddedError as error:
