@@ -7,6 +7,7 @@ one, and nothing of it is left: no process, no socket, no file.
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ import pytest
 
 from config.embedded import EmbeddedError, Home
 from config.embedded.services import Services
+
+# Hundreds of processes are started, which would each compile all of the product anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(wrapper=True)
