@@ -1,5 +1,6 @@
 """What holds for the project as a whole."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,8 @@ def test_every_command_says_what_it_does(name: str) -> None:
 @pytest.mark.django_db
 def test_no_migration_is_pending() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_what_was_imported_is_not_looked_through_again_and_all_else_is() -> None:
+    assert gc.get_freeze_count() > 100_000
+    assert gc.isenabled()
