@@ -1,4 +1,7 @@
+import datetime
+import django.core.validators
 import django.db.models.deletion
+import recipients.validators
 from django.db import migrations, models
 
 
@@ -13,282 +16,285 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='campaign',
-            name='excluded_lists',
-            field=models.ManyToManyField(blank=True, related_name='excluding_campaigns', to='recipients.mailinglist'),
+        migrations.CreateModel(
+            name='Campaign',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200, validators=[recipients.validators.validate_header_text])),
+                ('status', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('finished', 'Finished'), ('cancelled', 'Cancelled')], default='draft', editable=False, max_length=9)),
+                ('next_fire_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('cron', models.CharField(blank=True, editable=False, help_text='Empty: it is sent once.', max_length=100)),
+                ('time_zone', models.CharField(default='UTC', editable=False, max_length=64)),
+                ('priority', models.CharField(choices=[('campaign', 'Campaign'), ('transactional', 'Transactional: urgent, waits for no other campaign')], default='campaign', max_length=13)),
+                ('late_limit', models.DurationField(default=datetime.timedelta(days=1), help_text='A run that begins later than this after its time waits for a person.')),
+                ('time_to_live', models.DurationField(default=datetime.timedelta(days=3), help_text='What is not delivered so long after a run began has failed.', validators=[django.core.validators.MinValueValidator(datetime.timedelta(seconds=60))])),
+                ('unconfirmed_policy', models.CharField(choices=[('hold', 'leave it to a person'), ('resend', 'send it again, once')], default='hold', help_text='Where the connection broke after the message was handed over: sent again, it may arrive twice.', max_length=6)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('excluded_lists', models.ManyToManyField(blank=True, related_name='excluding_campaigns', to='recipients.mailinglist')),
+                ('excluded_segments', models.ManyToManyField(blank=True, related_name='excluding_campaigns', to='recipients.segment')),
+                ('lists', models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.mailinglist')),
+                ('segments', models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.segment')),
+                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.emailtemplate')),
+                ('version', models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion')),
+                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='excluded_segments',
-            field=models.ManyToManyField(blank=True, related_name='excluding_campaigns', to='recipients.segment'),
+        migrations.CreateModel(
+            name='AcceptedWarning',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('name', models.CharField(max_length=50)),
+                ('accepted_by', models.CharField(max_length=150)),
+                ('accepted_at', models.DateTimeField()),
+                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='accepted_warnings', to='campaigns.campaign')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('campaign', 'fingerprint', 'name'), name='accepted_warning_unique')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='lists',
-            field=models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.mailinglist'),
+        migrations.CreateModel(
+            name='CampaignAttachment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveSmallIntegerField(default=0)),
+                ('is_wanted', models.BooleanField(default=True, editable=False)),
+                ('blob', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob')),
+                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.campaign')),
+                ('file', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='templates_app.mediafile')),
+            ],
+            options={
+                'verbose_name': 'attachment',
+                'constraints': [models.UniqueConstraint(fields=('campaign', 'file'), name='campaign_attachment_unique')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='segments',
-            field=models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.segment'),
+        migrations.CreateModel(
+            name='DKIMKey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('domain', models.CharField(max_length=253)),
+                ('selector', models.CharField(max_length=63)),
+                ('algorithm', models.CharField(choices=[('rsa-sha256', 'RSA (2048 bits)'), ('ed25519-sha256', 'Ed25519')], max_length=14)),
+                ('encrypted_key', models.TextField(editable=False)),
+                ('is_active', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'verbose_name': 'DKIM key',
+                'constraints': [models.UniqueConstraint(fields=('domain', 'selector'), name='dkim_selector_unique'), models.CheckConstraint(condition=models.Q(('algorithm__in', ['rsa-sha256', 'ed25519-sha256'])), name='dkim_algorithm_known')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.emailtemplate'),
+        migrations.CreateModel(
+            name='DomainGroup',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('domain', models.CharField(max_length=253)),
+                ('group', models.CharField(help_text='A name like google, or a domain that stands for all of them.', max_length=253)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('domain',), name='domain_group_domain_unique')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='version',
-            field=models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion'),
+        migrations.CreateModel(
+            name='Transport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('encrypted_url', models.TextField(editable=False)),
+                ('per_second', models.PositiveIntegerField(blank=True, help_text='Messages a second. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('per_hour', models.PositiveIntegerField(blank=True, help_text='Messages in an hour of the clock. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('per_day', models.PositiveIntegerField(blank=True, help_text='Messages in a day of UTC. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('connections', models.PositiveIntegerField(blank=True, help_text='Connections at the same time, of all workers. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('message_mb', models.PositiveIntegerField(blank=True, help_text='Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('name',), name='transport_name_unique'), models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR'), models.Q(('connections__isnull', True), ('connections__gt', 0), _connector='OR'), models.Q(('message_mb__isnull', True), ('message_mb__gt', 0), _connector='OR')), name='transport_limits_positive')],
+            },
         ),
-        migrations.AddField(
-            model_name='acceptedwarning',
-            name='campaign',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='accepted_warnings', to='campaigns.campaign'),
+        migrations.CreateModel(
+            name='DomainLimit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('second_at', models.DateTimeField(editable=False, null=True)),
+                ('second_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('hour_at', models.DateTimeField(editable=False, null=True)),
+                ('hour_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('day_at', models.DateTimeField(editable=False, null=True)),
+                ('day_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('spread_until', models.DateTimeField(editable=False, null=True)),
+                ('group', models.CharField(help_text='example.org, or a group: google, microsoft, yahoo, apple …', max_length=253, verbose_name='domain or group')),
+                ('per_second', models.PositiveIntegerField(blank=True, help_text='Messages a second. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('per_hour', models.PositiveIntegerField(blank=True, help_text='Messages in an hour of the clock. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('per_day', models.PositiveIntegerField(blank=True, help_text='Messages in a day of UTC. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
+                ('transport', models.ForeignKey(blank=True, help_text='Empty: what leaves by all transports together.', null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.transport')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR')), name='domain_limit_positive'), models.UniqueConstraint(fields=('group', 'transport'), name='domain_limit_unique', nulls_distinct=False)],
+            },
         ),
-        migrations.AddField(
-            model_name='campaignattachment',
-            name='blob',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob'),
+        migrations.CreateModel(
+            name='Gate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('second_at', models.DateTimeField(editable=False, null=True)),
+                ('second_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('hour_at', models.DateTimeField(editable=False, null=True)),
+                ('hour_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('day_at', models.DateTimeField(editable=False, null=True)),
+                ('day_used', models.PositiveIntegerField(default=0, editable=False)),
+                ('spread_until', models.DateTimeField(editable=False, null=True)),
+                ('group', models.CharField(blank=True, default='', max_length=253)),
+                ('shut_until', models.DateTimeField(null=True)),
+                ('shut_at', models.DateTimeField(null=True)),
+                ('trips', models.PositiveSmallIntegerField(default=0)),
+                ('allowance', models.PositiveIntegerField(null=True)),
+                ('cause', models.CharField(blank=True, default='', max_length=20)),
+                ('answer', models.TextField(blank=True, default='')),
+                ('transport', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='gates', to='campaigns.transport')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('transport', 'group'), name='gate_unique', nulls_distinct=False)],
+            },
         ),
-        migrations.AddField(
-            model_name='campaignattachment',
-            name='campaign',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.campaign'),
+        migrations.CreateModel(
+            name='Instance',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('installation', models.CharField(blank=True, max_length=200)),
+                ('place', models.CharField(max_length=100)),
+                ('confirmed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='instance_only_one')],
+            },
         ),
-        migrations.AddField(
-            model_name='campaignattachment',
-            name='file',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='templates_app.mediafile'),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('occurrence', models.DateTimeField(help_text='The time at which it was due.')),
+                ('status', models.CharField(choices=[('preparing', 'Preparing'), ('sending', 'Sending'), ('paused', 'Paused'), ('held', 'Held'), ('completed', 'Completed'), ('cancelled', 'Cancelled')], default='preparing', max_length=9)),
+                ('held_reason', models.CharField(blank=True, max_length=200)),
+                ('obstacle', models.CharField(blank=True, editable=False, max_length=200)),
+                ('released_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('sender_domain', models.CharField(editable=False, max_length=253)),
+                ('snapshot_cursor', models.BigIntegerField(default=0, editable=False)),
+                ('audience', models.PositiveIntegerField(default=0, editable=False)),
+                ('prepared_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='campaigns.campaign')),
+                ('lists', models.ManyToManyField(blank=True, editable=False, related_name='runs', to='recipients.mailinglist')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held'])), fields=['id'], name='run_active')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held', 'completed', 'cancelled'])), name='run_status_known'), models.UniqueConstraint(fields=('campaign', 'occurrence'), name='run_occurrence_unique')],
+            },
         ),
-        migrations.AddConstraint(
-            model_name='dkimkey',
-            constraint=models.UniqueConstraint(fields=('domain', 'selector'), name='dkim_selector_unique'),
+        migrations.CreateModel(
+            name='Page',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('first_delivery', models.BigIntegerField()),
+                ('last_delivery', models.BigIntegerField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('open', 'Open'), ('closed', 'Closed')], default='waiting', max_length=7)),
+                ('left', models.PositiveIntegerField(default=0)),
+                ('moved_at', models.DateTimeField(blank=True, null=True)),
+                ('resume_at', models.DateTimeField(blank=True, null=True)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='campaigns.run')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('resume_at__isnull', False), ('state', 'waiting')), fields=['resume_at'], name='page_resumes'), models.Index(condition=models.Q(('state__in', ['waiting', 'open'])), fields=['run', 'number'], name='page_unclosed')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'open', 'closed'])), name='page_state_known'), models.CheckConstraint(condition=models.Q(('first_delivery__lte', models.F('last_delivery'))), name='page_range_ordered'), models.UniqueConstraint(fields=('run', 'number'), name='page_number_unique')],
+            },
         ),
-        migrations.AddConstraint(
-            model_name='dkimkey',
-            constraint=models.CheckConstraint(condition=models.Q(('algorithm__in', ['rsa-sha256', 'ed25519-sha256'])), name='dkim_algorithm_known'),
+        migrations.CreateModel(
+            name='Preflight',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('stopped', 'Stopped')], default='running', max_length=7)),
+                ('started_by', models.CharField(max_length=150)),
+                ('started_at', models.DateTimeField()),
+                ('moved_at', models.DateTimeField()),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='preflights', to='campaigns.campaign')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.templateversion')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['running', 'done', 'stopped'])), name='preflight_status_known'), models.CheckConstraint(condition=models.Q(('status', 'running'), ('finished_at__isnull', False), _connector='XOR'), name='preflight_finished_has_time'), models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('campaign',), name='preflight_one_running')],
+                'indexes': [models.Index(fields=['campaign', 'id'], name='preflight_of_campaign')],
+            },
         ),
-        migrations.AddConstraint(
-            model_name='domaingroup',
-            constraint=models.UniqueConstraint(fields=('domain',), name='domain_group_domain_unique'),
+        migrations.CreateModel(
+            name='PreflightStep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('authentication', 'Authentication'), ('message', 'Message'), ('links', 'Links'), ('audience', 'Audience')], max_length=14)),
+                ('number', models.PositiveIntegerField(default=0)),
+                ('after', models.BigIntegerField(default=0)),
+                ('upto', models.BigIntegerField(default=0)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('leased_until', models.DateTimeField(null=True)),
+                ('done_at', models.DateTimeField(null=True)),
+                ('findings', models.JSONField(default=list)),
+                ('tally', models.JSONField(default=dict)),
+                ('preflight', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='campaigns.preflight')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['authentication', 'message', 'links', 'audience'])), name='preflight_step_kind_known'), models.UniqueConstraint(fields=('preflight', 'kind', 'number'), name='preflight_step_unique')],
+            },
         ),
-        migrations.AddConstraint(
-            model_name='instance',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='instance_only_one'),
+        migrations.CreateModel(
+            name='Route',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('weight', models.PositiveSmallIntegerField(default=1, help_text='Its share: of 3 and 1, the first takes three quarters.', validators=[django.core.validators.MinValueValidator(1)])),
+                ('sender', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='campaigns.sender')),
+                ('transport', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='campaigns.transport')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='route_weight_positive'), models.UniqueConstraint(fields=('sender', 'transport'), name='route_unique')],
+            },
         ),
-        migrations.AddField(
-            model_name='preflight',
-            name='campaign',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='preflights', to='campaigns.campaign'),
+        migrations.CreateModel(
+            name='RunAttachment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('position', models.PositiveSmallIntegerField()),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.run')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'position'), name='run_attachment_unique')],
+            },
         ),
-        migrations.AddField(
-            model_name='preflight',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.templateversion'),
-        ),
-        migrations.AddField(
-            model_name='preflightstep',
-            name='preflight',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='campaigns.preflight'),
-        ),
-        migrations.AddField(
-            model_name='run',
-            name='campaign',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='campaigns.campaign'),
-        ),
-        migrations.AddField(
-            model_name='run',
-            name='lists',
-            field=models.ManyToManyField(blank=True, editable=False, related_name='runs', to='recipients.mailinglist'),
-        ),
-        migrations.AddField(
-            model_name='run',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion'),
-        ),
-        migrations.AddField(
-            model_name='page',
-            name='run',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='campaigns.run'),
-        ),
-        migrations.AddField(
-            model_name='runattachment',
-            name='blob',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='templates_app.mediablob'),
-        ),
-        migrations.AddField(
-            model_name='runattachment',
-            name='run',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='campaigns.run'),
-        ),
-        migrations.AddField(
-            model_name='route',
-            name='sender',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='campaigns.sender'),
-        ),
-        migrations.AddField(
-            model_name='campaign',
-            name='sender',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender'),
-        ),
-        migrations.AddConstraint(
-            model_name='transport',
-            constraint=models.UniqueConstraint(fields=('name',), name='transport_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='transport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR'), models.Q(('connections__isnull', True), ('connections__gt', 0), _connector='OR'), models.Q(('message_mb__isnull', True), ('message_mb__gt', 0), _connector='OR')), name='transport_limits_positive'),
-        ),
-        migrations.AddField(
-            model_name='slot',
-            name='transport',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='campaigns.transport'),
+        migrations.CreateModel(
+            name='Slot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('lease', models.UUIDField()),
+                ('connections', models.PositiveIntegerField()),
+                ('until', models.DateTimeField()),
+                ('transport', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='campaigns.transport')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('transport', 'lease'), name='slot_lease_unique')],
+            },
         ),
         migrations.AddField(
             model_name='sender',
             name='transports',
             field=models.ManyToManyField(related_name='senders', through='campaigns.Route', to='campaigns.transport'),
-        ),
-        migrations.AddField(
-            model_name='route',
-            name='transport',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='campaigns.transport'),
-        ),
-        migrations.AddField(
-            model_name='gate',
-            name='transport',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='gates', to='campaigns.transport'),
-        ),
-        migrations.AddField(
-            model_name='domainlimit',
-            name='transport',
-            field=models.ForeignKey(blank=True, help_text='Empty: what leaves by all transports together.', null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.transport'),
-        ),
-        migrations.AddConstraint(
-            model_name='acceptedwarning',
-            constraint=models.UniqueConstraint(fields=('campaign', 'fingerprint', 'name'), name='accepted_warning_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaignattachment',
-            constraint=models.UniqueConstraint(fields=('campaign', 'file'), name='campaign_attachment_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='preflight',
-            index=models.Index(fields=['campaign', 'id'], name='preflight_of_campaign'),
-        ),
-        migrations.AddConstraint(
-            model_name='preflight',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'done', 'stopped'])), name='preflight_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='preflight',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'running'), ('finished_at__isnull', False), _connector='XOR'), name='preflight_finished_has_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='preflight',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('campaign',), name='preflight_one_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='preflightstep',
-            constraint=models.UniqueConstraint(fields=('preflight', 'kind', 'number'), name='preflight_step_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='preflightstep',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['authentication', 'message', 'links', 'audience'])), name='preflight_step_kind_known'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held'])), fields=['id'], name='run_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('campaign', 'occurrence'), name='run_occurrence_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held', 'completed', 'cancelled'])), name='run_status_known'),
-        ),
-        migrations.AddIndex(
-            model_name='page',
-            index=models.Index(condition=models.Q(('state__in', ['waiting', 'open'])), fields=['run', 'number'], name='page_unclosed'),
-        ),
-        migrations.AddIndex(
-            model_name='page',
-            index=models.Index(condition=models.Q(('resume_at__isnull', False), ('state', 'waiting')), fields=['resume_at'], name='page_resumes'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='page_number_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'open', 'closed'])), name='page_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='page',
-            constraint=models.CheckConstraint(condition=models.Q(('first_delivery__lte', models.F('last_delivery'))), name='page_range_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='runattachment',
-            constraint=models.UniqueConstraint(fields=('run', 'position'), name='run_attachment_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(fields=('transport', 'lease'), name='slot_lease_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='sender',
-            constraint=models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='sender',
-            constraint=models.CheckConstraint(condition=models.Q(('queue__in', ('transactional', 'campaigns', 'maintenance', 'control', 'imports')), _negated=True), name='sender_queue_not_our_own'),
-        ),
-        migrations.AddConstraint(
-            model_name='route',
-            constraint=models.UniqueConstraint(fields=('sender', 'transport'), name='route_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='route',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='route_weight_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='gate',
-            constraint=models.UniqueConstraint(fields=('transport', 'group'), name='gate_unique', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='domainlimit',
-            constraint=models.UniqueConstraint(fields=('group', 'transport'), name='domain_limit_unique', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='domainlimit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('per_second__isnull', True), ('per_second__gt', 0), _connector='OR'), models.Q(('per_hour__isnull', True), ('per_hour__gt', 0), _connector='OR'), models.Q(('per_day__isnull', True), ('per_day__gt', 0), _connector='OR')), name='domain_limit_positive'),
         ),
     ]

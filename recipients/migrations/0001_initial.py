@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '__first__'),
         ('campaigns', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(fields=('name',), name='tag_name_unique')],
             },
         ),
         migrations.CreateModel(
@@ -71,6 +72,10 @@ class Migration(migrations.Migration):
                 ('occurred_at', models.DateTimeField()),
                 ('block', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='contents', to='recipients.consentblock')),
             ],
+            options={
+                'indexes': [models.Index(fields=['recipient_id'], name='consent_of_recipient')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('purpose__in', ['list', 'tracking', 'everything'])), name='consent_purpose_known'), models.CheckConstraint(condition=models.Q(('action__in', ['granted', 'confirmed', 'withdrawn', 'imported', 'erased'])), name='consent_action_known'), models.CheckConstraint(condition=models.Q(('purpose', 'list'), ('mailing_list_id__isnull', True), _connector='XOR'), name='consent_list_named')],
+            },
         ),
         migrations.CreateModel(
             name='Field',
@@ -113,6 +118,10 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(editable=False, null=True)),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('status__in', ['checking', 'importing'])), fields=['id'], name='import_active')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['mapping', 'checking', 'checked', 'importing', 'stopped', 'done', 'failed', 'undone'])), name='import_status_known'), models.CheckConstraint(condition=models.Q(('policy__in', ['fill', 'overwrite', 'leave'])), name='import_policy_known')],
+            },
         ),
         migrations.CreateModel(
             name='ImportSlice',
@@ -122,6 +131,9 @@ class Migration(migrations.Migration):
                 ('is_merged', models.BooleanField(default=False)),
                 ('importing', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='recipients.import')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('importing', 'number'), name='import_slice_unique')],
+            },
         ),
         migrations.CreateModel(
             name='LiftedSuppression',
@@ -178,6 +190,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('export_recipient', 'Can take recipients out as a file'), ('erase_recipient', 'Can erase all that is known of a recipient'), ('merge_recipient', 'Can merge recipients who are the same person')],
+                'constraints': [models.UniqueConstraint(fields=('key',), name='recipient_key_unique'), models.CheckConstraint(condition=models.Q(('key__contains', '@'), models.Q(('domain', ''), _negated=True)), name='recipient_key_is_address'), models.CheckConstraint(condition=models.Q(('tracking_consent__in', ['unknown', 'granted', 'denied'])), name='recipient_tracking_consent_known')],
             },
         ),
         migrations.CreateModel(
@@ -191,6 +204,10 @@ class Migration(migrations.Migration):
                 ('merged_at', models.DateTimeField()),
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='merges', to='recipients.recipient')),
             ],
+            options={
+                'indexes': [models.Index(fields=['former_key'], name='merge_former_key')],
+                'constraints': [models.UniqueConstraint(fields=('former_id',), name='merge_former_unique')],
+            },
         ),
         migrations.CreateModel(
             name='ImportChange',
@@ -200,6 +217,9 @@ class Migration(migrations.Migration):
                 ('importing', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='recipients.import')),
                 ('recipient', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('recipient', 'importing'), name='import_change_unique')],
+            },
         ),
         migrations.CreateModel(
             name='Segment',
@@ -235,6 +255,10 @@ class Migration(migrations.Migration):
                 ('mailing_list', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='recipients.mailinglist')),
                 ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='recipients.segment')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'writing'])), fields=['id'], name='export_open')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'writing', 'done', 'failed'])), name='export_status_known'), models.CheckConstraint(condition=models.Q(('format__in', ['csv', 'xlsx', 'jsonl'])), name='export_format_known'), models.CheckConstraint(condition=models.Q(('mailing_list__isnull', True), ('segment__isnull', True), _connector='OR'), name='export_one_audience'), models.CheckConstraint(condition=models.Q(('file', ''), ('expires_at__isnull', False), _connector='OR'), name='export_file_expires')],
+            },
         ),
         migrations.CreateModel(
             name='SignupForm',
@@ -256,6 +280,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'sign-up form',
+                'constraints': [models.UniqueConstraint(fields=('slug',), name='signup_form_slug_unique')],
             },
         ),
         migrations.CreateModel(
@@ -269,6 +294,10 @@ class Migration(migrations.Migration):
                 ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='signups', to='recipients.recipient')),
                 ('form', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='recipients.signupform')),
             ],
+            options={
+                'indexes': [models.Index(fields=['asked_at'], name='signup_age')],
+                'constraints': [models.UniqueConstraint(fields=('recipient', 'mailing_list'), name='signup_unique')],
+            },
         ),
         migrations.CreateModel(
             name='Notice',
@@ -289,6 +318,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message of ours',
                 'verbose_name_plural': 'messages of ours',
+                'indexes': [models.Index(condition=models.Q(('failed_at__isnull', True), ('sent_at__isnull', True)), fields=['next_attempt_at'], name='notice_open')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['confirmation', 'privacy', 'welcome'])), name='notice_kind_known'), models.CheckConstraint(condition=models.Q(('sent_at__isnull', True), ('failed_at__isnull', True), _connector='OR'), name='notice_one_end'), models.UniqueConstraint(condition=models.Q(('failed_at__isnull', True), ('sent_at__isnull', True)), fields=('recipient', 'kind'), name='notice_open_once')],
             },
         ),
         migrations.CreateModel(
@@ -314,6 +345,9 @@ class Migration(migrations.Migration):
                 ('mailing_list', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.mailinglist')),
                 ('recipient', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('mailing_list', 'recipient'), include=('state',), name='subscription_unique'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'confirmed', 'unsubscribed'])), name='subscription_state_known')],
+            },
         ),
         migrations.CreateModel(
             name='Suppression',
@@ -343,6 +377,9 @@ class Migration(migrations.Migration):
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
                 ('tag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='recipients.tag')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('tag', 'recipient'), name='tagging_unique')],
+            },
         ),
         migrations.AddField(
             model_name='tag',
@@ -361,125 +398,5 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at'], name='consent_detail_age')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='consentevent',
-            index=models.Index(fields=['recipient_id'], name='consent_of_recipient'),
-        ),
-        migrations.AddConstraint(
-            model_name='consentevent',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose__in', ['list', 'tracking', 'everything'])), name='consent_purpose_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='consentevent',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['granted', 'confirmed', 'withdrawn', 'imported', 'erased'])), name='consent_action_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='consentevent',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'list'), ('mailing_list_id__isnull', True), _connector='XOR'), name='consent_list_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='importslice',
-            constraint=models.UniqueConstraint(fields=('importing', 'number'), name='import_slice_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.UniqueConstraint(fields=('key',), name='recipient_key_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.CheckConstraint(condition=models.Q(('key__contains', '@'), models.Q(('domain', ''), _negated=True)), name='recipient_key_is_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.CheckConstraint(condition=models.Q(('tracking_consent__in', ['unknown', 'granted', 'denied'])), name='recipient_tracking_consent_known'),
-        ),
-        migrations.AddIndex(
-            model_name='merge',
-            index=models.Index(fields=['former_key'], name='merge_former_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.UniqueConstraint(fields=('former_id',), name='merge_former_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='importchange',
-            constraint=models.UniqueConstraint(fields=('recipient', 'importing'), name='import_change_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='export',
-            index=models.Index(condition=models.Q(('status__in', ['waiting', 'writing'])), fields=['id'], name='export_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'writing', 'done', 'failed'])), name='export_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', ['csv', 'xlsx', 'jsonl'])), name='export_format_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('mailing_list__isnull', True), ('segment__isnull', True), _connector='OR'), name='export_one_audience'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('file', ''), ('expires_at__isnull', False), _connector='OR'), name='export_file_expires'),
-        ),
-        migrations.AddConstraint(
-            model_name='signupform',
-            constraint=models.UniqueConstraint(fields=('slug',), name='signup_form_slug_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='signup',
-            index=models.Index(fields=['asked_at'], name='signup_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='signup',
-            constraint=models.UniqueConstraint(fields=('recipient', 'mailing_list'), name='signup_unique'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('failed_at__isnull', True), ('sent_at__isnull', True)), fields=['next_attempt_at'], name='notice_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['confirmation', 'privacy', 'welcome'])), name='notice_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('sent_at__isnull', True), ('failed_at__isnull', True), _connector='OR'), name='notice_one_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('failed_at__isnull', True), ('sent_at__isnull', True)), fields=('recipient', 'kind'), name='notice_open_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('mailing_list', 'recipient'), include=('state',), name='subscription_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'confirmed', 'unsubscribed'])), name='subscription_state_known'),
-        ),
-        migrations.AddIndex(
-            model_name='import',
-            index=models.Index(condition=models.Q(('status__in', ['checking', 'importing'])), fields=['id'], name='import_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='import',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['mapping', 'checking', 'checked', 'importing', 'stopped', 'done', 'failed', 'undone'])), name='import_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='import',
-            constraint=models.CheckConstraint(condition=models.Q(('policy__in', ['fill', 'overwrite', 'leave'])), name='import_policy_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tagging',
-            constraint=models.UniqueConstraint(fields=('tag', 'recipient'), name='tagging_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('name',), name='tag_name_unique'),
         ),
     ]

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('write_raw_html', 'Can write HTML that is not sanitised')],
+                'constraints': [models.UniqueConstraint(fields=('name',), name='email_template_name_unique'), models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html', 'markdown', 'text'])), name='email_template_kind_known'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='email_template_has_source'), models.CheckConstraint(condition=models.Q(('layout', None), ('kind', 'markdown'), _connector='OR'), name='email_template_layout_is_for_markdown')],
             },
         ),
         migrations.CreateModel(
@@ -78,6 +79,9 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='templates_app.mediablob')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(models.F('folder'), django.db.models.functions.text.Lower('name'), name='media_file_name_unique')],
+            },
         ),
         migrations.CreateModel(
             name='Snippet',
@@ -103,6 +107,9 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=35)),
                 ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='templates_app.emailtemplate')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('template', 'language'), name='template_variant_language_unique'), models.CheckConstraint(condition=models.Q(('language', ''), _negated=True), name='template_variant_has_language'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='template_variant_has_source')],
+            },
         ),
         migrations.CreateModel(
             name='TemplateVersion',
@@ -120,6 +127,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='templates_app.emailtemplate')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'), models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique')],
+            },
         ),
         migrations.CreateModel(
             name='Screenshot',
@@ -133,6 +143,9 @@ class Migration(migrations.Migration):
                 ('asked_at', models.DateTimeField()),
                 ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='screenshots', to='templates_app.templateversion')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('version', 'language', 'view'), name='screenshot_view_unique'), models.CheckConstraint(condition=models.Q(('view__in', ['desktop', 'mobile', 'dark'])), name='screenshot_view_known')],
+            },
         ),
         migrations.CreateModel(
             name='VersionVariant',
@@ -145,57 +158,8 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=35)),
                 ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='templates_app.templateversion')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='emailtemplate',
-            constraint=models.UniqueConstraint(fields=('name',), name='email_template_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailtemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html', 'markdown', 'text'])), name='email_template_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailtemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='email_template_has_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailtemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('layout', None), ('kind', 'markdown'), _connector='OR'), name='email_template_layout_is_for_markdown'),
-        ),
-        migrations.AddConstraint(
-            model_name='mediafile',
-            constraint=models.UniqueConstraint(models.F('folder'), django.db.models.functions.text.Lower('name'), name='media_file_name_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatevariant',
-            constraint=models.UniqueConstraint(fields=('template', 'language'), name='template_variant_language_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatevariant',
-            constraint=models.CheckConstraint(condition=models.Q(('language', ''), _negated=True), name='template_variant_has_language'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatevariant',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='template_variant_has_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='templateversion',
-            constraint=models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='templateversion',
-            constraint=models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='screenshot',
-            constraint=models.UniqueConstraint(fields=('version', 'language', 'view'), name='screenshot_view_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='screenshot',
-            constraint=models.CheckConstraint(condition=models.Q(('view__in', ['desktop', 'mobile', 'dark'])), name='screenshot_view_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='versionvariant',
-            constraint=models.UniqueConstraint(fields=('version', 'language'), name='version_variant_language_unique'),
+            options={
+                'constraints': [models.UniqueConstraint(fields=('version', 'language'), name='version_variant_language_unique')],
+            },
         ),
     ]

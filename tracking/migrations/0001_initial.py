@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('campaigns', '0001_initial'),
+        ('campaigns', '0002_initial'),
         ('recipients', '0001_initial'),
     ]
 
@@ -59,6 +59,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'deliveries',
+                'indexes': [models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='delivery_retry'), models.Index(condition=models.Q(('doubted_at__isnull', False)), fields=['run', 'doubted_at'], name='delivery_doubted'), models.Index(condition=models.Q(('skip_reason', ''), _negated=True), fields=['key'], name='delivery_skipped_key')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'recipient'), name='delivery_recipient_unique'), models.UniqueConstraint(condition=models.Q(('skip_reason', '')), fields=('run', 'key'), name='delivery_address_unique'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sending', 'sent', 'retry', 'failed', 'unconfirmed', 'skipped', 'cancelled'])), name='delivery_state_known'), models.CheckConstraint(condition=models.Q(('state', 'skipped'), ('skip_reason', ''), _connector='XOR'), name='delivery_skipped_has_reason'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), ('lease__isnull', False), _connector='OR'), name='delivery_sending_has_lease'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'retry'), _negated=True), ('next_attempt_at__isnull', False), _connector='OR'), name='delivery_retry_has_time')],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +99,9 @@ class Migration(migrations.Migration):
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='recipients.recipient')),
                 ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'recipient'), name='engagement_unique'), models.CheckConstraint(condition=models.Q(('opened_at__isnull', False), ('clicked_at__isnull', False), _connector='OR'), name='engagement_says_something')],
+            },
         ),
         migrations.CreateModel(
             name='Lease',
@@ -118,49 +123,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('reason__in', ['', 'too_many', 'not_relevant', 'never_asked', 'no_longer', 'other'])), name='departure_reason_known')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='delivery_retry'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('doubted_at__isnull', False)), fields=['run', 'doubted_at'], name='delivery_doubted'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('skip_reason', ''), _negated=True), fields=['key'], name='delivery_skipped_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('run', 'recipient'), name='delivery_recipient_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(condition=models.Q(('skip_reason', '')), fields=('run', 'key'), name='delivery_address_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sending', 'sent', 'retry', 'failed', 'unconfirmed', 'skipped', 'cancelled'])), name='delivery_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'skipped'), ('skip_reason', ''), _connector='XOR'), name='delivery_skipped_has_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), ('lease__isnull', False), _connector='OR'), name='delivery_sending_has_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'retry'), _negated=True), ('next_attempt_at__isnull', False), _connector='OR'), name='delivery_retry_has_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='engagement',
-            constraint=models.UniqueConstraint(fields=('run', 'recipient'), name='engagement_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='engagement',
-            constraint=models.CheckConstraint(condition=models.Q(('opened_at__isnull', False), ('clicked_at__isnull', False), _connector='OR'), name='engagement_says_something'),
         ),
     ]
