@@ -161,7 +161,7 @@ def _as_values(library: Library) -> _Values:
 
 
 # A form looks, and then saves the same; what is refused is looked at again. A newsletter takes some
-# 50 ms, and hundreds may use a footer: each is compiled once, and a few are tried.
+# 20 ms, and hundreds may use a footer: each is compiled once, and a few are tried.
 @lru_cache(maxsize=4)
 def _check_drafts(
     drafts: tuple[tuple[str, Draft], ...], before: _Values, after: _Values, known: frozenset[str]

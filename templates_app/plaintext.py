@@ -20,7 +20,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _TAG = re.compile(r"<[a-zA-Z/!?]")
 _LINE, _PARAGRAPH = "\ue002", "\ue003"
-_OWN = dict.fromkeys(range(0xE000, 0xE004))
+_OWN = re.compile("[\ue000-\ue003]")
 
 
 def html_to_text(html: str) -> str:
@@ -43,7 +43,7 @@ def set_aside(html: str) -> tuple[str, list[str]]:
 
     What is open at the end is closed, or left out.
     """
-    html = html.translate(_OWN)
+    html = _OWN.sub("", html)
     kept: list[str] = []
     marked: list[str] = []
     end = 0

@@ -7,7 +7,7 @@ and a handler to whoever gets it without what the condition leaves out.
 import re
 from collections.abc import Iterator
 
-from templates_app.compiling.markup import Token, edited, tokens
+from templates_app.compiling.markup import Token, edited
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection, Tag
 from templates_app.schemes import has_good_scheme, is_program
@@ -31,7 +31,7 @@ def check_contexts(html: str, protection: Protection) -> list[Problem]:
     """
     problems: list[Problem] = []
     between: list[Tag] = []
-    for token in tokens(html):
+    for token in protection.tokens(html):
         if token.kind == "start":
             problems += _between_attributes(html, token, protection)
         for inside, text in _contexts(html, token):
@@ -50,7 +50,7 @@ def quoted(html: str, protection: Protection) -> str:
     """Put quotes around values that have a tag in them: a field may hold a space."""
     edits = [
         (attribute.start, attribute.end, f'"{attribute.value}"')
-        for token in tokens(html)
+        for token in protection.tokens(html)
         for attribute in token.attributes
         if not attribute.is_quoted and protection.is_in(attribute.value)
     ]
@@ -65,7 +65,7 @@ def guard_addresses(html: str, protection: Protection) -> Iterator[Problem]:
 
     :param html: with words for all tags.
     """
-    for token in tokens(html):
+    for token in protection.tokens(html):
         for attribute in token.attributes if token.kind == "start" else ():
             if attribute.name in _LEADING:
                 yield from _guard(attribute.value, protection)

@@ -51,7 +51,7 @@ def compile_document(sources: Sources, library: Library) -> Document:
     pieces = (sources.body, sources.layout, sources.preheader, sources.parameters)
     protection = Protection(*(piece.text for piece in pieces))
     marked = _html(sources, library, protection, document)
-    if not document.problems and (fault := misshapen(marked)):
+    if not document.problems and (fault := misshapen(marked, protection)):
         document.problems.append(_placed(marked, *fault, sources, protection))
     if not document.problems:
         document.problems += check_contexts(marked, protection)
@@ -67,12 +67,12 @@ def _html(sources: Sources, library: Library, protection: Protection, document: 
     body = protection.protect(sources.body)
     if sources.body.kind == Kind.MARKDOWN:
         content = markdown_to_html(body, protection)
-        if fault := misshapen(content):  # before it takes part of the layout with it
+        if fault := misshapen(content, protection):  # before it takes part of the layout with it
             document.problems.append(Problem(sources.body.part, None, fault[1]))
         html = _in_layout(sources, content, protection, document)
     else:
         html = _to_html(sources.body, protection, document)
-    html, faults = with_media(protection.as_words(html), library.media)
+    html, faults = with_media(protection.as_words(html), protection, library.media)
     document.problems += [_of_file(fault, sources, protection) for fault in faults]
     return quoted(html, protection)
 
@@ -147,7 +147,7 @@ def _removed(sources: Sources, protection: Protection) -> list[Problem]:
             protection.offset(protection.protect(piece), offset), protection.restore(message)
         )
         for piece in pieces
-        for offset, message in islice(removed(protection.protect(piece)), _WARNINGS)
+        for offset, message in islice(removed(protection.protect(piece), protection), _WARNINGS)
     ]
     if not found:
         message = "HTML that mail may not have was left out; look at the preview"

@@ -35,7 +35,11 @@ def inlined(html: str, protection: Protection, *, is_mjml: bool) -> str:
 
     :param html: with marks that fit their place.
     """
-    sheets = [token for token in tokens(html) if token.kind == "raw" and token.name == "style"]
+    if is_mjml and INLINED not in html:
+        return html
+    sheets = [
+        token for token in protection.tokens(html) if token.kind == "raw" and token.name == "style"
+    ]
     kept = [
         sheet for sheet in sheets if _is_kept(html[sheet.start : sheet.end], protection, is_mjml)
     ]

@@ -3,7 +3,7 @@
 import html as entities
 import re
 
-from templates_app.compiling.markup import edited, tokens
+from templates_app.compiling.markup import edited
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
 
@@ -19,7 +19,7 @@ def with_parameters(
     """
     edits: list[tuple[int, int, str]] = []
     warnings: list[Problem] = []
-    for token in tokens(html) if parameters else ():
+    for token in protection.tokens(html) if parameters else ():
         for attribute in token.attributes:
             is_link = token.kind == "start" and token.name in {"a", "area"}
             if not (is_link and attribute.name == "href" and _PAGE.match(attribute.value)):
@@ -58,7 +58,7 @@ def links(html: str, protection: Protection) -> tuple[str, ...]:
     """Return the targets of the links as they stand in the HTML, each once, in their order."""
     found = (
         protection.restore(token.value("href")).strip()
-        for token in tokens(html)
+        for token in protection.tokens(html)
         if token.kind == "start" and token.name == "a"
     )
     return tuple(dict.fromkeys(each for each in found if each and not each.startswith("#")))

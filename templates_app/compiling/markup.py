@@ -6,7 +6,7 @@ Nothing here builds a tree. Where a source is malformed the tokens are those of 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source"}
@@ -26,8 +26,7 @@ _ATTRIBUTE = re.compile(
 _TAG_END = re.compile(r"[\s/]*>")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     name: str
     value: str
     start: int  # of the value
@@ -36,8 +35,7 @@ class Attribute:
     is_quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the source; `inner` is what a comment or an element of text alone holds."""
 
     kind: str  # text, start, end, comment, declaration or raw
@@ -81,9 +79,11 @@ def _token(html: str, opened: re.Match[str]) -> Token:
     if opened[2]:
         end = html.find(">", opened.end())
         return Token("declaration", opened.start(), end + 1 if end >= 0 else len(html))
+    kind, name = "end" if opened[3] else "start", opened[4].lower()
+    if html.startswith(">", opened.end()):
+        return Token(kind, opened.start(), opened.end() + 1, name)
     attributes, end, is_closed = _attributes(html, opened.end())
-    kind = "end" if opened[3] else "start"
-    return Token(kind, opened.start(), end, opened[4].lower(), attributes, is_closed)
+    return Token(kind, opened.start(), end, name, attributes, is_closed)
 
 
 def _comment(html: str, opened: re.Match[str]) -> Token:
@@ -97,15 +97,15 @@ def _comment(html: str, opened: re.Match[str]) -> Token:
 
 def _attributes(html: str, position: int) -> tuple[tuple[Attribute, ...], int, bool]:
     found: list[Attribute] = []
-    while not (close := _TAG_END.match(html, position)):
-        one = _ATTRIBUTE.match(html, position)
-        if one is None:
-            return tuple(found), len(html), False
-        group = next((number for number in (2, 3, 4) if one[number] is not None), 1)
-        start, end = one.span(group) if group > 1 else (one.end(), one.end())
+    while one := _ATTRIBUTE.match(html, position):
+        position = one.end()
+        group = one.lastindex or 1
+        start, end = one.span(group) if group > 1 else (position, position)
         name, value = one[1].lower(), html[start:end]
         found.append(Attribute(name, value, start, end, one.start(1), group in {2, 3}))
-        position = one.end()
+    close = _TAG_END.match(html, position)
+    if close is None:
+        return tuple(found), len(html), False
     return tuple(found), close.end(), "/" in close[0]
 
 

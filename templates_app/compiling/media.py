@@ -2,13 +2,13 @@
 
 import html as entities
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from templates_app.compiling.library import Unusable
-from templates_app.compiling.markup import edited, tokens
-from templates_app.compiling.protection import MARK
+from templates_app.compiling.markup import Token, edited, tokens
+from templates_app.compiling.protection import MARK, Protection
 
 _ADDRESSES = frozenset({"action", "background", "cite", "data", "poster"})
 _ADDRESS_ENDS = ("href", "src", "url")
@@ -26,6 +26,7 @@ _IN_MARKDOWN = re.compile(
     r"""|(media:((?:[^<>\s()]|\([^<>\s()]{0,300}\)){1,1000})))""",
     re.IGNORECASE,
 )
+_Read = Callable[[str], Iterable[Token]]
 _SAFE_IN_CSS = str.maketrans({"'": "%27", "(": "%28", ")": "%29"})
 
 
@@ -60,14 +61,16 @@ class Fault:
         return None
 
 
-def with_media(html: str, find: Callable[[str], str | None]) -> tuple[str, list[Fault]]:
+def with_media(
+    html: str, protection: Protection, find: Callable[[str], str | None]
+) -> tuple[str, list[Fault]]:
     """Put the public addresses of the files in place of their names; tell what cannot be found.
 
     :param html: with words for all tags.
     """
     edits: dict[int, tuple[int, int, str]] = {}
     faults: dict[str, Fault] = {}
-    for place in _places(html):
+    for place in _places(html, protection.tokens):
         found = _found(place.path, find)
         if isinstance(found, Fault):
             faults[place.path] = found
@@ -88,8 +91,8 @@ def _found(path: str, find: Callable[[str], str | None]) -> str | Fault:
     return address or Fault(path, missing)
 
 
-def _places(html: str, shift: int = 0) -> Iterator[_Place]:
-    for token in tokens(html):
+def _places(html: str, read: _Read, shift: int = 0) -> Iterator[_Place]:
+    for token in read(html):
         for attribute in token.attributes if token.kind == "start" else ():
             for found, is_css in _in_attribute(attribute.name, attribute.value):
                 yield _place(found, shift + attribute.start, is_css)
@@ -97,7 +100,7 @@ def _places(html: str, shift: int = 0) -> Iterator[_Place]:
             for found in _IN_CSS.finditer(html, token.start, token.end):
                 yield _place(found, shift, is_css=True)
         elif token.kind == "comment" and (end := html.find(">", token.start, token.end) + 1):
-            yield from _places(html[end : token.end - 3], shift + end)  # what Outlook reads
+            yield from _places(html[end : token.end - 3], read, shift + end)  # what Outlook reads
 
 
 def _in_attribute(name: str, value: str) -> Iterator[tuple[re.Match[str], bool]]:
@@ -133,7 +136,7 @@ def with_paths(source: str, paths: Mapping[str, str]) -> str:
 
 def _in_source(source: str) -> list[_Place]:
     written = [_place(found, 0, is_css=False) for found in _IN_MARKDOWN.finditer(source)]
-    places = {each.start: each for each in (*written, *_places(source))}
+    places = {each.start: each for each in (*written, *_places(source, tokens))}
     return [places[start] for start in sorted(places)]
 
 

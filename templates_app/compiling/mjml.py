@@ -126,7 +126,7 @@ def _park(reading: _Reading, opened: Token, closing: Token) -> None:
         return
     tags = [reading.protection.tag(mark) for mark in reading.protection.marks(inner)]
     reading.problems += unbalanced(tags)
-    if opened.name not in _PLAIN and (fault := misshapen(inner)):
+    if opened.name not in _PLAIN and (fault := misshapen(inner, reading.protection)):
         reading.refuse(opened.end + fault[0], fault[1])
     if opened.name in {"mj-title", "mj-preview"}:  # mrml puts them into an attribute as well
         inner = html.escape(html.unescape(inner.strip()))

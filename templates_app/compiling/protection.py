@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from templates_app.compiling.expanding import Expanded
-from templates_app.compiling.markup import edited, tokens
+from templates_app.compiling.markup import RAW, Token, edited, tokens
 from templates_app.compiling.problems import Problem
 from templates_app.grammar import blocks
 
@@ -52,6 +52,14 @@ class Protection:
         self._tags: list[Tag] = []
         self._guarded: dict[int, str] = {}
         self._protected: dict[int, str] = {}
+        self._tokens: dict[tuple[str, frozenset[str]], tuple[Token, ...]] = {}
+
+    def tokens(self, html: str, *, raw: frozenset[str] = RAW) -> tuple[Token, ...]:
+        """Return the tokens of a text with marks, which is read once however many ask for them."""
+        key = html, raw
+        if key not in self._tokens:
+            self._tokens[key] = tuple(tokens(html, raw=raw))
+        return self._tokens[key]
 
     def protect(self, expanded: Expanded) -> str:
         """Return the text with a word for each tag; the same words each time."""
@@ -69,7 +77,7 @@ class Protection:
         html = self.as_words(html)
         edits = [
             (token.start + mark.start(), token.start + mark.end(), f"<!--{mark[0]}-->")
-            for token in tokens(html)
+            for token in self.tokens(html)
             if token.kind == "text"
             for mark in self._pattern.finditer(html[token.start : token.end])
         ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import css_inline
 import nh3
 
-from templates_app.compiling.markup import RAW, Attribute, Token, edited, tokens
+from templates_app.compiling.markup import RAW, Attribute, Token, edited
 from templates_app.compiling.protection import MARK, Protection
 from templates_app.schemes import is_program
 
@@ -21,6 +21,7 @@ _TAGS = frozenset(nh3.ALLOWED_TAGS) | frozenset(
 _IN_HEAD = frozenset({"html", "head", "body", "meta", "title", "style"})
 # What Outlook alone reads stands in comments, and may have these besides.
 _FOR_OUTLOOK = re.compile(r"(?:[vo]|w):[a-z]+|xml|noscript|head|body|meta")
+_RAW_FOR_OUTLOOK = RAW - {"noscript"}  # it runs no script
 _WITH_CONTENT = frozenset(
     {"applet", "embed", "frame", "frameset", "iframe", "math", "noembed", "noframes", "noscript"}
     | {"object", "script", "select", "svg", "template", "textarea", "title", "xmp"}
@@ -56,7 +57,7 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "html": {"xmlns", "xmlns:v", "xmlns:o", "xmlns:w"},
     "meta": {"charset", "content", "http-equiv", "name"},
 }
-_PREFIXES = {"data-", "aria-"}
+_PREFIXES = ("data-", "aria-")
 _ADDRESSES = frozenset({"href", "src", "background", "cite"})
 _SCHEMES = {"http", "https", "mailto", "tel", "sms", "cid"}
 _META = frozenset({"content-type", "x-ua-compatible"})
@@ -87,13 +88,19 @@ def sanitised(html: str, protection: Protection) -> str:
     if not _HAS_BODY.search(html):
         return _as_fragment(html, protection)
     whole = _REPARSED.inline(html)
-    edits = [edit for token in tokens(whole) for edit in _removals(whole, token)]
+    edits = [
+        edit for token in protection.tokens(whole) for edit in _removals(whole, token, protection)
+    ]
     allowed = edited(whole, _outermost(edits))
-    start, end = _inside(allowed)
+    start, end = _inside(allowed, protection)
     inner = allowed[start:end]
-    cleaned = _cleaned(inner, protection)
+    cleaned = _cleaned(allowed, start, end, protection)
     # What stands in the source may be left out only because of where it is read just now.
-    if not edits and _same(cleaned, inner) and not any(removed(protection.as_words(html))):
+    if (
+        not edits
+        and _same(cleaned, inner, protection)
+        and not any(removed(protection.as_words(html), protection))
+    ):
         return html
     return f"{allowed[:start]}{cleaned}{allowed[end:]}"
 
@@ -104,29 +111,29 @@ def _as_fragment(html: str, protection: Protection) -> str:
     clean = sanitised(document, protection)
     if clean == document:
         return html
-    start, end = _inside(clean)
+    start, end = _inside(clean, protection)
     return clean[start:end].removesuffix("\n")
 
 
-def _inside(document: str) -> tuple[int, int]:
+def _inside(document: str, protection: Protection) -> tuple[int, int]:
     """Return where the content of the body begins and ends; all of it where there is no body."""
-    start = next((each.end for each in tokens(document) if _is_body(each)), 0)
+    start = next((each.end for each in protection.tokens(document) if _is_body(each)), 0)
     end = document.rfind("</body>")
     return start, end if end >= start else len(document)
 
 
-def removed(html: str) -> Iterator[tuple[int, str]]:
+def removed(html: str, protection: Protection) -> Iterator[tuple[int, str]]:
     """Yield what is not allowed in a source of HTML, MJML or Markdown, with its place.
 
     :param html: with words for all tags.
     """
-    for token in tokens(html):
+    for token in protection.tokens(html):
         text = html[token.start : token.end]
         if token.kind == "start":
             yield from _removed_of(token)
         elif token.kind == "raw" and token.name == "style" and _plain_css(text) != text:
             yield token.start, "styles that load something or run something were left out"
-        elif token.kind == "comment" and not _is_harmless(text):
+        elif token.kind == "comment" and not _is_harmless(text, protection):
             yield token.start, "a comment for Outlook with what is not allowed was left out"
 
 
@@ -166,9 +173,7 @@ def _fault(token: Token) -> str:
 def _is_allowed(tag: str, attribute: Attribute) -> bool:
     name, value = attribute.name, entities.unescape(attribute.value)
     if not (
-        name in _ATTRIBUTES["*"]
-        or name in _ATTRIBUTES.get(tag, ())
-        or any(name.startswith(prefix) for prefix in _PREFIXES)
+        name in _ATTRIBUTES["*"] or name in _ATTRIBUTES.get(tag, ()) or name.startswith(_PREFIXES)
     ):
         return False
     if name in _ADDRESSES:
@@ -201,13 +206,13 @@ def _unescaped(found: re.Match[str]) -> str:
     return found[2] or ""
 
 
-def _is_harmless(comment: str) -> bool:
+def _is_harmless(comment: str, protection: Protection) -> bool:
     """Whether a comment holds, for Outlook, nothing that would not be allowed outside it."""
     conditional = _CONDITIONAL.fullmatch(comment)
     if conditional is None:
         return not comment.startswith("<!--[if") or comment.endswith("]><!-->")
     inner = conditional[1]
-    for token in tokens(inner, raw=RAW - {"noscript"}):  # where there are no scripts
+    for token in protection.tokens(inner, raw=_RAW_FOR_OUTLOOK):
         if token.kind == "start" and not _is_fit_for_outlook(token):
             return False
         if token.kind == "raw" and _plain_css(inner[token.start : token.end]) == "":
@@ -225,10 +230,10 @@ def _is_fit_for_outlook(token: Token) -> bool:
     return not _fault(token) and all(_is_allowed(token.name, each) for each in token.attributes)
 
 
-def _removals(html: str, token: Token) -> Iterator[tuple[int, int, str]]:
+def _removals(html: str, token: Token, protection: Protection) -> Iterator[tuple[int, int, str]]:
     """Yield the edits that make a token of a whole document an allowed one."""
     text = html[token.start : token.end]
-    if token.kind == "comment" and not _is_harmless(text):
+    if token.kind == "comment" and not _is_harmless(text, protection):
         yield token.start, token.end, ""
     elif token.kind == "raw" and token.name == "style" and _plain_css(text) != text:
         yield token.start, token.end, _plain_css(text)
@@ -255,36 +260,38 @@ def _outermost(edits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     return kept
 
 
-def _cleaned(body: str, protection: Protection) -> str:
+def _cleaned(document: str, start: int, end: int, protection: Protection) -> str:
     # An address that begins with a tag has, to nh3, a scheme that nobody allows.
     base = f"https://{protection.placeholder(0)}/"
     edits = [
-        (attribute.start, attribute.start, base)
-        for token in tokens(body)
+        (attribute.start - start, attribute.start - start, base)
+        for token in protection.tokens(document)
         for attribute in token.attributes
-        if attribute.name in _ADDRESSES and protection.is_in(attribute.value)
+        if attribute.name in _ADDRESSES
+        and start <= attribute.start < end
+        and protection.is_in(attribute.value)
     ]
     cleaned = nh3.clean(
-        edited(body, edits),
+        edited(document[start:end], edits),
         tags={*_TAGS, "input"},
         clean_content_tags=set(_WITH_CONTENT),
         attributes=_ATTRIBUTES,
         strip_comments=False,
         link_rel=None,
-        generic_attribute_prefixes=_PREFIXES,
+        generic_attribute_prefixes=set(_PREFIXES),
         url_schemes=_SCHEMES,
     )
     return cleaned.replace(base, "")
 
 
-def _same(one: str, other: str) -> bool:
-    return _shape(one) == _shape(other)
+def _same(one: str, other: str, protection: Protection) -> bool:
+    return one == other or _shape(one, protection) == _shape(other, protection)
 
 
-def _shape(html: str) -> list[object]:
+def _shape(html: str, protection: Protection) -> list[object]:
     """Return what a document says, however it is written."""
     shape: list[object] = []
-    for token in tokens(html):
+    for token in protection.tokens(html):
         if token.kind in {"start", "end"}:
             values = {each.name: entities.unescape(each.value) for each in token.attributes}
             shape.append((token.kind, token.name, values))

@@ -5,7 +5,8 @@ Parsers take time by the square of what is open, and are not told when to stop.
 
 from collections import Counter
 
-from templates_app.compiling.markup import RAW, VOID, tokens
+from templates_app.compiling.markup import RAW, VOID
+from templates_app.compiling.protection import Protection
 
 DEEPEST = 200  # elements in elements; a message of nested tables has 40
 _ATTRIBUTES = 100
@@ -17,11 +18,11 @@ _UNCOUNTED = VOID | frozenset(
 )
 
 
-def misshapen(html: str) -> tuple[int, str] | None:
+def misshapen(html: str, protection: Protection) -> tuple[int, str] | None:
     """Return the place and the fault of what cannot be read in time, if anything."""
     open_elements: Counter[str] = Counter()
     depth = markup = 0
-    for token in tokens(html):
+    for token in protection.tokens(html):
         if token.kind == "text":
             continue
         markup += 1
