@@ -31,9 +31,10 @@ def check_contexts(html: str, protection: Protection) -> list[Problem]:
     """
     problems: list[Problem] = []
     between: list[Tag] = []
-    for token in protection.tokens(html):
+    for _, token in protection.everywhere(html):
         if token.kind == "start":
-            problems += _between_attributes(html, token, protection)
+            problems += _between_attributes(token, protection)
+    for token in protection.tokens(html):
         for inside, text in _contexts(html, token):
             found = [protection.tag(mark) for mark in protection.marks(text)]
             if inside == "text":
@@ -49,8 +50,8 @@ def check_contexts(html: str, protection: Protection) -> list[Problem]:
 def quoted(html: str, protection: Protection) -> str:
     """Put quotes around values that have a tag in them: a field may hold a space."""
     edits = [
-        (attribute.start, attribute.end, f'"{attribute.value}"')
-        for token in protection.tokens(html)
+        (shift + attribute.start, shift + attribute.end, f'"{attribute.value}"')
+        for shift, token in protection.everywhere(html)
         for attribute in token.attributes
         if not attribute.is_quoted and protection.is_in(attribute.value)
     ]
@@ -65,12 +66,10 @@ def guard_addresses(html: str, protection: Protection) -> Iterator[Problem]:
 
     :param html: with words for all tags.
     """
-    for token in protection.tokens(html):
+    for _, token in protection.everywhere(html):
         for attribute in token.attributes if token.kind == "start" else ():
             if attribute.name in _LEADING:
                 yield from _guard(attribute.value, protection)
-        if token.kind == "comment" and (end := html.find(">", token.start, token.end)) >= 0:
-            yield from guard_addresses(html[end + 1 : token.end - 3], protection)  # for Outlook
 
 
 def _guard(value: str, protection: Protection) -> Iterator[Problem]:
@@ -114,7 +113,7 @@ def _contexts(html: str, token: Token) -> Iterator[tuple[str, str]]:
         yield token.kind, html[token.start : token.end]
 
 
-def _between_attributes(html: str, token: Token, protection: Protection) -> Iterator[Problem]:
+def _between_attributes(token: Token, protection: Protection) -> Iterator[Problem]:
     names = [token.name, *(attribute.name for attribute in token.attributes)]
     for name in names:
         for mark in protection.marks(name):

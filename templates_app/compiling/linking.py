@@ -3,7 +3,7 @@
 import html as entities
 import re
 
-from templates_app.compiling.markup import edited
+from templates_app.compiling.markup import Token, edited
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
 
@@ -19,10 +19,9 @@ def with_parameters(
     """
     edits: list[tuple[int, int, str]] = []
     warnings: list[Problem] = []
-    for token in protection.tokens(html) if parameters else ():
-        for attribute in token.attributes:
-            is_link = token.kind == "start" and token.name in {"a", "area"}
-            if not (is_link and attribute.name == "href" and _PAGE.match(attribute.value)):
+    for shift, token in protection.everywhere(html) if parameters else ():
+        for attribute in token.attributes if _is_link(token) else ():
+            if not (attribute.name == "href" and _PAGE.match(attribute.value)):
                 continue
             if condition := _condition(attribute.value, protection):
                 warnings.append(condition)
@@ -30,8 +29,13 @@ def with_parameters(
             address = _extended(entities.unescape(attribute.value.strip()), parameters)
             value = entities.escape(address)
             quoted = value if attribute.is_quoted else f'"{value}"'
-            edits.append((attribute.start, attribute.end, quoted))
+            edits.append((shift + attribute.start, shift + attribute.end, quoted))
     return edited(html, edits), warnings
+
+
+def _is_link(token: Token) -> bool:
+    """Whether a reader can follow it; what Outlook draws (VML) has links of its own."""
+    return token.kind == "start" and (token.name in {"a", "area"} or token.name.startswith("v:"))
 
 
 def _condition(address: str, protection: Protection) -> Problem | None:

@@ -5,7 +5,7 @@ Nothing here builds a tree. Where a source is malformed the tokens are those of 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 VOID = frozenset(
@@ -20,6 +20,7 @@ MJML_RAW = frozenset({"mj-preview", "mj-style", "mj-title"})
 
 _MARKUP = re.compile(r"<(?:(!--)|([!?])|(/?)([a-zA-Z][^\s/>]*))")
 _COMMENT_END = re.compile(r"--!?>")
+_FOR_OUTLOOK = re.compile(r"<!--\[if[^\]]*\]>(.*)-->", re.DOTALL | re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"'][^\s>]*)?))?"""
 )
@@ -67,6 +68,22 @@ def tokens(html: str, *, raw: frozenset[str] = RAW) -> Iterator[Token]:
             position = end
     if position < len(html):
         yield Token("text", position, len(html))
+
+
+def everywhere(
+    html: str, read: Callable[[str], Iterable[Token]] = tokens
+) -> Iterator[tuple[int, Token]]:
+    """Yield what any program reads, with what is to be added to its places.
+
+    A comment for Outlook is followed by what stands in it; no other comment is read by anybody.
+    """
+    for token in read(html):
+        yield 0, token
+        if token.kind == "comment" and (
+            found := _FOR_OUTLOOK.fullmatch(html, token.start, token.end)
+        ):
+            for inner in read(found[1]):
+                yield found.start(1), inner
 
 
 def mjml_tokens(mjml: str) -> Iterator[Token]:

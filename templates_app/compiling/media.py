@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from templates_app.compiling.library import Unusable
-from templates_app.compiling.markup import Token, edited, tokens
+from templates_app.compiling.markup import Token, edited, everywhere
 from templates_app.compiling.protection import MARK, Protection
 
 _ADDRESSES = frozenset({"action", "background", "cite", "data", "poster"})
@@ -26,7 +26,6 @@ _IN_MARKDOWN = re.compile(
     r"""|(media:((?:[^<>\s()]|\([^<>\s()]{0,300}\)){1,1000})))""",
     re.IGNORECASE,
 )
-_Read = Callable[[str], Iterable[Token]]
 _SAFE_IN_CSS = str.maketrans({"'": "%27", "(": "%28", ")": "%29"})
 
 
@@ -70,7 +69,7 @@ def with_media(
     """
     edits: dict[int, tuple[int, int, str]] = {}
     faults: dict[str, Fault] = {}
-    for place in _places(html, protection.tokens):
+    for place in _places(html, protection.everywhere(html)):
         found = _found(place.path, find)
         if isinstance(found, Fault):
             faults[place.path] = found
@@ -91,16 +90,14 @@ def _found(path: str, find: Callable[[str], str | None]) -> str | Fault:
     return address or Fault(path, missing)
 
 
-def _places(html: str, read: _Read, shift: int = 0) -> Iterator[_Place]:
-    for token in read(html):
+def _places(html: str, read: Iterable[tuple[int, Token]]) -> Iterator[_Place]:
+    for shift, token in read:
         for attribute in token.attributes if token.kind == "start" else ():
             for found, is_css in _in_attribute(attribute.name, attribute.value):
                 yield _place(found, shift + attribute.start, is_css)
         if token.kind == "raw" and token.name == "style":
-            for found in _IN_CSS.finditer(html, token.start, token.end):
-                yield _place(found, shift, is_css=True)
-        elif token.kind == "comment" and (end := html.find(">", token.start, token.end) + 1):
-            yield from _places(html[end : token.end - 3], read, shift + end)  # what Outlook reads
+            for found in _IN_CSS.finditer(html, shift + token.start, shift + token.end):
+                yield _place(found, 0, is_css=True)
 
 
 def _in_attribute(name: str, value: str) -> Iterator[tuple[re.Match[str], bool]]:
@@ -136,7 +133,7 @@ def with_paths(source: str, paths: Mapping[str, str]) -> str:
 
 def _in_source(source: str) -> list[_Place]:
     written = [_place(found, 0, is_css=False) for found in _IN_MARKDOWN.finditer(source)]
-    places = {each.start: each for each in (*written, *_places(source, tokens))}
+    places = {each.start: each for each in (*written, *_places(source, everywhere(source)))}
     return [places[start] for start in sorted(places)]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from templates_app.compiling.expanding import Expanded
-from templates_app.compiling.markup import RAW, Token, edited, tokens
+from templates_app.compiling.markup import RAW, Token, edited, everywhere, tokens
 from templates_app.compiling.problems import Problem
 from templates_app.grammar import blocks
 
@@ -60,6 +60,9 @@ class Protection:
         if key not in self._tokens:
             self._tokens[key] = tuple(tokens(html, raw=raw))
         return self._tokens[key]
+
+    def everywhere(self, html: str) -> Iterator[tuple[int, Token]]:
+        return everywhere(html, self.tokens)
 
     def protect(self, expanded: Expanded) -> str:
         """Return the text with a word for each tag; the same words each time."""

@@ -15,6 +15,7 @@ from templates_app.compiling import (
     Unusable,
     compile_draft,
 )
+from templates_app.compiling.media import named
 from templates_app.drafts import Draft, Written
 from templates_app.marks import Marks
 from templates_app.models import Kind
@@ -319,6 +320,24 @@ def test_link_parameters_may_have_tags_which_are_checked() -> None:
     )
 
 
+def test_links_that_outlook_alone_reads_get_the_parameters_too() -> None:
+    source = (
+        '<!--[if mso]><v:roundrect href="https://a.example/#b"><v:fill src="https://c.example/d">'
+        '</v:fill></v:roundrect><a href="https://e.example">x</a><![endif]-->'
+        '<!-- <a href="https://f.example"> --><link href="https://g.example">'
+    )
+
+    html = content(source, template={"link_parameters": "u=n", "is_raw": True}).html
+
+    assert re.findall(r'(?:href|src)="https://([^"]*)', html) == [
+        "a.example/?u=n#b",
+        "c.example/d",
+        "e.example?u=n",
+        "f.example",
+        "g.example",
+    ]
+
+
 def test_links_are_listed_once_and_in_their_order() -> None:
     made = content('<a href="https://b.example">1</a><a href="https://a.example">2</a>' * 2)
 
@@ -386,9 +405,13 @@ def test_a_file_that_may_not_be_sent_says_why_also_in_a_layout() -> None:
 
 
 def test_words_that_look_like_a_file_are_words() -> None:
-    source = '<p title="media: x">He said "media: no" (Media:never), url(media:x)</p>'
+    source = (
+        '<p title="media: x">He said "media: no" (Media:never), url(media:x)</p>'
+        '<!-- <img src="media:gone.png"> <style>p { background: url(media:x) }</style> -->'
+    )
 
     assert content(source).html == source
+    assert named(source) == []
 
 
 def test_files_of_the_library_get_their_public_address() -> None:
@@ -491,6 +514,8 @@ def test_what_would_keep_a_parser_busy_or_break_its_stack_is_refused(
         "<style>" + "@media{" * 50_000 + "</style>x",
         '<p style="' + r"\61" * 50_000 + '">x</p>',
         '"media:' * 20_000,
+        "<!--x>" * 20_000 + "-->",
+        "<!--[if mso]>" * 20_000 + "<![endif]-->",
         "<style>" + "url(&quot;media:" * 10_000 + "</style>",
     ],
     ids=lambda value: value[:12],

@@ -91,6 +91,7 @@ def test_whoever_may_write_raw_html_keeps_it() -> None:
         "{% if no %}<style>{% endif %}<b>x</b></style>",
         '<p {% if a %}class="x"{% endif %}>y</p>',
         "<{{ tag }}>x",
+        "<!--[if mso]><p {{ a }}>y</p><![endif]-->",
         "<plaintext><style>",
         "<a href=\"{{ x | default('javascript:alert(1)') }}\">x</a>",
         "<a href=\"{{ 'java' ~ 'script:alert(1)' }}\">x</a>",
@@ -102,7 +103,10 @@ def test_tags_that_make_something_else_of_the_html_are_refused(source: str) -> N
 
 
 def test_a_field_cannot_leave_an_attribute_without_quotes() -> None:
-    assert content("<a href={{ url }}>x</a>").html == '<a href="{{ url | address }}">x</a>'
+    for before, after in (("", ""), ("<!--[if mso]>", "<![endif]-->")):
+        html = content(f"{before}<a href={{{{ url }}}}>x</a>{after}").html
+
+        assert html == f'{before}<a href="{{{{ url | address }}}}">x</a>{after}'
 
 
 @pytest.mark.parametrize(
