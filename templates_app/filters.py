@@ -41,6 +41,9 @@ _TOO_GREAT = 10**15
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _DIGIT_OF_VALUE = re.compile("[1-9]")  # of CLDR's patterns, which keep to these digits
+# Nothing that ends a value, or begins a function, a rule or a comment.
+_IN_CSS = re.compile(r"[\w\s#%.,+~-]*")
+_PAGE = re.compile(r"(https?://[\w.-]+(?::\d+)?)((?:[/?#].*)?)", re.IGNORECASE | re.DOTALL)
 _STRFTIME = re.compile(r"(?:[^%]|%-?[A-Za-z%])*")
 # Of what Unicode (UTS 35) lets a pattern say, all but zones: a time is shown as it was written.
 # Nor `b`: of noon and midnight some languages have no word, so that it fails for some people.
@@ -60,6 +63,7 @@ def filters_of(language: str) -> dict[str, Callable[..., Any]]:
     return {
         "address": _address,
         "capitalize": _changed_by(str.capitalize),
+        "css": _css,
         "d": _default,
         "date": local.date,
         "default": _default,
@@ -301,6 +305,20 @@ def _address(state: Any, value: object) -> object:
             f"{text[:60]!r} is no address that a link may have; write https://, mailto: or tel:"
         )
     return value  # as it came: what is escaped already is not escaped again
+
+
+@pass_state
+def _css(state: Any, value: object) -> object:
+    """Let a word, a colour, a number or an address through; it is put in for authors."""
+    text = _text(value)
+    _charge(state, len(text) * 12)  # as in `_urlencode`
+    if _IN_CSS.fullmatch(text):
+        return value
+    if page := _PAGE.fullmatch(text):
+        return page[1] + quote(page[2], safe="%/?#@!$&+,=~")
+    raise ValueError(
+        f"{text[:60]!r} may not stand in a style; a colour, a number, a word or an address may"
+    )
 
 
 @pass_state

@@ -16,6 +16,7 @@ FILTERS = frozenset(
     {
         "address",
         "capitalize",
+        "css",
         "d",
         "date",
         "default",

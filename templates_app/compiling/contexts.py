@@ -20,8 +20,6 @@ _ADDRESSES = frozenset({"href", "src", "background", "srcset"})
 _LEADING = _ADDRESSES | {"action", "cite", "data", "formaction", "poster", "xlink:href"}
 _OWN = re.compile(r"\{\{[-+]?\s*(?:unsubscribe|preferences|view)_url\s*[-+]?\}\}")
 _BEGUN = re.compile(r"[:/?#]")
-_NAME = re.compile(r"[\w.]+")
-_PRINTED = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\})", re.DOTALL)
 
 
 def check_contexts(html: str, protection: Protection) -> list[Problem]:
@@ -86,7 +84,7 @@ def _guard(value: str, protection: Protection) -> Iterator[Problem]:
         elif _OWN.fullmatch(tag.source):
             is_begun = True
         elif not is_begun:
-            protection.guard(mark, _guarded(tag.source))
+            protection.guard(mark, "address")
             last = tag
     yield from _scheme_after(last, value[position:], is_begun)
 
@@ -95,15 +93,6 @@ def _scheme_after(tag: Tag | None, literal: str, is_begun: bool) -> Iterator[Pro
     """Refuse what makes a scheme of a field: `{{ field }}:…`."""
     if tag and not is_begun and is_program(literal):
         yield tag.problem("an address begins with https://, written out, or with a whole field")
-
-
-def _guarded(tag: str) -> str:
-    printed = _PRINTED.fullmatch(tag)
-    if printed is None:
-        return tag
-    value = printed[2].strip()
-    whole = value if _NAME.fullmatch(value) else f"({value})"
-    return f"{printed[1]} {whole} | address {printed[3]}"
 
 
 def _contexts(html: str, token: Token) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
 from templates_app.compiling.sanitising import removed, sanitised
 from templates_app.compiling.shape import misshapen
+from templates_app.compiling.styles import guard_styles
 from templates_app.models import Kind
 
 _WARNINGS = 50  # of one text; more help nobody
@@ -135,6 +136,7 @@ def _finish(document: Document, marked: str, sources: Sources, protection: Prote
     html, warnings = with_parameters(protection.as_words(html), parameters, protection)
     document.warnings += warnings
     document.problems += guard_addresses(html, protection)
+    document.problems += guard_styles(html, protection)
     document.links = links(html, protection)
     document.html = protection.restore(html)
 

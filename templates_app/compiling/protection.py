@@ -18,6 +18,8 @@ from templates_app.grammar import blocks
 MARK = r"zq[0-9a-f]{16}i\d+z"  # what a mark looks like
 _RAW = re.compile(r"(\{%[-+]?\s*raw\s*[-+]?%\})(.*)(\{%[-+]?\s*endraw\s*[-+]?%\})", re.DOTALL)
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
+_NAME = re.compile(r"[\w.]+")
+_PRINTED = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Protection:
         self._pattern = re.compile(rf"{self._prefix}(\d+)z")
         self._comment = re.compile(rf"<!--({self._prefix}\d+z)-->")
         self._tags: list[Tag] = []
-        self._guarded: dict[int, str] = {}
+        self._guards: dict[int, list[str]] = {}
         self._protected: dict[int, str] = {}
         self._tokens: dict[tuple[str, frozenset[str]], tuple[Token, ...]] = {}
 
@@ -111,9 +113,11 @@ class Protection:
     def is_in(self, text: str) -> bool:
         return self._prefix in text
 
-    def guard(self, mark: re.Match[str], source: str) -> None:
-        """Have something else come back in place of a mark, wherever it stands."""
-        self._guarded[int(mark[1])] = source
+    def guard(self, mark: re.Match[str], filter_name: str) -> None:
+        """Have what a tag prints go through a filter, wherever its mark stands."""
+        guards = self._guards.setdefault(int(mark[1]), [])
+        if filter_name not in guards:
+            guards.append(filter_name)
 
     @property
     def tags(self) -> list[Tag]:
@@ -136,7 +140,13 @@ class Protection:
         return tag.offset + len(tag.source) + max(position - end, 0)
 
     def _restored(self, mark: re.Match[str]) -> str:
-        return self._guarded.get(int(mark[1])) or self.tag(mark).source
+        source = self.tag(mark).source
+        printed = _PRINTED.fullmatch(source)
+        if printed is None or not (guards := self._guards.get(int(mark[1]))):
+            return source
+        value = printed[2].strip()
+        whole = value if _NAME.fullmatch(value) else f"({value})"
+        return f"{printed[1]} {' | '.join([whole, *guards])} {printed[3]}"
 
     def _mark(self, expanded: Expanded, start: int, end: int) -> str:
         self._tags.append(Tag(expanded.text[start:end], expanded, start))

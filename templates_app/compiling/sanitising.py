@@ -193,7 +193,7 @@ def _is_program(value: str) -> bool:
 
 def _plain_css(css: str) -> str:
     """Return CSS without imports; nothing of it where it runs something."""
-    plain = _CSS_ESCAPE.sub(_unescaped, css)
+    plain = _CSS_ESCAPE.sub(_unescaped, re.sub(MARK, "", css))  # a tag may print nothing
     if _BAD_STYLE.search(plain) or ("@import" in plain.lower() and "@import" not in css.lower()):
         return ""
     return _IMPORT.sub("", css)

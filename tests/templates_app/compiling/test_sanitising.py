@@ -33,6 +33,8 @@ ATTACKS = [
     "<style>p { behavior: url(x.htc) }</style>",
     r'<p style="width: expr\65ssion(alert(1))">x</p>',
     '<p style="background: url(javascript:x)">x</p>',
+    '<p style="background: url(java{% if x %}{% endif %}script:x)">x</p>',
+    "<style>@imp{% if x %}{% endif %}ort url(https://evil.example/a.css);</style><p>x</p>",
     "<!--[if mso]><script>x</script><![endif]-->",
     '<!--[if mso]><v:rect href="javascript:x"></v:rect><![endif]-->',
     "<!--[if gte mso 9]><p onclick='x'>y</p><![endif]-->",
