@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from templates_app.rendering import (
@@ -394,6 +394,7 @@ templates = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(templates)
 def test_any_template_is_refused_or_renders_within_its_limits_or_fails_in_words(
     source: str,

@@ -137,6 +137,8 @@ def test_a_field_without_a_value_is_an_error_with_name_and_line(context: dict[st
         "{{ a + 1 }}",
         "{{ -a }}",
         "{{ a | date }}",
+        "{{ a | address }}",
+        "{{ (a | trim) | css }}",
         "{{ b | default('') }}{{ a | upper }}",
     ],
 )
