@@ -149,7 +149,10 @@ def _removed(sources: Sources, protection: Protection) -> list[Problem]:
             protection.offset(protection.protect(piece), offset), protection.restore(message)
         )
         for piece in pieces
-        for offset, message in islice(removed(protection.protect(piece), protection), _WARNINGS)
+        for offset, message in islice(
+            removed(protection.protect(piece), protection, is_mjml=piece.kind == Kind.MJML),
+            _WARNINGS,
+        )
     ]
     if not found:
         message = "HTML that mail may not have was left out; look at the preview"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import css_inline
 import nh3
 
-from templates_app.compiling.markup import RAW, Attribute, Token, edited
+from templates_app.compiling.markup import MJML_RAW, RAW, Attribute, Token, edited
 from templates_app.compiling.protection import MARK, Protection
 from templates_app.schemes import is_program
 
@@ -122,16 +122,20 @@ def _inside(document: str, protection: Protection) -> tuple[int, int]:
     return start, end if end >= start else len(document)
 
 
-def removed(html: str, protection: Protection) -> Iterator[tuple[int, str]]:
+def removed(
+    html: str, protection: Protection, *, is_mjml: bool = False
+) -> Iterator[tuple[int, str]]:
     """Yield what is not allowed in a source of HTML, MJML or Markdown, with its place.
 
     :param html: with words for all tags.
     """
-    for token in protection.tokens(html):
+    for token in protection.tokens(html, raw=RAW | MJML_RAW if is_mjml else RAW):
         text = html[token.start : token.end]
         if token.kind == "start":
             yield from _removed_of(token)
-        elif token.kind == "raw" and token.name == "style" and _plain_css(text) != text:
+        elif (
+            token.kind == "raw" and token.name in {"style", "mj-style"} and _plain_css(text) != text
+        ):
             yield token.start, "styles that load something or run something were left out"
         elif token.kind == "comment" and not _is_harmless(text, protection):
             yield token.start, "a comment for Outlook with what is not allowed was left out"

@@ -79,6 +79,22 @@ def test_a_warning_names_what_was_left_out_and_its_line() -> None:
     ]
 
 
+def test_a_style_of_mjml_is_named_with_its_line_where_something_of_it_was_left_out() -> None:
+    head = "<mjml><mj-head>\n<mj-style>{}</mj-style></mj-head><mj-body></mj-body></mjml>"
+    plain = "a > b::after { content: '&<\\201C' } /* <i> */"
+
+    fine, bad = (
+        compiled(head.format(css), Kind.MJML)
+        for css in (plain, "\n@import url(https://a.example/b.css);")
+    )
+
+    assert not fine.warnings
+    assert plain in fine.contents[0].html
+    assert [str(each) for each in bad.warnings] == [
+        "source, line 2: styles that load something or run something were left out"
+    ]
+
+
 def test_whoever_may_write_raw_html_keeps_it() -> None:
     source = "<p onclick='x'>a</p><script>b</script>"
 
