@@ -93,7 +93,7 @@ def test_tags_come_through_attributes_tables_comments_and_styles_as_they_were() 
         '>{{ p.name | default("x > y") }}</a>',
         "<!-- {{ note }} -->",
         "<p>{{ outlook }}</p>",
-        ".x { color: {{ color }} }",
+        ".x { color: {{ color | css }} }",
     ):
         assert tag in html
 
@@ -138,7 +138,7 @@ def test_conditions_between_sections_and_in_the_head_of_mjml_are_kept() -> None:
     html = content(source, Kind.MJML).html
 
     assert "<title>{{ a }}</title>" in html
-    assert ".low > a { color: {{ color }} }" in html
+    assert ".low > a { color: {{ color | css }} }" in html
     assert 'style="font-size: 30px;' in html
     assert html.index("{% if vip %}") < html.index('class="big"') < html.rindex("{% endif %}")
 
