@@ -436,6 +436,8 @@ def test_a_preheader_is_hidden_at_the_beginning_of_the_body_and_not_in_the_text(
     assert made.html.startswith('<body><div style="display:none;')
     assert "{{ a }} &amp; &lt;b&gt;&#847;&zwnj;&nbsp;" in made.html
     assert made.text == "Hi"
+    twice = content("<body>Hi<!x></body>", preheader="a", template={"is_raw": True})
+    assert twice.html.startswith('<body><div style="display:none;')
     assert problems("<p>x</p>", preheader="{{ nobody }}", known=[])[0].startswith(
         "preheader, line 1"
     )
