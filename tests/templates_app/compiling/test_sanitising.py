@@ -47,6 +47,8 @@ ATTACKS = [
     "{% raw %}<script>alert(1)</script>{% endraw %}",
     "<textarea><script>x</script></textarea><xmp><script>y</script></xmp>",
     "<p/onclick=x>y</p>",
+    "<input type=checkbox class=x>",
+    '<img src="https://a.example/b" srcset="https://a.example/c 1x, data:image/svg+xml;a 2x">',
     "<noscript><style></noscript></style><img src=x onerror=alert(1)>",
     "<frameset><frame src='https://evil.example'></frameset>",
 ]
@@ -77,6 +79,13 @@ def test_a_warning_names_what_was_left_out_and_its_line() -> None:
         "source, line 2: <script> was left out; mail does not have it",
         'source, line 4: onclick="{{ x }}" of <p> was left out; mail does not have it',
     ]
+
+
+def test_what_belongs_into_the_head_is_left_out_of_the_body() -> None:
+    compilation = compiled('<body><p>a</p><meta name="x" content="y"><title>z</title></body>')
+
+    assert "<p>a</p></body>" in compilation.contents[0].html
+    assert compilation.warnings
 
 
 def test_a_style_of_mjml_is_named_with_its_line_where_something_of_it_was_left_out() -> None:
@@ -139,6 +148,7 @@ def test_a_field_cannot_leave_an_attribute_without_quotes() -> None:
         '<img src="cid:logo" alt="a &amp; b" width="10" style="display:block">',
         '<center><font color="red" face="Arial">x</font></center>',
         "<p>1 < 2 & 3</p>",
+        r'<p style="width: \ffffff 1px">x</p>',
     ],
 )
 def test_what_mail_is_made_of_stays_as_it_was_written(source: str) -> None:
