@@ -7,6 +7,10 @@ from django.urls import reverse
 
 from tracking.tokens import KeyRing, Kind, sign
 
+# What a mail program that presses the button of a link to nobody is told; by these words the
+# preflight knows that a POST comes through to Godwit.
+UNKNOWN = "This link is not known.\n"
+
 
 @cache
 def key_ring() -> KeyRing:

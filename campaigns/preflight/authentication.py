@@ -32,6 +32,8 @@ class Identity:
     keys: Sequence[Key] = ()
     egress: Sequence[str] = ()
     """The IP addresses from which messages leave; none where they are not known."""
+    helo: Sequence[str] = ()
+    """What the relays call themselves; they say the same to receivers, as a rule."""
 
 
 def check(identity: Identity, names: Names) -> list[Finding]:
@@ -53,6 +55,7 @@ def check(identity: Identity, names: Names) -> list[Finding]:
         *_dmarc(identity, names),
         *_bounces(identity, names),
         *_egress(identity, names),
+        *_helo(identity, names),
     ]
     if not names.unanswered:
         return found
@@ -135,6 +138,9 @@ def _dkim(identity: Identity, names: Names) -> Iterator[Finding]:
         publish = f"Publish at {key.name}: {key.record}"
         if not found:
             yield _error("dkim-record", f"there is no DKIM record at {key.name}", publish)
+        elif len(found) > 1:
+            said = f"there are {len(found)} DKIM records at {key.name}; receivers take any of them"
+            yield _error("dkim-record", said, publish)
         else:
             yield from _key(key, found[0], publish)
 
@@ -153,6 +159,9 @@ def _key(key: Key, tags: dict[str, str], publish: str) -> Iterator[Finding]:
     if "y" in tags.get("t", "").split(":"):
         said = f"the record at {key.name} says that it is a test (t=y), and counts for nothing"
         yield _error("dkim-record", said, "Take t=y out of it.")
+    if not {"*", "email"} & {each.strip() for each in tags.get("s", "*").split(":")}:
+        said = f"the record at {key.name} is not for email (s={tags['s']})"
+        yield _error("dkim-record", said, "Take s= out of it.")
     if "h" in tags and "sha256" not in tags["h"].split(":"):
         said = f"the record at {key.name} does not allow SHA-256 (h={tags['h']})"
         yield _error("dkim-record", said, "Take h= out of it.")
@@ -238,6 +247,23 @@ def _egress(identity: Identity, names: Names) -> Iterator[Finding]:
         elif _GENERIC.search(pointers[0]):
             said = f"{address} is called {pointers[0]}, as computers of a provider's customers are"
             yield _warning("ptr-generic", said, "Have it named after your own domain.")
+
+
+def _helo(identity: Identity, names: Names) -> Iterator[Finding]:
+    for name in identity.helo if identity.egress else ():
+        leads_to = names.addresses(name)
+        if set(leads_to) & set(identity.egress) or not names.could_ask(name, "A"):
+            continue
+        said = f"the relay calls itself {name}, which leads to {_listed(leads_to)}"
+        remedy = (
+            f"Have it say a name (HELO, RFC 5321 4.1.4) that leads to {_listed(identity.egress)},"
+            " from which messages leave."
+        )
+        yield _warning("helo-name", said, remedy)
+
+
+def _listed(addresses: Sequence[str]) -> str:
+    return " or ".join(addresses) or "no address"
 
 
 def _is_silent(names: Names, questions: str) -> bool:

@@ -17,12 +17,12 @@ from campaigns.membership import membership
 from campaigns.models import Preflight, PreflightKind, PreflightStep, Run
 from campaigns.preflight.content import size_findings
 from campaigns.preflight.findings import Finding, Place, Severity
+from campaigns.preflight.senders import NOBODY
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
 from tracking.models import DeliveryState
 
 SLICE = 5_000  # recipients of the installation among whom those of the audience are looked for
-NOBODY = 0  # no delivery has this id: the links lead to nobody
 LAST = 2**63 - 1
 
 _EXAMPLES = 10

@@ -19,7 +19,9 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TIMEOUT = 5.0  # seconds: to connect, and for each piece of an answer
 _DEADLINE = 10.0  # seconds for one answer, however slowly it drips
 _MOST_REDIRECTS = 5
-_AGENT = "Godwit link check"
+_AGENT = {"User-Agent": "Godwit link check"}
+_FORM = {**_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
+_WORDS = 200  # bytes of an answer
 # Servers that know no HEAD, or answer it in another way than GET.
 _NO_HEAD = frozenset({400, 403, 404, 405, 406, 501, 503})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -58,6 +60,12 @@ class Answer:
     url: str
     status: int
     problem: str = ""
+    is_refused: bool = False
+    """It was not asked: it may not be."""
+    is_untrusted: bool = False
+    """Its certificate is not valid."""
+    words: str = ""
+    """How the answer to a POST begins."""
 
     @property
     def is_dead(self) -> bool:
@@ -80,12 +88,20 @@ class Fetcher:
 
     def ask(self, url: str) -> Answer:
         """Follow a link, five redirects at most; HEAD first, and GET where that is refused."""
+        return self._answered(url, lambda: self._follow(url))
+
+    def post(self, url: str, form: bytes) -> Answer:
+        """Post a form once; where it redirects to is not asked."""
+        return self._answered(url, lambda: self._post(url, form))
+
+    def _answered(self, url: str, asked: Callable[[], Answer]) -> Answer:
         try:
-            return self._follow(url)
+            return asked()
         except _Refused as refusal:
-            return Answer(url, 0, str(refusal))
+            return Answer(url, 0, str(refusal), is_refused=True)
         except ssl.SSLCertVerificationError as error:
-            return Answer(url, 0, f"its certificate is not valid: {error.verify_message}")
+            said = f"its certificate is not valid: {error.verify_message}"
+            return Answer(url, 0, said, is_untrusted=True)
         except (TimeoutError, socket.gaierror) as error:
             said = (
                 "it did not answer in time" if isinstance(error, TimeoutError) else "no such host"
@@ -97,25 +113,32 @@ class Fetcher:
     def _follow(self, url: str) -> Answer:
         current = url
         for _ in range(_MOST_REDIRECTS + 1):
-            status, location = self._asked("HEAD", current)
+            status, location, _ = self._asked("HEAD", current)
             if status in _NO_HEAD:
-                status, location = self._asked("GET", current)
+                status, location, _ = self._asked("GET", current)
             if status not in _REDIRECTS or not location:
                 return Answer(url, status, "" if status < 400 else f"it answers {status}")
             current = urljoin(current, location)
         raise _Refused(f"it redirects more than {_MOST_REDIRECTS} times")
 
-    def _asked(self, method: str, url: str) -> tuple[int, str]:
-        """Return the status, and where it redirects to; the body is not read."""
+    def _post(self, url: str, form: bytes) -> Answer:
+        status, _, words = self._asked("POST", url, form)
+        return Answer(url, status, "" if status < 300 else f"it answers {status}", words=words)
+
+    def _asked(self, method: str, url: str, form: bytes | None = None) -> tuple[int, str, str]:
+        """Return the status, where it redirects to, and how the answer to a form begins."""
         parts = urlsplit(url)
         connection = self._connection(parts)
         clock = threading.Timer(self.deadline, connection.abort)
         clock.daemon = True
         clock.start()
         try:
-            connection.request(method, _target(parts), headers={"User-Agent": _AGENT})
+            connection.request(
+                method, _target(parts), form, headers=_AGENT if form is None else _FORM
+            )
             response = connection.getresponse()
-            return response.status, response.getheader("Location") or ""
+            words = "" if form is None else response.read(_WORDS).decode(errors="replace")
+            return response.status, response.getheader("Location") or "", words
         finally:
             clock.cancel()
             connection.close()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -22,13 +21,11 @@ from campaigns.models import (
     PreflightStatus,
     PreflightStep,
 )
-from campaigns.preflight import authentication, dry_run, links, reputation, spam, verdict
-from campaigns.preflight.authentication import Identity
-from campaigns.preflight.fetching import Fetcher
+from campaigns.preflight import dry_run, links, reputation, senders, spam, verdict
 from campaigns.preflight.findings import Finding, Place, Severity
-from campaigns.preflight.names import Names, Resolver, system_resolver
+from campaigns.preflight.senders import World
 from campaigns.sending.mailing import NoMailing, NotComposed
-from campaigns.sending.signing import NoKey, keys_of
+from campaigns.sending.signing import NoKey
 from recipients.segments.grammar import BadRules
 from templates_app.models import TemplateVersion
 from templates_app.services import freeze
@@ -40,15 +37,6 @@ _OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
 class Refused(Exception):
     """What was asked for cannot be done with this preflight; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Whom the steps ask; tests have one of their own."""
-
-    resolver: Callable[[], Resolver | None] = system_resolver
-    fetcher: Callable[[], Fetcher] = Fetcher
-    spamd: str = field(default_factory=lambda: str(settings.SPAMD))
 
 
 @dataclass(slots=True)
@@ -229,16 +217,9 @@ def _made(step: PreflightStep, world: World, *, clock: Callable[[], datetime]) -
         return _Found([Finding(Severity.ERROR, "not-composed", said, remedy, Place.CAMPAIGN)])
 
 
-def _ask_names(step: PreflightStep, world: World, now: datetime) -> _Found:
+def _ask_about_sender(step: PreflightStep, world: World, now: datetime) -> _Found:
     sender = step.preflight.campaign.sender
-    identity = Identity(
-        domain=sender.address.rpartition("@")[2],
-        envelope_domain=sender.domain,
-        dkim_domain=sender.dkim_domain,
-        keys=keys_of(sender.dkim_domain) if sender.dkim_domain else (),
-        egress=settings.EGRESS_ADDRESSES,
-    )
-    found = authentication.check(identity, Names(world.resolver()))
+    found = senders.check(sender, world)
     return _Found([*found, *reputation.check(reputation.record_of(sender, now=now))])
 
 
@@ -267,7 +248,7 @@ def _try_slice(step: PreflightStep, _world: World, now: datetime) -> _Found:
 
 
 _STEPS: dict[PreflightKind, Callable[[PreflightStep, World, datetime], _Found]] = {
-    PreflightKind.AUTHENTICATION: _ask_names,
+    PreflightKind.AUTHENTICATION: _ask_about_sender,
     PreflightKind.MESSAGE: _judge_message,
     PreflightKind.LINKS: _follow_links,
     PreflightKind.AUDIENCE: _try_slice,

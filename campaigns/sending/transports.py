@@ -17,7 +17,7 @@ from campaigns.sending.session import Relay, StartTLS
 from campaigns.sending.smtp import SMTPTransport
 from campaigns.sending.source import Source
 
-__all__ = ["BadTransportURL", "Outgoing", "Transport", "open_transport"]
+__all__ = ["BadTransportURL", "Outgoing", "Transport", "open_transport", "relay_of"]
 
 FORM = (
     "write smtp://host:port, smtps://user:password@host or backend:path.to.EmailBackend?key=value"
@@ -91,6 +91,15 @@ def open_transport(url: str) -> Transport:
     if scheme.lower() == "backend":
         return BackendTransport(_backend(rest))
     raise BadTransportURL(f"This is no transport's URL: {FORM}.")
+
+
+def relay_of(url: str) -> Relay | None:
+    """Return the next hop of a transport's URL, None where the transport does not speak SMTP.
+
+    :raises BadTransportURL:
+    """
+    is_smtp = url.strip().partition(":")[0].lower() in {"smtp", "smtps"}
+    return _relay(url.strip()) if is_smtp else None
 
 
 def largest_message(url: str) -> int | None:

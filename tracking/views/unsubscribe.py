@@ -1,4 +1,4 @@
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 from recipients.origin import origin_of
 from tracking import people, services, unconfirmed
 from tracking.forms import DepartureForm
-from tracking.links import preferences_url, reason_url
+from tracking.links import UNKNOWN, preferences_url, reason_url
 from tracking.models import Delivery
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
@@ -26,6 +26,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     try:
         delivery = people.delivery_of(token)
     except people.Unknown:
+        if request.method == "POST" and "scope" not in request.POST:  # no page of ours has it
+            return HttpResponseNotFound(UNKNOWN, content_type="text/plain")
         return render(request, "tracking/link_unknown.html", status=404)
     # Whoever asks, by whatever method, a person or a link checker: the message is there.
     unconfirmed.confirm(delivery.pk, evidence="its unsubscribe link was used", now=timezone.now())

@@ -27,6 +27,8 @@ ZONE: Mapping[str, list[str]] = {
 }
 ZONE = {**ZONE, "s1._domainkey.shore.org txt": [" ".join(ZONE["s1._domainkey.shore.org txt"])]}
 
+PUBLISHED = ZONE["s1._domainkey.shore.org txt"][0]
+
 
 def identity(**changes: object) -> Identity:
     whole = {
@@ -47,6 +49,27 @@ def found(zone: Mapping[str, list[str]], **changes: object) -> list[tuple[str, s
 
 def test_a_sender_that_is_set_up_well_has_nothing_that_is_found() -> None:
     assert found(ZONE) == []
+    assert found(ZONE, helo=["out.shore.org"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("mx.shore.org", {}, ["mx.shore.org, which leads to 203.0.113.9"]),
+        ("localhost", {}, ["localhost, which leads to no address"]),
+        ("mx.shore.org", {"egress": [EGRESS, "203.0.113.9"]}, []),
+        ("mx.shore.org", {"egress": []}, []),
+    ],
+)
+def test_what_the_relay_calls_itself_leads_to_where_messages_leave_from(
+    name: str, changes: dict[str, object], expected: list[str]
+) -> None:
+    with DNSServer(ZONE) as server:
+        findings = check(identity(helo=[name], **changes), Names(server.resolver()))
+
+    said = [each for each in findings if each.name == "helo-name"]
+    assert [each.message.removeprefix("the relay calls itself ") for each in said] == expected
+    assert all(each.severity is Severity.WARNING for each in said)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +91,11 @@ def test_a_sender_that_is_set_up_well_has_nothing_that_is_found() -> None:
           "_spf.shore.org txt": [f'"v=spf1 ip4:{EGRESS}/32 -all"']}, []),
         ({"s1._domainkey.shore.org txt": []}, [("error", "dkim-record")]),
         ({"s1._domainkey.shore.org txt": ['"v=DKIM1; p="']}, [("error", "dkim-record")]),
+        ({"s1._domainkey.shore.org txt": [f"{PUBLISHED} \"; s=tlsrpt\""]},
+         [("error", "dkim-record")]),
+        ({"s1._domainkey.shore.org txt": [f"{PUBLISHED} \"; s=tlsrpt:email\""]}, []),
+        ({"s1._domainkey.shore.org txt": [PUBLISHED, '"v=DKIM1; p=AAAA"']},
+         [("error", "dkim-record")]),
         ({"s1._domainkey.shore.org txt": [f'"{OTHER.record}"']}, [("error", "dkim-record")]),
         ({"_dmarc.shore.org txt": []}, [("error", "dmarc-record")]),
         ({"_dmarc.shore.org txt": ['"v=DMARC1; p=none"']}, [("warning", "dmarc-reports")]),

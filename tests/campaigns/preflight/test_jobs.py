@@ -22,7 +22,7 @@ from campaigns.models import (
 from campaigns.preflight import dry_run, jobs, verdict
 from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding
-from campaigns.preflight.jobs import World
+from campaigns.preflight.senders import NOBODY, World
 from campaigns.preflight.verdict import Verdict
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
@@ -330,7 +330,7 @@ def test_a_postal_address_of_the_sender_mends_it_and_is_sent(settings: Settings)
     run = make_run(campaign, now=NOW)
 
     mailing = Mailing(run)
-    claimed = Claimed(dry_run.NOBODY, "r@example.org", {}, attempts=1)
+    claimed = Claimed(NOBODY, "r@example.org", {}, attempts=1)
     assert "1 Shoal Road" in mailing.unsigned(claimed, now=NOW)[2].html
 
 

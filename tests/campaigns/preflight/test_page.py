@@ -6,7 +6,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from campaigns.models import AcceptedWarning, Campaign, CampaignStatus, Preflight
 from campaigns.preflight import jobs
-from campaigns.preflight.jobs import World
+from campaigns.preflight.senders import World
 from recipients.models import Field, Recipient
 from templates_app.models import EmailTemplate, TemplateVersion
 from tests.console import messages, staff, superuser, text

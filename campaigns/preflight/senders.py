@@ -1,0 +1,77 @@
+"""All that is asked about a sender: its records in the DNS, its relays, its unsubscribe button."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from campaigns import secrets
+from campaigns.models import Sender
+from campaigns.preflight import authentication, hosts, one_click
+from campaigns.preflight.authentication import Identity
+from campaigns.preflight.fetching import Fetcher
+from campaigns.preflight.findings import Finding, Place, Severity
+from campaigns.preflight.names import Names, Resolver, system_resolver
+from campaigns.preflight.relays import Prober
+from campaigns.sending.session import Relay
+from campaigns.sending.signing import keys_of
+from campaigns.sending.transports import BadTransportURL, relay_of
+from tracking import links
+
+NOBODY = 0  # no delivery has this id: the links lead to nobody
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Whom the checks ask; tests have one of their own."""
+
+    resolver: Callable[[], Resolver | None] = system_resolver
+    fetcher: Callable[[], Fetcher] = Fetcher
+    prober: Callable[[], Prober] = Prober
+    spamd: str = field(default_factory=lambda: str(settings.SPAMD))
+
+
+def check(sender: Sender, world: World) -> list[Finding]:
+    """Ask about a sender; of one at a reserved domain nothing can be known, and nobody is asked.
+
+    :raises NoKey: its messages cannot be signed.
+    """
+    domain = sender.address.rpartition("@")[2]
+    found: list[Finding] = []
+    helo: list[str] = []
+    if not hosts.is_reserved(domain):
+        for name, relay in _relays(sender, found):
+            calls_itself, said = world.prober().ask(relay, name=name)
+            # Where a provider takes messages in, and where it sends them on, are different hosts.
+            helo += [calls_itself] if calls_itself and not relay.user else []
+            found += said
+        found += one_click.check(links.unsubscribe_url(NOBODY), fetcher=world.fetcher())
+    identity = Identity(
+        domain=domain,
+        envelope_domain=sender.domain,
+        dkim_domain=sender.dkim_domain,
+        keys=keys_of(sender.dkim_domain) if sender.dkim_domain else (),
+        egress=settings.EGRESS_ADDRESSES,
+        helo=list(dict.fromkeys(helo)),
+    )
+    return [*authentication.check(identity, Names(world.resolver())), *found]
+
+
+def _relays(sender: Sender, found: list[Finding]) -> Iterator[tuple[str, Relay]]:
+    """Yield the relays of a sender, with the names of their transports; note what is none."""
+    for name, url in _ways(sender):
+        try:
+            relay = relay_of(secrets.decrypt(url) if url else settings.EMAIL_URL)
+        except (secrets.Undecipherable, BadTransportURL) as error:
+            said, remedy = f"the URL of {name} cannot be used: {error}", "Write it again."
+            found.append(Finding(Severity.ERROR, "relay-url", said, remedy, Place.INSTALLATION))
+        else:
+            if relay:
+                yield name, relay
+
+
+def _ways(sender: Sender) -> list[tuple[str, str]]:
+    """Return the names and the encrypted URLs of its transports; EMAIL_URL is an empty one."""
+    routes = sender.routes.select_related("transport").order_by("pk")
+    ways = [(f"transport {each.transport}", each.transport.encrypted_url) for each in routes]
+    return ways or [("EMAIL_URL", "")]
