@@ -304,9 +304,13 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Scheduled for this moment or an earlier one, and not fired yet for it."""
         return self.filter(status=CampaignStatus.SCHEDULED, next_fire_at__lte=now)
 
+    def coming(self) -> Self:
+        """Those that are going to fire, or to fire again."""
+        return self.filter(next_fire_at__isnull=False)
+
     def times(self) -> list[tuple[int, datetime]]:
         """Return the id and the time of each, the earliest first."""
-        due = self.filter(next_fire_at__isnull=False).order_by("next_fire_at")
+        due = self.coming().order_by("next_fire_at")
         return [(pk, at) for pk, at in due.values_list("pk", "next_fire_at") if at]
 
     def ids(self) -> list[int]:
@@ -527,6 +531,37 @@ class PreflightStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} of {self.preflight_id}"
+
+
+class SenderCheckQuerySet(models.QuerySet["SenderCheck"]):
+    def free(self, *, now: datetime) -> Self:
+        """Wanted, and nobody is at it."""
+        nobody = Q(leased_until=None) | Q(leased_until__lte=now)
+        return self.filter(nobody, wanted_at__isnull=False)
+
+    def awaited(self) -> Self:
+        """Of senders in whose name something is going to be sent."""
+        return self.filter(sender__in=Campaign.objects.coming().values("sender"))
+
+    def with_errors(self) -> Self:
+        return self.filter(findings__contains=[{"severity": "error"}])
+
+
+class SenderCheck(models.Model):
+    """What was last found about a sender: asked when it is saved, and each night."""
+
+    sender = models.OneToOneField(
+        Sender, on_delete=models.CASCADE, primary_key=True, related_name="checked"
+    )
+    wanted_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    findings = models.JSONField(default=list)
+
+    objects = SenderCheckQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"check of {self.sender}"
 
 
 class AcceptedWarning(models.Model):

@@ -17,6 +17,7 @@ from campaigns import notices, screenshots
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run
 from campaigns.preflight import jobs as preflights
+from campaigns.preflight import watching
 from campaigns.sending import (
     complete,
     deliver,
@@ -155,9 +156,25 @@ def preflight(preflight_id: int) -> None:
 
 @shared_task(name="campaigns.sweep_preflights", ignore_result=True)
 def sweep_preflights() -> None:
-    """Set preflights going again that stand still; Beat calls this."""
-    for preflight_id in preflights.standing_still(since=timezone.now() - PREFLIGHT_PATIENCE):
+    """Set preflights, and looks at senders, going again that stand still; Beat calls this."""
+    now = timezone.now()
+    for preflight_id in preflights.standing_still(since=now - PREFLIGHT_PATIENCE):
         work_on_preflight(preflight_id)
+    for sender_id in watching.standing_still(since=now - PREFLIGHT_PATIENCE, now=now):
+        check_sender.delay(sender_id)
+
+
+@shared_task(name="campaigns.check_sender", ignore_result=True)
+def check_sender(sender_id: int) -> None:
+    """Ask what receivers would meet: the DNS, the relays, the unsubscribe button."""
+    watching.check(sender_id, clock=utc_now)
+
+
+@shared_task(name="campaigns.check_senders", ignore_result=True)
+def check_senders() -> None:
+    """Have the senders of scheduled campaigns looked at; Beat calls this each night."""
+    for sender_id in watching.want_awaited(now=timezone.now()):
+        check_sender.delay(sender_id)
 
 
 @shared_task(name="campaigns.heal", ignore_result=True)
@@ -230,6 +247,11 @@ def wake_notices() -> None:
 def wake_preflight(preflight_id: int) -> None:
     """Have workers begin with a preflight when it is committed; else the sweep tells them."""
     transaction.on_commit(partial(work_on_preflight, preflight_id), robust=True)
+
+
+def wake_sender_check(sender_id: int) -> None:
+    """Have a worker look at a sender when it is committed; else the sweep tells one."""
+    transaction.on_commit(partial(check_sender.delay, sender_id), robust=True)
 
 
 def work_on_preflight(preflight_id: int) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
+from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from config import env as read
@@ -281,6 +282,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.retry": {"queue": "control"},
     "recipients.import_step": {"queue": "imports"},
     "campaigns.preflight": {"queue": "imports"},
+    "campaigns.check_sender": {"queue": "imports"},
     "campaigns.send_notices": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -342,6 +344,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.sweep_preflights",
         "schedule": timedelta(seconds=10),
         "options": {"expire_seconds": 10},
+    },
+    "check_senders": {
+        "task": "campaigns.check_senders",
+        "schedule": crontab(hour="3", minute="20"),
+        "options": {"expire_seconds": 6 * 3600},
     },
     "mend_indexes": {
         "task": "campaigns.mend_indexes",

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from campaigns import wording
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Run
+from campaigns.preflight import watching
 from campaigns.progress import Progress, progress
 from campaigns.sending import instance
 
@@ -35,6 +36,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "refresh_seconds": _refresh_seconds(runs, upcoming, now=now),
         "now": now,
         "nothing_goes_out": instance.check(),
+        "troubled": watching.troubled() if request.user.has_perm("campaigns.view_sender") else [],
     }
     return render(request, "start.html", context)
 

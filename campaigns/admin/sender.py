@@ -8,12 +8,24 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from campaigns import tasks
+from campaigns.admin.preflight import Shown
 from campaigns.forms import DomainGroupForm, DomainLimitForm, SenderForm, TransportForm
-from campaigns.models import DKIMKey, DomainGroup, DomainLimit, Route, Sender, Transport
+from campaigns.models import (
+    DKIMKey,
+    DomainGroup,
+    DomainLimit,
+    Route,
+    Sender,
+    SenderCheck,
+    Transport,
+)
+from campaigns.preflight import watching
 from campaigns.sending import waiting
 from campaigns.services import domain_limit_changed, set_limits, set_transport_url
 from templates_app.admin import ReadOnlyAdmin
@@ -36,6 +48,21 @@ class SenderAdmin(ModelAdmin):
     list_display = ("address", "display_name", "reply_to")
     search_fields = ("address", "display_name")
     ordering = ("address",)
+    readonly_fields = ("found",)
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        for sender_id in watching.want([form.instance.pk], now=timezone.now()):
+            tasks.wake_sender_check(sender_id)
+
+    @display(description="What receivers meet")
+    def found(self, sender: Sender) -> str:
+        check = SenderCheck.objects.filter(sender=sender.pk).first()
+        found = watching.findings_of(check) if check else []
+        context = {"check": check, "shown": [Shown(each, "", None) for each in found]}
+        return render_to_string("campaigns/_sender_found.html", context)
 
 
 @admin.register(DKIMKey)

@@ -292,6 +292,16 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('transport', 'lease'), name='slot_lease_unique')],
             },
         ),
+        migrations.CreateModel(
+            name='SenderCheck',
+            fields=[
+                ('sender', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='checked', serialize=False, to='campaigns.sender')),
+                ('wanted_at', models.DateTimeField(null=True)),
+                ('leased_until', models.DateTimeField(null=True)),
+                ('checked_at', models.DateTimeField(null=True)),
+                ('findings', models.JSONField(default=list)),
+            ],
+        ),
         migrations.AddField(
             model_name='sender',
             name='transports',

@@ -13,8 +13,9 @@ from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.names import Names, Resolver, system_resolver
 from campaigns.preflight.relays import Prober
+from campaigns.sending.dkim import Key
 from campaigns.sending.session import Relay
-from campaigns.sending.signing import keys_of
+from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL, relay_of
 from tracking import links
 
@@ -32,10 +33,7 @@ class World:
 
 
 def check(sender: Sender, world: World) -> list[Finding]:
-    """Ask about a sender; of one at a reserved domain nothing can be known, and nobody is asked.
-
-    :raises NoKey: its messages cannot be signed.
-    """
+    """Ask about a sender; of one at a reserved domain nothing can be known, and nobody is asked."""
     domain = sender.address.rpartition("@")[2]
     found: list[Finding] = []
     helo: list[str] = []
@@ -50,11 +48,20 @@ def check(sender: Sender, world: World) -> list[Finding]:
         domain=domain,
         envelope_domain=sender.domain,
         dkim_domain=sender.dkim_domain,
-        keys=keys_of(sender.dkim_domain) if sender.dkim_domain else (),
+        keys=_keys(sender, found),
         egress=settings.EGRESS_ADDRESSES,
         helo=list(dict.fromkeys(helo)),
     )
     return [*authentication.check(identity, Names(world.resolver())), *found]
+
+
+def _keys(sender: Sender, found: list[Finding]) -> list[Key]:
+    try:
+        return keys_of(sender.dkim_domain) if sender.dkim_domain else []
+    except NoKey as error:
+        said, remedy = f"its messages cannot be signed: {error}", "Mend what is named."
+        found.append(Finding(Severity.ERROR, "not-composed", said, remedy, Place.SENDER))
+        return []
 
 
 def _relays(sender: Sender, found: list[Finding]) -> Iterator[tuple[str, Relay]]:
