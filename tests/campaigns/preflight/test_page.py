@@ -76,13 +76,19 @@ def test_a_preflight_is_begun_followed_and_stopped(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         console.post(url(campaign), {"start": ""})
-    begun = text(console.get(url(campaign)))
+    page = console.get(url(campaign))
+    begun = text(page)
     stopped = console.post(url(campaign), {"stop": ""}, follow=True)
 
     assert "Running Begun by root at" in begun
     assert "0 of 4 steps · 0 messages" in begun
     assert broker.llen("imports") == 4
     assert messages(stopped) == ["The preflight is stopped."]
+    refresh = '<meta http-equiv="refresh"'
+    assert [refresh in each.content.decode() for each in (page, stopped)] == [True, False]
+    # What somebody ticks would be gone with the next refreshing.
+    accept = "Accept these warnings"
+    assert [accept in text(each) for each in (page, stopped)] == [False, True]
     assert Preflight.objects.get().status == "stopped"
 
 
