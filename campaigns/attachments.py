@@ -61,7 +61,7 @@ def why_not(campaign: Campaign, version: TemplateVersion) -> str:
     if doubt := scanning.doubts(shown):
         return f"an image or file in the template: {doubt}"
     files = sum(encoded_size(row.blob.size) for row in rows if row.blob)
-    return _why_too_large(campaign, max(map(_size, contents)) + files)
+    return why_too_large(campaign, max(map(_size, contents)) + files)
 
 
 def uses(file: MediaFile) -> Iterable[Use]:
@@ -91,7 +91,11 @@ def _size(content: Content) -> int:
     return _HEADERS + encoded_size(len(content.html.encode()) + len(content.text.encode()))
 
 
-def _why_too_large(campaign: Campaign, size: int) -> str:
+def why_too_large(campaign: Campaign, size: int) -> str:
+    """Return why a message of so many bytes cannot be sent, or an empty text.
+
+    :raises Undecipherable: the URL of a transport cannot be read.
+    """
     for largest, who in _limits(campaign):
         if size > largest:
             return (

@@ -55,10 +55,17 @@ class RenderError(ValueError):
     """A template cannot be compiled or rendered; `is_for_all`: whoever it is rendered for."""
 
     def __init__(
-        self, part: Part, line: int | None, reason: str, *, is_for_all: bool = False
+        self,
+        part: Part,
+        line: int | None,
+        reason: str,
+        *,
+        is_for_all: bool = False,
+        tag: str = "",
     ) -> None:
         super().__init__(part, line, reason)
         self.part, self.line, self.reason, self.is_for_all = part, line, reason, is_for_all
+        self.tag = tag  # in which it failed, where that is known
 
     def __str__(self) -> str:
         return _located(self.part, self.line, self.reason)
@@ -104,6 +111,7 @@ class Compiled:
     _environment: Environment
     _outlines: dict[Part, grammar.Outline]
     _marks: dict[Part, Marks]
+    _sources: dict[Part, str]
 
     def render(self, context: Mapping[str, Plain]) -> Rendered:
         """Render all parts for one recipient.
@@ -144,13 +152,38 @@ class Compiled:
         try:
             self._environment.render_template(part, **values)
         except TemplateError as error:
-            raise RenderError(part, error.line, self._reason(part, error, values)) from None
-        except TypeError:  # from a filter of ours, called with what it cannot take
-            raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True) from None
+            reason = self._reason(part, error, values)
+            raise RenderError(part, error.line, reason, tag=self._tag_of(part, error)) from None
+        except TypeError as error:  # from a filter of ours, called with what it cannot take
+            tag = self._failing_alone(part, str(error), values)
+            raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True, tag=tag) from None
         except ValueError as error:
             is_for_all = isinstance(error, BadArgument)
+            tag = self._failing_alone(part, str(error), values)
             line, reason = self._said(part, error, values)
-            raise RenderError(part, line, reason, is_for_all=is_for_all) from None
+            raise RenderError(part, line, reason, is_for_all=is_for_all, tag=tag) from None
+
+    def _failing_alone(self, part: Part, said: str, values: Mapping[str, Any]) -> str:
+        """Return the tag that fails so by itself: of a filter of ours the engine knows no place."""
+        source = self._sources[part]
+        for start, end in grammar.blocks(source):
+            try:
+                self._environment.render_str(source[start:end], **values)
+            except (TypeError, ValueError) as error:
+                if str(error) == said:
+                    return source[start:end]
+            except TemplateError:
+                continue  # the half of a statement, or what a loop defines
+        return ""
+
+    def _tag_of(self, part: Part, error: TemplateError) -> str:
+        """Return the tag in which an error is, whose place the engine counts in bytes."""
+        if error.range is None:
+            return ""
+        source = self._sources[part]
+        place = len(source.encode()[: error.range[0]].decode(errors="replace"))
+        found = grammar.blocks(source)
+        return next((source[start:end] for start, end in found if start <= place < end), "")
 
     def _reason(self, part: Part, error: TemplateError, values: Mapping[str, Any]) -> str:
         if error.kind != "OutOfFuel":  # whatever the engine says that it cannot do with nothing
@@ -227,14 +260,15 @@ def compile_content(*, subject: str, html: str, text: str, language: str = "") -
     """
     environment = _environment(language)
     outlines, marks = {}, {}
-    for part, source in _sources(subject, html, text).items():
+    sources = _sources(subject, html, text)
+    for part, source in sources.items():
         outlines[part], problems = _read(environment, part, source)
         for problem in problems:
             raise RenderError(problem.part, problem.line, problem.message)
         marks[part] = Marks(source)
         environment.add_template(_MARKED[part], marks[part].source)
     _bound(environment, outlines.values())
-    return Compiled(environment, outlines, marks)
+    return Compiled(environment, outlines, marks, sources)
 
 
 def check_content(*, subject: str, html: str, text: str, known: Collection[str]) -> list[Problem]:

@@ -17,9 +17,12 @@ from campaigns.membership import membership
 from campaigns.models import Preflight, PreflightKind, PreflightStep, Run
 from campaigns.preflight.content import size_findings
 from campaigns.preflight.findings import Finding, Place, Severity
+from campaigns.preflight.places import Places
 from campaigns.preflight.senders import NOBODY
+from campaigns.sending.attached import Named, files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
+from templates_app.rendering import RenderError
 from tracking.models import DeliveryState
 
 SLICE = 5_000  # recipients of the installation among whom those of the audience are looked for
@@ -115,14 +118,15 @@ def slices(*, size: int = SLICE) -> list[tuple[int, int]]:
     return list(zip([0, *bounds], [*bounds, LAST], strict=True))
 
 
-def mailing_of(preflight: Preflight) -> Mailing:
-    """Return what would be sent, without attachments; no run is saved.
+def mailing_of(preflight: Preflight, *, files: tuple[Named, ...] = ()) -> Mailing:
+    """Return what would be sent, without attachments unless they are named; no run is saved.
 
     :raises NoMailing: the campaign cannot be sent to anybody.
+    :raises OSError: the files cannot be fetched now.
     """
     campaign, version = preflight.campaign, preflight.version
     run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
-    return Mailing(run, files=())
+    return Mailing(run, files=files)
 
 
 def try_slice(preflight: Preflight, *, after: int, upto: int, now: datetime) -> Tally:
@@ -130,8 +134,10 @@ def try_slice(preflight: Preflight, *, after: int, upto: int, now: datetime) -> 
 
     :raises BadRules: a segment cannot be read any more.
     :raises NoMailing: the campaign cannot be sent to anybody.
+    :raises OSError: the files that it attaches cannot be fetched now.
     """
-    mailing = mailing_of(preflight)
+    mailing = mailing_of(preflight, files=files_of_campaign(preflight.campaign))
+    places = Places.of(preflight.version)
     printed: dict[str, frozenset[str]] = {}
     tally = Tally()
     for pk, claimed in _receiving(preflight, after=after, upto=upto, now=now):
@@ -143,18 +149,23 @@ def try_slice(preflight: Preflight, *, after: int, upto: int, now: datetime) -> 
         for name in printed[language] & claimed.fields.keys():  # type: ignore[union-attr]
             if _is_blank(claimed.fields[name]):  # type: ignore[index]
                 tally.count(tally.empty, name, [pk])
-        _try_one(mailing, pk, claimed, tally, now=now)
+        _try_one(mailing, pk, claimed, tally, places, now=now)
     return tally
 
 
-def _try_one(mailing: Mailing, pk: int, claimed: Claimed, tally: Tally, *, now: datetime) -> None:
+def _try_one(
+    mailing: Mailing, pk: int, claimed: Claimed, tally: Tally, places: Places, *, now: datetime
+) -> None:
     try:
         data, _, content = mailing.unsigned(claimed, now=now)
     except NotComposed as error:
-        tally.count(tally.failed, str(error).replace(claimed.address, "…")[:300], [pk])
+        fault = error.__cause__
+        said = str(error)
+        if isinstance(fault, RenderError):
+            said = places.say(fault, language=claimed.language)
+        tally.count(tally.failed, said.replace(claimed.address, "…")[:300], [pk])
         return
-    if len(data) > tally.largest[0]:
-        tally.largest = (len(data), pk)
+    tally.largest = max(tally.largest, (len(data) + mailing.attached_size, pk))
     # At most four bytes for a character: few are encoded to find the largest.
     if 4 * sum(map(len, content.html_pieces)) > tally.largest_html[0]:
         tally.largest_html = max(tally.largest_html, (len(content.html.encode()), pk))

@@ -54,7 +54,16 @@ class Finding:
 
 
 # What spoils the message itself, whoever sends it to whom.
-_ALWAYS = frozenset({"link-script", "merge-field", "not-composed", "size-clipped", "subject-empty"})
+_ALWAYS = frozenset(
+    {
+        "link-script",
+        "merge-field",
+        "not-composed",
+        "size-clipped",
+        "size-refused",
+        "subject-empty",
+    }
+)
 
 
 def for_trial(findings: Iterable[Finding]) -> list[Finding]:

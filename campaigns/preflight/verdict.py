@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from campaigns import attachments, secrets
 from campaigns.models import AcceptedWarning, Campaign, Preflight, Priority
 from campaigns.preflight import content, dry_run, hosts
 from campaigns.preflight.content import Content, Facts
-from campaigns.preflight.findings import Finding, Severity, for_trial
+from campaigns.preflight.findings import Finding, Place, Severity, for_trial
+from campaigns.sending.attached import files_of_campaign
 from templates_app.drafts import Draft
 from templates_app.models import TemplateVersion, VersionVariant
 
 # What others were asked (the DNS, web pages) is of use for so long.
 FRESH = timedelta(days=1)
+_SIGNATURES = 2_000  # bytes, more than two of DKIM have
 _ORDER = list(Severity)
 
 
@@ -97,6 +100,8 @@ def fingerprint(campaign: Campaign, version: TemplateVersion) -> str:
         [sender.display_name, sender.address, sender.reply_to, sender.postal_address],
         [sender.envelope_domain, sender.dkim_domain],
         [[[each.pk, getattr(each, "rules", "")] for each in side.order_by("pk")] for side in sides],
+        files_of_campaign(campaign),
+        list(sender.routes.order_by("pk").values_list("transport__encrypted_url", "weight")),
     ]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
@@ -114,8 +119,22 @@ def found_by(preflight: Preflight) -> list[Finding]:
     """Return what the steps of a preflight have found so far."""
     done = preflight.steps.exclude(findings=[]).order_by("pk").values_list("findings", flat=True)
     stored = [Finding.from_dict(found) for findings in done for found in findings]
+    tally = dry_run.tally_of(preflight)
+    sizes = _too_large(preflight.campaign, *tally.largest)
     # What each slice of the audience says is said once.
-    return [*dry_run.findings(dry_run.tally_of(preflight)), *dict.fromkeys(stored)]
+    return [*dry_run.findings(tally), *sizes, *dict.fromkeys(stored)]
+
+
+def _too_large(campaign: Campaign, size: int, whose: int) -> Iterator[Finding]:
+    """Say which transports do not take the largest message, with its files and signatures."""
+    try:
+        why = attachments.why_too_large(campaign, size + _SIGNATURES)
+    except secrets.Undecipherable as error:
+        why = f"how large a message may be is not known, because of a transport's URL: {error}"
+    if why:
+        remedy = "Choose smaller files on the campaign's page, or link to them in the text."
+        at, about = Place.CAMPAIGN, (whose,) if whose else ()
+        yield Finding(Severity.ERROR, "size-refused", why, remedy, at, recipients=about)
 
 
 def _facts(campaign: Campaign) -> Facts:

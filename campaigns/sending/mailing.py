@@ -26,7 +26,7 @@ class NoMailing(Exception):
 
 
 class NotComposed(Exception):
-    """There is no message for this recipient; the text says why."""
+    """There is no message for this recipient; the text says why, and the cause where."""
 
 
 @lru_cache(maxsize=64)
@@ -173,8 +173,13 @@ class Mailing:
                 attached=self._attached,
             )
         except (RenderError, NotPlain, BadHeader) as error:
-            raise NotComposed(str(error)) from None
+            raise NotComposed(str(error)) from error
         return data, identifier, content
+
+    @property
+    def attached_size(self) -> int:
+        """Bytes of the files, as they follow what `unsigned` returns."""
+        return len(self._tail)
 
     def context(self, delivery: Claimed) -> dict[str, Any]:
         """Return what the templates read of one recipient."""

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from campaigns import services, tasks
+from campaigns.attachments import choose
 from campaigns.models import (
     AcceptedWarning,
     Campaign,
@@ -17,7 +19,9 @@ from campaigns.models import (
     PreflightStatus,
     PreflightStep,
     Priority,
+    Route,
     Sender,
+    Transport,
 )
 from campaigns.preflight import dry_run, jobs, verdict
 from campaigns.preflight.fetching import Fetcher
@@ -26,11 +30,13 @@ from campaigns.preflight.senders import NOBODY, World
 from campaigns.preflight.verdict import Verdict
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
-from campaigns.services import Refused
+from campaigns.services import Refused, set_transport_url
 from recipients.models import Field, Recipient, Segment, SubscriptionState
-from templates_app.models import EmailTemplate
+from templates_app.media.storing import storage
+from templates_app.models import EmailTemplate, Kind, MediaBlob, Snippet
 from tests.factories import (
     make_campaign,
+    make_file,
     make_list,
     make_recipient,
     make_recipients,
@@ -99,12 +105,97 @@ def test_fields_without_a_value_are_counted_over_the_whole_audience() -> None:
     [failed] = of(found, "merge-field")
     [empty] = of(found, "empty-field")
     assert failed.severity == "error"
-    assert failed.message.startswith("12 of 15 recipients would get no message: html, line 1:")
+    assert failed.message.startswith("12 of 15 recipients would get no message: source, line 1:")
     assert "'city' has no value" in failed.message
     assert set(failed.recipients) < set(ids)
     assert len(failed.recipients) == 10
     assert (empty.severity, len(empty.recipients)) == ("warning", 3)
     assert empty.message == "3 of 15 recipients have an empty field 'first_name'"
+
+
+MJML = """<mjml><mj-body><mj-section><mj-column><mj-text>
+Hello {{ first_name }}
+</mj-text><mj-text>
+{{ city }}, and again:
+{{ city }} {% include "foot" %}
+</mj-text></mj-column></mj-section></mj-body></mjml>"""
+
+
+def test_what_fails_is_named_where_the_author_wrote_it() -> None:
+    snippet = "<hr>\n<a href='{{ unsubscribe_url }}'>Leave</a> {{ points | date }}"
+    Snippet.objects.create(name="foot", kind=Kind.HTML, source=snippet)
+    for name in ("first_name", "city", "points", "link"):
+        Field.objects.get_or_create(name=name)
+    whole = {"first_name": "X", "city": "Suva", "points": "2026-01-01", "link": "https://x.org"}
+    readers = make_list()
+    for number, (name, value) in enumerate(
+        [("city", None), ("points", None), ("points", "soon"), ("link", None)]
+    ):
+        address = f"x{number}@example.org"
+        make_recipient(address, lists=[readers], fields={**whole, name: value})
+    Recipient.objects.filter(address="x3@example.org").update(language="vi")
+    template = make_template()
+    template.kind, template.source = Kind.MJML, MJML
+    template.save()
+    text = f"<a\nhref='{{{{ link }}}}'>x</a>{WAY_OUT}"
+    vietnamese = f"<mjml><mj-body><mj-raw>\n{text}</mj-raw></mj-body></mjml>"
+    template.variants.create(language="vi", subject="{{ city }}", source=vietnamese)
+    sender = make_sender("The Shore <news@shore.org>")
+    campaign = make_campaign(lists=[readers], sender=sender, template=template)
+
+    finish(campaign)
+
+    said = [
+        each.message.partition("no message: ")[2] for each in of(judge(campaign), "merge-field")
+    ]
+    assert sorted(each.partition(";")[0] for each in said) == [
+        "snippet 'foot', line 2: 'soon' is no date like 2026-12-04 or 2026-12-04T15:30",
+        "snippet 'foot', line 2: the field 'points' has no value",
+        "source, line 3 (vi): the field 'link' has no value",
+        "source, lines 4 and 5: the field 'city' has no value",
+    ]
+
+
+def test_a_message_that_is_larger_than_a_transport_takes_with_its_files_is_an_error() -> None:
+    file = make_file("Plan.pdf", b"%PDF-1.7\n" + b"x" * 800_000 + b"\n%%EOF\n")
+    campaign = make_real(attachments=[file])
+    transport = Transport.objects.create(name="Small", message_mb=2)
+    Route.objects.create(sender=campaign.sender, transport=transport)
+    set_transport_url(transport, url="smtp://127.0.0.1")
+
+    largest = dry_run.tally_of(finish(campaign)).largest[0]
+    fits = of(judge(campaign), "size-refused")
+    Transport.objects.update(message_mb=1)
+    [refused] = of(judge(campaign), "size-refused")
+
+    assert 1_080_000 < largest < 1_120_000
+    assert fits == []
+    assert refused.severity == "error"
+    assert "a message would have 1.1 MB as it is sent, and the transport Small takes 1 MB" in str(
+        refused
+    )
+    choose(campaign, [])
+    assert judge(campaign).preflight is None
+
+
+def test_files_that_cannot_be_fetched_are_a_warning_and_damaged_ones_an_error() -> None:
+    campaign = make_real(attachments=[make_file(data=b"%PDF-1.7 away\n%%EOF\n")])
+    stored = Path(storage().path(MediaBlob.objects.get().key))
+    stored.unlink()
+    stored.mkdir()
+
+    finish(campaign)
+    away = judge(campaign)
+    stored.rmdir()
+    stored.write_bytes(b"other bytes")
+    finish(campaign)
+    damaged = judge(campaign)
+
+    [said] = of(away, "check-failed")
+    assert said.severity == "warning"
+    assert "the files that are attached cannot be fetched now" in said.message
+    [said] = of(damaged, "not-composed")
+    assert "the attachment Plan.pdf cannot be sent" in said.message
 
 
 def test_nobody_is_tried_who_would_not_receive_the_campaign() -> None:
@@ -173,6 +264,7 @@ def test_a_step_is_one_workers_until_its_lease_ends() -> None:
 
     claimed = [jobs.claim(preflight.pk, now=NOW) for _ in range(5)]
     again = jobs.claim(preflight.pk, now=NOW + jobs.LEASE)
+    dead = PreflightStep.objects.get(kind="audience")
 
     assert [step.kind for step in claimed if step] == [
         "authentication", "message", "links", "audience",
@@ -180,6 +272,7 @@ def test_a_step_is_one_workers_until_its_lease_ends() -> None:
     assert claimed[-1] is None
     assert again is not None
     assert again.attempts == 2
+    assert dead.leased_until == NOW + timedelta(minutes=1)
 
 
 def test_what_two_workers_found_in_one_step_counts_once() -> None:
@@ -239,6 +332,8 @@ def test_those_before_are_forgotten_when_no_worker_can_be_at_them() -> None:
 
 def test_lost_messages_are_sent_again_by_the_sweep(broker: redis.Redis) -> None:
     preflight = jobs.start(make_real(), by="ada", now=datetime.now(UTC))
+    tasks.sweep_preflights()  # it finds the new sender as well
+    broker.delete("imports")
 
     tasks.sweep_preflights()
     early = broker.llen("imports")
