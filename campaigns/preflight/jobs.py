@@ -194,7 +194,9 @@ def claim(preflight_id: int, *, now: datetime) -> PreflightStep | None:
 @transaction.atomic(durable=True)
 def record(step: PreflightStep, found: _Found, *, now: datetime) -> None:
     """Write down what a step found, once; the last one ends the preflight."""
-    preflight = Preflight.objects.select_for_update().get(pk=step.preflight_id)
+    preflight = Preflight.objects.select_for_update().filter(pk=step.preflight_id).first()
+    if preflight is None:
+        return  # its campaign was deleted meanwhile
     open_step = PreflightStep.objects.filter(pk=step.pk, done_at=None)
     open_step.update(
         done_at=now, findings=[each.as_dict() for each in found.findings], tally=found.tally

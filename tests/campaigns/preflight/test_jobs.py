@@ -292,6 +292,19 @@ def test_what_two_workers_found_in_one_step_counts_once() -> None:
     assert len(of(judge(campaign), "dns-offline")) == 1
 
 
+def test_a_campaign_that_is_deleted_in_the_midst_of_a_step_is_no_fault() -> None:
+    campaign = make_real()
+    preflight = jobs.start(campaign, by="ada", now=NOW)
+    steps = [jobs.claim(preflight.pk, now=NOW) for _ in range(4)]
+    campaign.delete()
+
+    for step in steps:
+        assert step is not None
+        jobs.record(step, jobs._made(step, OFFLINE, clock=lambda: NOW), now=NOW)
+
+    assert not jobs.work(preflight.pk, clock=lambda: NOW, seconds=60, world=OFFLINE)
+
+
 def test_a_step_that_ends_its_worker_each_time_is_left_out_with_a_warning() -> None:
     campaign = make_real()
     preflight = jobs.start(campaign, by="ada", now=NOW)
