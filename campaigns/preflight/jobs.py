@@ -21,7 +21,7 @@ from campaigns.models import (
     PreflightStatus,
     PreflightStep,
 )
-from campaigns.preflight import dry_run, links, reputation, senders, spam, verdict
+from campaigns.preflight import dry_run, links, senders, spam, verdict
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.senders import World
 from campaigns.sending.mailing import NoMailing, NotComposed
@@ -222,9 +222,7 @@ def _made(step: PreflightStep, world: World, *, clock: Callable[[], datetime]) -
 
 
 def _ask_about_sender(step: PreflightStep, world: World, now: datetime) -> _Found:
-    sender = step.preflight.campaign.sender
-    found = senders.check(sender, world)
-    return _Found([*found, *reputation.check(reputation.record_of(sender, now=now))])
+    return _Found(senders.check(step.preflight.campaign.sender, world, now=now))
 
 
 def _judge_message(step: PreflightStep, world: World, now: datetime) -> _Found:

@@ -36,14 +36,13 @@ class Places:
 
     def _place(self, fault: RenderError, language: str) -> str:
         written = self._read_by(language)
+        texts = list(_texts(fault.part, written, self.draft.layout))
         found = [
             f"{name}, {_lines(lines)}"
-            for name, text in _texts(fault.part, written, self.draft.layout)
+            for name, text in texts
             if (lines := _lines_of(text, fault.tag))
         ]
-        place = "; ".join(found) or (
-            fault.part if fault.part in {"subject", "fields"} else "source"
-        )
+        place = "; ".join(found) or ("fields" if fault.part == "fields" else texts[0][0])
         said = f"{place} ({written.language})" if len(self.draft.written) > 1 else place
         said = said.replace(" ()", "")
         return f"{said}, {fault.tag}" if fault.tag and not found else said

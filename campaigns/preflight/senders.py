@@ -1,13 +1,14 @@
-"""All that is asked about a sender: its records in the DNS, its relays, its unsubscribe button."""
+"""All that is asked about a sender: its DNS, its relays, its unsubscribe button, its last week."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 
 from campaigns import secrets
 from campaigns.models import Sender
-from campaigns.preflight import authentication, hosts, one_click
+from campaigns.preflight import authentication, hosts, one_click, reputation
 from campaigns.preflight.authentication import Identity
 from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
@@ -32,7 +33,7 @@ class World:
     spamd: str = field(default_factory=lambda: str(settings.SPAMD))
 
 
-def check(sender: Sender, world: World) -> list[Finding]:
+def check(sender: Sender, world: World, *, now: datetime) -> list[Finding]:
     """Ask about a sender; of one at a reserved domain nothing can be known, and nobody is asked."""
     domain = sender.address.rpartition("@")[2]
     found: list[Finding] = []
@@ -52,6 +53,7 @@ def check(sender: Sender, world: World) -> list[Finding]:
         egress=settings.EGRESS_ADDRESSES,
         helo=list(dict.fromkeys(helo)),
     )
+    found += reputation.check(reputation.record_of(sender, now=now))
     return [*authentication.check(identity, Names(world.resolver())), *found]
 
 

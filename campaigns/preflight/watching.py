@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from campaigns.models import Campaign, Sender, SenderCheck
-from campaigns.preflight import senders
-from campaigns.preflight.findings import Finding, Severity
+from campaigns.preflight import hosts, senders
+from campaigns.preflight.findings import Finding, Severity, for_trial
 from campaigns.preflight.senders import World
 
 LEASE = timedelta(minutes=5)  # longer than a few relays and the DNS keep somebody waiting
@@ -43,8 +43,10 @@ def standing_still(*, since: datetime, now: datetime) -> list[int]:
 
 def check(sender_id: int, *, clock: Callable[[], datetime], world: World | None = None) -> None:
     """Look at a sender, if that is wanted and nobody is at it."""
-    if claimed := claim(sender_id, now=clock()):
-        found = senders.check(claimed.sender, world or World())
+    if claimed := claim(sender_id, now=(now := clock())):
+        found = senders.check(claimed.sender, world or World(), now=now)
+        if hosts.is_reserved(claimed.sender.address.rpartition("@")[2]):
+            found = for_trial(found)
         for error in record(claimed, found, now=clock()):
             logger.error("sender %s: %s (%s)", claimed.sender, error, error.name)
 

@@ -4,8 +4,8 @@ import pytest
 
 from campaigns.models import Run
 from campaigns.preflight import jobs, reputation, verdict
-from campaigns.preflight.jobs import World
 from campaigns.preflight.reputation import Record, check, record_of
+from campaigns.preflight.senders import World
 from recipients.models import Suppression
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
 from tracking.models import Delivery

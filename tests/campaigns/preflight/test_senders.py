@@ -100,7 +100,7 @@ def test_the_relays_that_the_sender_goes_by_are_asked_and_named(settings: Settin
     def ask() -> list[tuple[str, str]]:
         with DNSServer(zone) as server:
             world = World(resolver=server.resolver, spamd="")
-            found = senders.check(sender, world)
+            found = senders.check(sender, world, now=timezone.now())
         return [(each.name, each.message) for each in found if each.name in asked_about]
 
     with ScriptedSMTP() as installation, ScriptedSMTP() as own:
