@@ -18,11 +18,11 @@ HTML = "<p>{{ city }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
 
 
 def look(campaign: Campaign) -> Verdict:
-    """Have the workers look at a campaign, in slices that they share; return what is found."""
+    """Have the worker look at a campaign, slice by slice; return what is found."""
     preflight = jobs.start(campaign, by="ada", now=timezone.now(), size=READERS // 6)
     tasks.wake_preflight(preflight.pk)
     done = campaign.preflights.filter(pk=preflight.pk, status=PreflightStatus.DONE)
-    wait_until(done.exists, "the workers have made all steps")
+    wait_until(done.exists, "the worker has made all steps")
     return verdict.judge(campaign, jobs.version_of(campaign), now=timezone.now())
 
 
@@ -38,8 +38,7 @@ def test_what_workers_count_blocks_a_campaign_until_it_is_mended(
     campaign = make_campaign(lists=[readers], template=make_template(html=HTML))
 
     with installation() as live:
-        for _ in range(2):
-            live.worker(queues="imports")
+        live.worker(queues="imports")
         broken = look(campaign)
         with pytest.raises(services.Refused, match="12 of 1,200 recipients would get no message"):
             services.schedule(campaign, now=timezone.now(), at=timezone.now())
