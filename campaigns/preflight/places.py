@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from templates_app.compiling.expanding import included
 from templates_app.drafts import Draft, Written
 from templates_app.grammar import blocks, outline
-from templates_app.languages import lookup
+from templates_app.languages import chosen
 from templates_app.models import Layout, Snippet, TemplateVersion
 from templates_app.rendering import RenderError
 
@@ -48,10 +48,8 @@ class Places:
         return f"{said}, {fault.tag}" if fault.tag and not found else said
 
     def _read_by(self, language: str) -> Written:
-        """Return what readers of a language get (RFC 4647), as `Variants` chooses it."""
-        tags = {each.language.lower(): each for each in self.draft.written if each.language}
-        tag = lookup(language, tags)
-        return tags[tag] if tag else self.draft.written[0]
+        """Return what readers of a language get."""
+        return self.draft.written[chosen(language, [each.language for each in self.draft.written])]
 
 
 def _texts(part: str, written: Written, layout: str) -> Iterator[tuple[str, str]]:
