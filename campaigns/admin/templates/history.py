@@ -92,13 +92,21 @@ def version_of(template: EmailTemplate, number: int) -> TemplateVersion:
     return version
 
 
-def restore_page(
+def version_to_edit(
     model_admin: Any, request: HttpRequest, *, template_id: int, number: int
-) -> HttpResponse:
+) -> TemplateVersion:
+    """Return a version of a template that whoever asks may change."""
     template = model_admin.template(request, template_id)
     if not model_admin.may_edit(request, template):
         raise PermissionDenied
-    version = version_of(template, number)
+    return version_of(template, number)
+
+
+def restore_page(
+    model_admin: Any, request: HttpRequest, *, template_id: int, number: int
+) -> HttpResponse:
+    version = version_to_edit(model_admin, request, template_id=template_id, number=number)
+    template = version.template
     data = request.POST if request.method == "POST" else None
     form = RestoreForm(data, is_raw=_is_raw(version), may_write_raw=may_write_raw(request))
     if form.is_valid():

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import screenshots
-from campaigns.admin.templates.history import version_of
+from campaigns.admin.templates.history import version_of, version_to_edit
 from campaigns.tasks import take_screenshots
 from recipients.hurry import hurry_after_commit
 
@@ -16,14 +15,11 @@ from recipients.hurry import hurry_after_commit
 def ask_for(
     model_admin: Any, request: HttpRequest, *, template_id: int, number: int
 ) -> HttpResponse:
-    template = model_admin.template(request, template_id)
-    if not model_admin.may_edit(request, template):
-        raise PermissionDenied
-    version = version_of(template, number)
+    version = version_to_edit(model_admin, request, template_id=template_id, number=number)
     if request.method == "POST":
         screenshots.ask(version, now=timezone.now())
         hurry_after_commit(take_screenshots.apply_async, (version.pk,))
-    page = reverse("admin:templates_app_emailtemplate_version", args=[template.pk, number])
+    page = reverse("admin:templates_app_emailtemplate_version", args=[template_id, number])
     return HttpResponseRedirect(f"{page}#pictures")
 
 
