@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -107,6 +108,11 @@ def make_file(
 ) -> MediaFile:
     folder, _, name = path.rpartition("/")
     return library.upload(io.BytesIO(data), name=name, folder=folder, by=by)
+
+
+def stored_in(disk: Path) -> list[Path]:
+    """Return the files that the library has in its directory."""
+    return [path for path in disk.rglob("*") if path.is_file()]
 
 
 def make_sender(mailbox: str = "News <news@example.org>") -> Sender:

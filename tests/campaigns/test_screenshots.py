@@ -14,7 +14,7 @@ from templates_app.media import library
 from templates_app.models import EmailTemplate, Screenshot, TemplateVersion
 from templates_app.services import freeze, save_template
 from tests.console import staff, superuser, text
-from tests.factories import make_template
+from tests.factories import make_template, stored_in
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,7 @@ def test_an_image_that_the_storage_has_damaged_is_said_in_place_of_the_picture(
 ) -> None:
     library.upload(png("blue"), name="sea.png", folder="", by="ada")
     version = freeze(make_template(html='<img src="media:sea.png" alt="sea">'))
-    for path in [path for path in disk.rglob("*") if path.is_file()]:
+    for path in stored_in(disk):
         path.write_bytes(b"other")
     screenshots.ask(version, now=timezone.now())
 

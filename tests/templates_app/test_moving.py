@@ -28,6 +28,7 @@ from templates_app.models import (
 )
 from templates_app.moving import Clash, clashes, export_template, import_template
 from templates_app.services import Refused, save_template
+from tests.factories import stored_in
 from tests.templates_app.media.files import make_image
 
 pytestmark = pytest.mark.django_db
@@ -246,7 +247,7 @@ def test_a_bundle_with_a_fault_leaves_nothing_behind(bundle: Bundle, said: str, 
         import_template(whole)
 
     assert rows() == before
-    assert not [path for path in disk.rglob("*") if path.is_file()]
+    assert not stored_in(disk)
 
 
 class WatchedStorage(FileSystemStorage):
@@ -272,11 +273,11 @@ def test_no_transaction_waits_for_the_storage_and_what_is_in_vain_is_removed(
 
     with pytest.raises(Refused, match="layout 'gone'"):
         import_template(Bundle("n", replace(LETTER, layout="gone"), {}, {}, images))
-    assert not [path for path in disk.rglob("*") if path.is_file()]
+    assert not stored_in(disk)
     import_template(Bundle("n", LETTER, {}, {}, images))
 
     assert WatchedStorage.held == [False] * 6
-    kept = {str(path.relative_to(disk)) for path in disk.rglob("*") if path.is_file()}
+    kept = {str(path.relative_to(disk)) for path in stored_in(disk)}
     assert kept == {blob.key for blob in MediaBlob.objects.all()}
     assert MediaFile.objects.count() == 3
 

@@ -21,6 +21,7 @@ from tests.factories import (
     make_recipient,
     make_run,
     make_template,
+    stored_in,
 )
 from tests.live import wait_until
 from tests.templates_app.media.files import make_image
@@ -49,7 +50,7 @@ def test_bytes_go_with_their_last_name_after_a_day(disk: Path) -> None:
 
     assert later(GRACE - timedelta(minutes=1)) == 0
     assert later() == 1
-    assert [path for path in disk.rglob("*") if path.is_file()] == []
+    assert stored_in(disk) == []
     assert not MediaBlob.objects.exists()
 
 

@@ -14,7 +14,7 @@ from templates_app.models import MediaBlob, MediaFile, ScanState
 from templates_app.services import Refused as TemplateRefused
 from templates_app.services import create_template
 from tests.clamd_server import EICAR, ScriptedClamd
-from tests.factories import make_file
+from tests.factories import make_file, stored_in
 from tests.templates_app.media.files import make_image
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("disk")]
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_judged_keeps_no_other_one_waiting(
 ) -> None:
     settings.CLAMD = ""
     make_file("lost.txt", b"lost")
-    for path in [path for path in disk.rglob("*") if path.is_file()]:
+    for path in stored_in(disk):
         path.unlink()
     make_file("large.txt", b"large")
     make_file("fine.txt", b"fine")
@@ -164,7 +164,7 @@ def test_a_file_whose_bytes_are_gone_is_an_error_and_not_clean(
 ) -> None:
     settings.CLAMD = ""
     make_file("a.txt", b"a")
-    for path in [path for path in disk.rglob("*") if path.is_file()]:
+    for path in stored_in(disk):
         path.unlink()
     settings.CLAMD = clamd.address
 
