@@ -182,7 +182,7 @@ def test_servers_of_somebodys_are_refused(name: str, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory for the installations of the commands; nothing of them may be left."""
-    directory = Path(tempfile.mkdtemp(prefix="godwit-place-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="godwit-place-"))
     directory.chmod(0o711)
     yield directory
     for left in directory.iterdir():

@@ -34,7 +34,7 @@ only_root = pytest.mark.skipif(not ROOT, reason="only root can act as two accoun
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     # Not tmp_path: root's PostgreSQL runs as an account that may not enter that one.
-    directory = Path(tempfile.mkdtemp(prefix="godwit-place-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="godwit-place-"))
     directory.chmod(0o711)
     yield directory
     shutil.rmtree(directory)

@@ -26,9 +26,17 @@ SECONDS = 60  # far above what anything here takes
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two accounts")
 
 
+@pytest.fixture(autouse=True)
+def heard_signals() -> Iterator[None]:
+    """Let the processes hear that a terminal is closed, also in tests that `nohup` has started."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def services() -> Iterator[Services]:
-    directory = Path(tempfile.mkdtemp(prefix="godwit-run-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="godwit-run-"))
     directory.chmod(0o711)
     services = Services(Home(directory), {})
     yield services

@@ -24,7 +24,7 @@ PEOPLE = [f"r{number:03}@example.org" for number in range(200)]
 @contextmanager
 def own_services() -> Iterator[Services]:
     # Not tmp_path: root's PostgreSQL runs as an account that may not enter that one.
-    directory = Path(tempfile.mkdtemp(prefix="godwit-dies-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="godwit-dies-"))
     directory.chmod(0o711)
     services = Services(Home(directory), {})
     try:
