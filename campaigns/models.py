@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from campaigns.queues import OUR_OWN, validate_queue
+from recipients.models import Tracking
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, MediaBlob, MediaFile, TemplateVersion
 
@@ -358,6 +359,13 @@ class Campaign(models.Model):
         validators=[MinValueValidator(timedelta(minutes=1))],
         help_text="What is not delivered so long after a run began has failed.",
     )
+    tracking = models.CharField(
+        "measuring",
+        max_length=9,
+        choices=Tracking,
+        default=Tracking.FULL,
+        help_text="Of opens and clicks. Where a list or the installation wants less, that holds.",
+    )
     unconfirmed_policy = models.CharField(
         max_length=6,
         choices=UnconfirmedPolicy,
@@ -377,6 +385,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(priority__in=Priority.values), name="campaign_priority_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(tracking__in=Tracking.values), name="campaign_tracking_known"
             ),
             models.CheckConstraint(
                 condition=Q(unconfirmed_policy__in=UnconfirmedPolicy.values),
@@ -668,6 +679,12 @@ class Run(models.Model):
     obstacle = models.CharField(max_length=_LONGEST_REASON, blank=True, editable=False)
     # When a person said go; then it is not held again for being late.
     released_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What a person should look at while it goes on.
+    warning = models.CharField(max_length=_LONGEST_REASON, blank=True, default="", editable=False)
+    # The most private word of installation, lists and campaign when it was fired.
+    tracking = models.CharField(
+        max_length=9, choices=Tracking, default=Tracking.OFF, editable=False
+    )
     # The sender's at the firing: a Message-ID is the same at each attempt.
     sender_domain = models.CharField(max_length=253, editable=False)
     # How far the snapshot of the audience has come: the last recipient's id.
@@ -693,6 +710,9 @@ class Run(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status__in=RunStatus.values), name="run_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(tracking__in=Tracking.values), name="run_tracking_known"
             ),
         ]
         indexes = [

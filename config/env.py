@@ -66,6 +66,12 @@ def flag(value: str) -> bool:
     return answers[value.lower()]
 
 
+def tracking(value: str) -> str:
+    if value not in {"full", "anonymous", "off"}:
+        raise ValueError(f"write full, anonymous or off, not {value!r}")
+    return value
+
+
 def positive_seconds(value: str) -> int:
     if not value.isdecimal() or not 0 < int(value) <= _YEAR:
         raise ValueError(f"write a whole number of seconds from 1 to {_YEAR}, not {value!r}")

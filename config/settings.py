@@ -188,6 +188,11 @@ INSTANCE_ID = env.text("INSTANCE_ID") or (
 SPAMD = env.read("SPAMD", read.daemon, default="")
 EGRESS_ADDRESSES = env.read("EGRESS_ADDRESSES", read.ip_addresses, default=read.NONE)
 
+# --- tracking ---------------------------------------------------------------------------------
+
+# What is measured of opens and clicks: full, anonymous or off. Lists and campaigns may want less.
+TRACKING = env.read("TRACKING", read.tracking, default="full")
+
 # --- recipients -------------------------------------------------------------------------------
 
 # Digests of addresses, by which people who were erased stay suppressed, are made with it: unlike

@@ -5,7 +5,7 @@ from functools import cache
 from django.conf import settings
 from django.urls import reverse
 
-from tracking.tokens import KeyRing, Kind, sign
+from tracking.tokens import Hit, KeyRing, Kind, sign, sign_hit
 
 # What a mail program that presses the button of a link to nobody is told; by these words the
 # preflight knows that a POST comes through to Godwit.
@@ -85,3 +85,20 @@ def message_token(delivery_id: int) -> str:
 
 def bounce_token(delivery_id: int) -> str:
     return sign(Kind.BOUNCE, delivery_id, ring=key_ring())
+
+
+# Answered beside Django (tracking.hits), which therefore has no route of these names.
+OPEN_PATH = "/o/"
+CLICK_PATH = "/c/"
+
+
+def open_url(delivery_id: int, run_id: int) -> str:
+    """Return the address of the delivery's pixel, or of its run's for NOBODY."""
+    hit = Hit(delivery_id, run_id)
+    return settings.SITE_URL + OPEN_PATH + sign_hit(Kind.OPEN, hit, ring=key_ring())
+
+
+def click_url(delivery_id: int, run_id: int) -> str:
+    """Return what the numbers of a delivery's links are appended to, or of its run's for NOBODY."""
+    hit = Hit(delivery_id, run_id)
+    return settings.SITE_URL + CLICK_PATH + sign_hit(Kind.CLICK, hit, ring=key_ring()) + "/"

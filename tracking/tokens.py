@@ -7,16 +7,22 @@ of the time that HMAC-SHA256 in base32 would.
 """
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import IntEnum
 from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct
+from typing import NamedTuple
 
 _VERSION = 1
 _BODY = Struct(">BBQ")
 _MAC_BYTES = 10
 _MIN_KEY_BYTES = 16
 _FORM = re.compile(r"[0-9A-Fa-f]{40}")
+# Of what is in links alone, whose case nobody folds: half as long again would be read as spam.
+_HIT_BODY = Struct(">BBQI")
+_HIT_FORM = re.compile(r"[0-9A-Za-z_-]{32}")
+NOBODY = 0  # no delivery has this id
 
 
 class Kind(IntEnum):
@@ -27,6 +33,9 @@ class Kind(IntEnum):
     BOUNCE = 3
     PREFERENCES = 4
     VIEW = 5
+    # These hold the id of a run as well.
+    OPEN = 6
+    CLICK = 7
     # These hold the id of a recipients.Notice, a message of ours that is no delivery.
     NOTICE_MESSAGE = 11
     NOTICE_BOUNCE = 12
@@ -51,9 +60,9 @@ class KeyRing:
         # Keyed once and copied for each token.
         self._macs = tuple(_keyed(key) for key in keys)
 
-    def macs(self, body: bytes) -> list[bytes]:
-        """Return the body's code under each key."""
-        return [_finish(keyed, body) for keyed in self._macs]
+    def knows(self, body: bytes, mac: bytes) -> bool:
+        """Whether it is the body's code under one of the keys."""
+        return any(compare_digest(mac, _finish(keyed, body)) for keyed in self._macs)
 
     def mac(self, body: bytes) -> bytes:
         """Return the body's code under the newest key."""
@@ -75,11 +84,38 @@ def read(token: str, *, kind: Kind, ring: KeyRing) -> int:
         raise BadToken("not a token")
     octets = bytes.fromhex(token)
     body, mac = octets[:-_MAC_BYTES], octets[-_MAC_BYTES:]
-    known = any(compare_digest(mac, each) for each in ring.macs(body))
     version, found, message_id = _BODY.unpack(body)
-    if not known or version != _VERSION or found != kind:
+    if not ring.knows(body, mac) or version != _VERSION or found != kind:
         raise BadToken("not a token of ours for this purpose")
     return int(message_id)
+
+
+class Hit(NamedTuple):
+    """Which message the pixel or a link is in; `delivery_id` is NOBODY where that is not told."""
+
+    delivery_id: int
+    run_id: int
+
+
+def sign_hit(kind: Kind, hit: Hit, *, ring: KeyRing) -> str:
+    """Return the token of a message's pixel or of all its links: 32 characters for a URL."""
+    body = _HIT_BODY.pack(_VERSION, kind, *hit)
+    return urlsafe_b64encode(body + ring.mac(body)).decode()
+
+
+def read_hit(token: str, *, kind: Kind, ring: KeyRing) -> Hit:
+    """Return what was signed.
+
+    :raises BadToken: forged, mistyped, or of another kind.
+    """
+    if not _HIT_FORM.fullmatch(token):
+        raise BadToken("not a token")
+    octets = urlsafe_b64decode(token)
+    body, mac = octets[:-_MAC_BYTES], octets[-_MAC_BYTES:]
+    version, found, delivery_id, run_id = _HIT_BODY.unpack(body)
+    if not ring.knows(body, mac) or version != _VERSION or found != kind:
+        raise BadToken("not a token of ours for this purpose")
+    return Hit(delivery_id, run_id)
 
 
 def _keyed(key: bytes) -> blake2b:

@@ -158,12 +158,13 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, validators=[recipients.validators.validate_header_text])),
                 ('description', models.TextField(blank=True, help_text='Shown where people choose their lists.')),
                 ('is_public', models.BooleanField(db_default=False, default=False, help_text='Recipients may subscribe to it themselves where they choose their lists.')),
+                ('tracking', models.CharField(choices=[('full', 'who opened and clicked'), ('anonymous', 'how often, without telling who'), ('off', 'nothing')], db_default='full', default='full', help_text='Of opens and clicks. Where campaign or installation want less, that holds.', max_length=9, verbose_name='measuring')),
                 ('identifier', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
                 'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('name',), name='mailing_list_name_unique'), models.UniqueConstraint(fields=('identifier',), name='mailing_list_identifier_unique')],
+                'constraints': [models.UniqueConstraint(fields=('name',), name='mailing_list_name_unique'), models.UniqueConstraint(fields=('identifier',), name='mailing_list_identifier_unique'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='mailing_list_tracking_known')],
             },
         ),
         migrations.AddField(

@@ -11,7 +11,7 @@ from recipients.models.consent import (
 from recipients.models.exports import Export, ExportFormat, ExportStatus
 from recipients.models.fields import Field, FieldKind
 from recipients.models.imports import Import, ImportChange, ImportSlice, ImportStatus, MergePolicy
-from recipients.models.lists import MailingList, Subscription, SubscriptionState
+from recipients.models.lists import MailingList, Subscription, SubscriptionState, Tracking
 from recipients.models.merges import Merge
 from recipients.models.people import Recipient, Tag, Tagging, TrackingConsent
 from recipients.models.segments import Segment
@@ -51,5 +51,6 @@ __all__ = [
     "SuppressionReason",
     "Tag",
     "Tagging",
+    "Tracking",
     "TrackingConsent",
 ]

@@ -13,6 +13,14 @@ class SubscriptionState(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed"
 
 
+class Tracking(models.TextChoices):
+    """What is measured of opens and clicks; of several words the most private one counts."""
+
+    FULL = "full", "who opened and clicked"
+    ANONYMOUS = "anonymous", "how often, without telling who"
+    OFF = "off", "nothing"
+
+
 class MailingList(models.Model):
     name = models.CharField(max_length=200, validators=[validate_header_text])
     description = models.TextField(blank=True, help_text="Shown where people choose their lists.")
@@ -20,6 +28,14 @@ class MailingList(models.Model):
         default=False,
         db_default=False,
         help_text="Recipients may subscribe to it themselves where they choose their lists.",
+    )
+    tracking = models.CharField(
+        "measuring",
+        max_length=9,
+        choices=Tracking,
+        default=Tracking.FULL,
+        db_default=Tracking.FULL,
+        help_text="Of opens and clicks. Where campaign or installation want less, that holds.",
     )
     # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -30,6 +46,9 @@ class MailingList(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["name"], name="mailing_list_name_unique"),
             models.UniqueConstraint(fields=["identifier"], name="mailing_list_identifier_unique"),
+            models.CheckConstraint(
+                condition=Q(tracking__in=Tracking.values), name="mailing_list_tracking_known"
+            ),
         ]
 
     def __str__(self) -> str:

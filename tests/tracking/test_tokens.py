@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.tokens import BadToken, KeyRing, Kind, read, sign
+from tracking.tokens import BadToken, Hit, KeyRing, Kind, read, read_hit, sign, sign_hit
 
 RING = KeyRing((b"a key for tests only", b"an older key, for tests"))
 ALPHABET = "0123456789abcdef"
@@ -94,3 +94,35 @@ def test_a_ring_without_good_keys_is_refused(keys: tuple[bytes, ...]) -> None:
 
 def test_a_ring_does_not_show_its_keys() -> None:
     assert "key for tests" not in repr(RING) + str(vars(RING))
+
+
+HIT = Hit(delivery_id=2**40, run_id=7)
+
+
+def test_the_token_of_a_hit_names_delivery_and_run_in_32_characters() -> None:
+    token = sign_hit(Kind.CLICK, HIT, ring=RING)
+
+    assert len(token) == 32
+    newer = KeyRing((b"a key of next year's", b"a key for tests only"))
+    assert read_hit(token, kind=Kind.CLICK, ring=RING) == HIT
+    assert read_hit(token, kind=Kind.CLICK, ring=newer) == HIT
+
+
+@pytest.mark.parametrize("position", range(32))
+def test_no_character_of_a_hits_token_can_be_changed(position: int) -> None:
+    token = sign_hit(Kind.CLICK, HIT, ring=RING)
+    other = "A" if token[position] != "A" else "B"
+
+    with pytest.raises(BadToken):
+        read_hit(token[:position] + other + token[position + 1 :], kind=Kind.CLICK, ring=RING)
+
+
+@pytest.mark.parametrize("token", ["", "x" * 31, "x" * 33, "é" * 32, "=" * 32, "\n" * 32])
+def test_what_is_no_token_of_a_hit_is_refused(token: str) -> None:
+    with pytest.raises(BadToken):
+        read_hit(token, kind=Kind.OPEN, ring=RING)
+
+
+def test_an_open_never_passes_as_a_click() -> None:
+    with pytest.raises(BadToken):
+        read_hit(sign_hit(Kind.OPEN, HIT, ring=RING), kind=Kind.CLICK, ring=RING)

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('campaigns', '0002_initial'),
         ('recipients', '0001_initial'),
+        ('templates_app', '0001_initial'),
     ]
 
     operations = [
@@ -91,6 +92,75 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RunTally',
+            fields=[
+                ('opens_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_hard', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_soft', models.PositiveIntegerField(db_default=0, default=0)),
+                ('delivered', models.PositiveIntegerField(db_default=0, default=0)),
+                ('complained', models.PositiveIntegerField(db_default=0, default=0)),
+                ('unsubscribed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='tally', serialize=False, to='campaigns.run')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='DeliveryEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('recipient_id', models.BigIntegerField(null=True)),
+                ('kind', models.CharField(choices=[('failed', 'Failed'), ('bounced', 'Bounced'), ('delayed', 'Delayed'), ('delivered', 'Delivered'), ('complained', 'Complained'), ('unsubscribed', 'Unsubscribed')], max_length=12)),
+                ('category', models.CharField(blank=True, choices=[('invalid_address', 'no such mailbox'), ('invalid_domain', 'no such domain'), ('disabled', 'mailbox switched off'), ('mailbox_full', 'mailbox full'), ('too_large', 'message too large'), ('policy_content', 'refused for what it says'), ('policy_reputation', 'refused for who sends it'), ('auth', 'SPF, DKIM, DMARC, PTR or TLS'), ('rate', 'too many messages'), ('transient', 'passing trouble'), ('expired', 'given up after trying'), ('loop', 'mail loop'), ('rendering', 'could not be made for the recipient'), ('unknown', 'reason not told')], db_default='', max_length=17)),
+                ('is_hard', models.BooleanField(default=False)),
+                ('reply_code', models.PositiveSmallIntegerField(null=True)),
+                ('enhanced_status_code', models.CharField(blank=True, db_default='', max_length=11)),
+                ('diagnostic', models.TextField(blank=True, db_default='')),
+                ('source', models.CharField(choices=[('handover', 'answer of the next hop'), ('mail', 'message to the envelope sender'), ('webhook', 'provider'), ('link', 'link in the message')], max_length=8)),
+                ('source_key', models.CharField(max_length=100)),
+                ('at', models.DateTimeField()),
+                ('noted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('counted_at', models.DateTimeField(null=True)),
+                ('delivery', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='tracking.delivery')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('counted_at__isnull', True)), fields=['id'], name='delivery_event_uncounted'), models.Index(fields=['recipient_id', 'at'], name='delivery_event_of_recipient'), models.Index(fields=['run', 'kind'], name='delivery_event_of_run')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'source_key'), name='delivery_event_told_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['failed', 'bounced', 'delayed', 'delivered', 'complained', 'unsubscribed'])), name='delivery_event_kind_known'), models.CheckConstraint(condition=models.Q(('category__in', ['', 'invalid_address', 'invalid_domain', 'disabled', 'mailbox_full', 'too_large', 'policy_content', 'policy_reputation', 'auth', 'rate', 'transient', 'expired', 'loop', 'rendering', 'unknown'])), name='delivery_event_category_known'), models.CheckConstraint(condition=models.Q(('source__in', ['handover', 'mail', 'webhook', 'link'])), name='delivery_event_source_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DomainTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('opens_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_hard', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_soft', models.PositiveIntegerField(db_default=0, default=0)),
+                ('delivered', models.PositiveIntegerField(db_default=0, default=0)),
+                ('complained', models.PositiveIntegerField(db_default=0, default=0)),
+                ('unsubscribed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('domain', models.CharField(max_length=253)),
+                ('sent', models.PositiveIntegerField(db_default=0, default=0)),
+                ('failed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['run', '-sent'], name='domain_tally_largest')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'domain'), name='domain_tally_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='Engagement',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -104,6 +174,48 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='HourTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('opens_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opens_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_hard', models.PositiveIntegerField(db_default=0, default=0)),
+                ('bounced_soft', models.PositiveIntegerField(db_default=0, default=0)),
+                ('delivered', models.PositiveIntegerField(db_default=0, default=0)),
+                ('complained', models.PositiveIntegerField(db_default=0, default=0)),
+                ('unsubscribed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('hour', models.DateTimeField()),
+                ('sent', models.PositiveIntegerField(db_default=0, default=0)),
+                ('failed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'hour'), name='hour_tally_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='InboundMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.BinaryField(max_length=32)),
+                ('raw', models.BinaryField(null=True)),
+                ('recipient', models.CharField(blank=True, max_length=320)),
+                ('origin', models.CharField(max_length=200)),
+                ('received_at', models.DateTimeField()),
+                ('status', models.CharField(choices=[('new', 'New'), ('done', 'Done'), ('ignored', 'Ignored'), ('quarantined', 'Quarantined')], default='new', max_length=11)),
+                ('explanation', models.CharField(blank=True, max_length=300)),
+                ('handled_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('status', 'new')), fields=['id'], name='inbound_message_new'), models.Index(fields=['received_at'], name='inbound_message_age')],
+                'constraints': [models.UniqueConstraint(fields=('digest',), name='inbound_message_once'), models.CheckConstraint(condition=models.Q(('status__in', ['new', 'done', 'ignored', 'quarantined'])), name='inbound_message_status_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='Lease',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
@@ -111,6 +223,112 @@ class Migration(migrations.Migration):
                 ('deliveries', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='leases', to='campaigns.run')),
             ],
+        ),
+        migrations.CreateModel(
+            name='Link',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('language', models.CharField(blank=True, max_length=35)),
+                ('target', models.TextField()),
+                ('label', models.CharField(blank=True, max_length=200)),
+                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tracked_links', to='templates_app.templateversion')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('version', 'number'), name='link_number_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='LinkTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('people', models.PositiveIntegerField(db_default=0, default=0)),
+                ('unique', models.PositiveIntegerField(db_default=0, default=0)),
+                ('total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'number'), name='link_tally_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Mailbox',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.CharField(max_length=300)),
+                ('read_at', models.DateTimeField(null=True)),
+                ('received_at', models.DateTimeField(null=True)),
+                ('error', models.CharField(blank=True, max_length=500)),
+                ('messages', models.PositiveBigIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name_plural': 'mailboxes',
+                'constraints': [models.UniqueConstraint(fields=('address',), name='mailbox_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ReasonTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=12)),
+                ('reason', models.CharField(blank=True, max_length=17)),
+                ('count', models.PositiveIntegerField(db_default=0, default=0)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('run', 'kind', 'reason'), name='reason_tally_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UserAgent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.CharField(max_length=300)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('text',), name='user_agent_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Hit',
+            fields=[
+                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('open', 'Open'), ('click', 'Click')], max_length=5)),
+                ('link_number', models.PositiveSmallIntegerField(null=True)),
+                ('at', models.DateTimeField()),
+                ('is_head', models.BooleanField(default=False)),
+                ('network', models.CharField(blank=True, db_default='', max_length=43)),
+                ('from_scanner', models.BooleanField(default=False)),
+                ('verdict', models.CharField(choices=[('person', 'Person'), ('machine', 'Machine')], max_length=7)),
+                ('reason', models.CharField(blank=True, db_default='', max_length=20)),
+                ('rules', models.PositiveSmallIntegerField()),
+                ('delivery', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='hits', to='tracking.delivery')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+                ('user_agent', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='tracking.useragent')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('delivery__isnull', False)), fields=['delivery'], name='hit_of_delivery'), models.Index(fields=['run', 'id'], name='hit_of_run')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['open', 'click'])), name='hit_kind_known'), models.CheckConstraint(condition=models.Q(('verdict__in', ['person', 'machine'])), name='hit_verdict_known'), models.CheckConstraint(condition=models.Q(('kind', 'open'), ('link_number__isnull', False), _connector='XOR'), name='hit_click_has_link')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider', models.CharField(max_length=30)),
+                ('key', models.BinaryField(max_length=32)),
+                ('event_type', models.CharField(max_length=20)),
+                ('message_id', models.CharField(blank=True, max_length=320)),
+                ('payload', models.JSONField()),
+                ('received_at', models.DateTimeField()),
+                ('handled_at', models.DateTimeField(null=True)),
+                ('explanation', models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('handled_at__isnull', True)), fields=['id'], name='webhook_unhandled'), models.Index(fields=['received_at'], name='webhook_age')],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'key'), name='webhook_once')],
+            },
         ),
         migrations.CreateModel(
             name='Departure',
@@ -122,6 +340,27 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('reason__in', ['', 'too_many', 'not_relevant', 'never_asked', 'no_longer', 'other'])), name='departure_reason_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Response',
+            fields=[
+                ('delivery', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='response', serialize=False, to='tracking.delivery')),
+                ('opens', models.PositiveIntegerField(db_default=0, default=0)),
+                ('clicks', models.PositiveIntegerField(db_default=0, default=0)),
+                ('opened_at', models.DateTimeField(null=True)),
+                ('opened_by_person_at', models.DateTimeField(null=True)),
+                ('clicked_at', models.DateTimeField(null=True)),
+                ('clicked_by_person_at', models.DateTimeField(null=True)),
+                ('bounced_at', models.DateTimeField(null=True)),
+                ('is_hard', models.BooleanField(default=False)),
+                ('delivered_at', models.DateTimeField(null=True)),
+                ('complained_at', models.DateTimeField(null=True)),
+                ('unsubscribed_at', models.DateTimeField(null=True)),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['run', 'delivery'], name='response_of_run')],
             },
         ),
     ]

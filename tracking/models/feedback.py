@@ -1,0 +1,186 @@
+"""What mail systems, providers and people say about messages that were sent."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class EventKind(models.TextChoices):
+    FAILED = "failed"  # the next hop refused it while it was handed over
+    BOUNCED = "bounced"  # it was taken, and came back
+    DELAYED = "delayed"  # a mail system is still trying; no bounce
+    DELIVERED = "delivered"  # a provider says that the mailbox has it
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class Category(models.TextChoices):
+    """Why a message came back; `tracking.bounces` tells them apart."""
+
+    INVALID_ADDRESS = "invalid_address", "no such mailbox"
+    INVALID_DOMAIN = "invalid_domain", "no such domain"
+    DISABLED = "disabled", "mailbox switched off"
+    MAILBOX_FULL = "mailbox_full", "mailbox full"
+    TOO_LARGE = "too_large", "message too large"
+    POLICY_CONTENT = "policy_content", "refused for what it says"
+    POLICY_REPUTATION = "policy_reputation", "refused for who sends it"
+    AUTH = "auth", "SPF, DKIM, DMARC, PTR or TLS"
+    RATE = "rate", "too many messages"
+    TRANSIENT = "transient", "passing trouble"
+    EXPIRED = "expired", "given up after trying"
+    LOOP = "loop", "mail loop"
+    RENDERING = "rendering", "could not be made for the recipient"
+    UNKNOWN = "unknown", "reason not told"
+
+
+class EventSource(models.TextChoices):
+    HANDOVER = "handover", "answer of the next hop"
+    MAIL = "mail", "message to the envelope sender"
+    WEBHOOK = "webhook", "provider"
+    LINK = "link", "link in the message"
+
+
+class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
+    def of_run(self, run_id: int) -> Self:
+        return self.filter(run_id=run_id)
+
+    def uncounted(self) -> Self:
+        """What the tallies do not know of yet, in the order in which it was noted."""
+        return self.filter(counted_at__isnull=True).order_by("id")
+
+
+class DeliveryEvent(models.Model):
+    """A fact about a message beside its state; `tracking.feedback` writes these, each once."""
+
+    delivery = models.ForeignKey(
+        "tracking.Delivery", on_delete=models.CASCADE, db_constraint=False, related_name="events"
+    )
+    run = models.ForeignKey(
+        "campaigns.Run", on_delete=models.CASCADE, db_index=False, db_constraint=False
+    )
+    # Whose it was then; the policy of suppression counts by it.
+    recipient_id = models.BigIntegerField(null=True)
+    kind = models.CharField(max_length=12, choices=EventKind)
+    category = models.CharField(max_length=17, choices=Category, blank=True, db_default="")
+    # Of a bounce: an address that will never take a message, by a strict code.
+    is_hard = models.BooleanField(default=False)
+    reply_code = models.PositiveSmallIntegerField(null=True)
+    enhanced_status_code = models.CharField(max_length=11, blank=True, db_default="")
+    diagnostic = models.TextField(blank=True, db_default="")
+    source = models.CharField(max_length=8, choices=EventSource)
+    # What makes the same fact, told twice, the same one.
+    source_key = models.CharField(max_length=100)
+    at = models.DateTimeField()
+    noted_at = models.DateTimeField(db_default=Now())
+    counted_at = models.DateTimeField(null=True)
+
+    objects = DeliveryEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "source_key"], name="delivery_event_told_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=EventKind.values), name="delivery_event_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(category__in=["", *Category.values]),
+                name="delivery_event_category_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(source__in=EventSource.values), name="delivery_event_source_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="delivery_event_uncounted",
+                condition=Q(counted_at__isnull=True),
+            ),
+            models.Index(fields=["recipient_id", "at"], name="delivery_event_of_recipient"),
+            models.Index(fields=["run", "kind"], name="delivery_event_of_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.category}".strip()
+
+
+class InboundStatus(models.TextChoices):
+    NEW = "new"
+    DONE = "done"  # an event was made of it
+    IGNORED = "ignored"  # nothing for us: an automatic reply, say
+    QUARANTINED = "quarantined"  # somebody has to look: it says it is a bounce, and proves nothing
+
+
+class InboundMessage(models.Model):
+    """A message that came to an envelope sender or to a mailbox of bounces; stored first."""
+
+    digest = models.BinaryField(max_length=32)  # SHA-256 of the bytes
+    raw = models.BinaryField(null=True)  # at most a megabyte; gone after a while
+    recipient = models.CharField(max_length=320, blank=True)  # of the envelope, where it is known
+    origin = models.CharField(max_length=200)  # the mailbox, or "pipe"
+    received_at = models.DateTimeField()
+    status = models.CharField(max_length=11, choices=InboundStatus, default=InboundStatus.NEW)
+    explanation = models.CharField(max_length=300, blank=True)
+    handled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="inbound_message_once"),
+            models.CheckConstraint(
+                condition=Q(status__in=InboundStatus.values), name="inbound_message_status_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="inbound_message_new", condition=Q(status="new")),
+            models.Index(fields=["received_at"], name="inbound_message_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.origin}, {self.received_at:%Y-%m-%d %H:%M} UTC: {self.status}"
+
+
+class Mailbox(models.Model):
+    """How a mailbox of bounces was last read; which ones there are, BOUNCE_MAILBOXES says."""
+
+    address = models.CharField(max_length=300)  # its URL without the password
+    read_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)  # when there last was something in it
+    error = models.CharField(max_length=500, blank=True)  # of the last time; empty: none
+    messages = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "mailboxes"
+        constraints = [models.UniqueConstraint(fields=["address"], name="mailbox_unique")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class WebhookEvent(models.Model):
+    """What a provider told us, as Anymail reads it; stored first and worked off later."""
+
+    provider = models.CharField(max_length=30)
+    key = models.BinaryField(max_length=32)  # digest of what makes it this event and no other
+    event_type = models.CharField(max_length=20)  # Anymail's word
+    message_id = models.CharField(max_length=320, blank=True)
+    # timestamp, recipient, metadata, reject_reason, description, mta_response, esp_event …
+    payload = models.JSONField()
+    received_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+    explanation = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "key"], name="webhook_once")]
+        indexes = [
+            models.Index(
+                fields=["id"], name="webhook_unhandled", condition=Q(handled_at__isnull=True)
+            ),
+            models.Index(fields=["received_at"], name="webhook_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.event_type}"

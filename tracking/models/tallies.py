@@ -1,0 +1,139 @@
+"""Sums of what came back, by run, link, hour, domain and reason; `tracking.tallying` writes them.
+
+Each can be made anew from hits, events and the ledger, and `verify_tracking` does so. Of opens and
+clicks, `people` is the number of recipients of whom a person's hit is known, `unique` that of
+recipients with any hit, `total` the number of hits.
+"""
+
+from django.db import models
+
+
+def _count() -> "models.PositiveIntegerField[int, int]":
+    return models.PositiveIntegerField(default=0, db_default=0)
+
+
+class Response(models.Model):
+    """What came back for one delivery; there is none where nothing did."""
+
+    delivery = models.OneToOneField(
+        "tracking.Delivery",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="response",
+    )
+    run = models.ForeignKey(
+        "campaigns.Run", on_delete=models.CASCADE, db_index=False, db_constraint=False
+    )
+    opens = _count()
+    clicks = _count()
+    # The first one, and the first that was a person's.
+    opened_at = models.DateTimeField(null=True)
+    opened_by_person_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+    clicked_by_person_at = models.DateTimeField(null=True)
+    bounced_at = models.DateTimeField(null=True)
+    is_hard = models.BooleanField(default=False)  # one of its bounces was
+    delivered_at = models.DateTimeField(null=True)
+    complained_at = models.DateTimeField(null=True)
+    unsubscribed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "delivery"], name="response_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.opens} opens, {self.clicks} clicks"
+
+
+class Reactions(models.Model):
+    """The counts that runs, domains and hours have in common."""
+
+    opens_people = _count()
+    opens_unique = _count()
+    opens_total = _count()
+    clicks_people = _count()
+    clicks_unique = _count()
+    clicks_total = _count()
+    bounced_hard = _count()
+    bounced_soft = _count()
+    delivered = _count()
+    complained = _count()
+    unsubscribed = _count()
+
+    class Meta:
+        abstract = True
+
+
+class RunTally(Reactions):
+    run = models.OneToOneField(
+        "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="tally"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.opens_people} opened, {self.clicks_people} clicked"
+
+
+class DomainTally(Reactions):
+    """`sent` and `failed` are counted from the ledger, when a run has come to rest and between."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.CASCADE, db_index=False)
+    domain = models.CharField(max_length=253)
+    sent = _count()
+    failed = _count()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "domain"], name="domain_tally_unique")
+        ]
+        indexes = [models.Index(fields=["run", "-sent"], name="domain_tally_largest")]
+
+    def __str__(self) -> str:
+        return f"{self.domain}: {self.sent} sent"
+
+
+class HourTally(Reactions):
+    """What came in within an hour of UTC; of people and unique ones, the first time counts."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.CASCADE, db_index=False)
+    hour = models.DateTimeField()
+    sent = _count()
+    failed = _count()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "hour"], name="hour_tally_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} UTC"
+
+
+class LinkTally(models.Model):
+    """Clicks of one place; a recipient counts once in `people` and in `unique`."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.CASCADE, db_index=False)
+    number = models.PositiveSmallIntegerField()  # Link.number, of the run's version
+    people = _count()
+    unique = _count()
+    total = _count()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="link_tally_unique")]
+
+    def __str__(self) -> str:
+        return f"link {self.number}: {self.people} people"
+
+
+class ReasonTally(models.Model):
+    """Deliveries by what went wrong: `reason` is a Category, or a DepartureReason."""
+
+    run = models.ForeignKey("campaigns.Run", on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=12)  # EventKind
+    reason = models.CharField(max_length=17, blank=True)
+    count = _count()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "kind", "reason"], name="reason_tally_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind}: {self.reason}"
