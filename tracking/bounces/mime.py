@@ -109,7 +109,7 @@ def headers(text: str) -> Headers:
     """Return the fields of a header, unfolded; lines that are no field are passed over."""
     found: list[tuple[str, list[str]]] = []
     for line in text.split("\n"):
-        if line[:1] in " \t" and found:
+        if line.startswith((" ", "\t")) and found:
             found[-1][1].append(line.strip())
         elif field := _FIELD.match(line):
             found.append((field[1].lower(), [field[2].strip()]))

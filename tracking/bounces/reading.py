@@ -5,6 +5,7 @@ the fields of a delivery status notification, then who writes and how. What prov
 `Kind.UNKNOWN`; nothing here is a reason to believe who sent it, that is for the tokens to say.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,8 @@ _ENCLOSED = {
 _TEXTS = {"text/plain", "text/html"}
 # Where a mail system notes to which address of ours the report came.
 _ENVELOPE = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to")
+_OF_HEADER = {"message-id", "received", "from"}
+_EMPTY = re.compile(r"\n[ \t]*\n")
 _OF_MESSAGE = {"message-id", "list-unsubscribe", "to", "return-path", "from"}
 
 
@@ -75,13 +78,15 @@ class _Opened:
 def _report(opened: _Opened) -> Report:
     if opened.feedback is not None:
         return _feedback(opened, complaints.fields(opened.feedback))
-    if told := status.recipients(opened.status or opened.notice, opened.notice):
+    is_failure = _says_failure(opened)
+    fields = opened.status or (opened.notice if is_failure else "")
+    if told := status.recipients(fields, opened.notice):
         return _made(opened, _kind(told), told)
     if replies.says_away(opened.top):
         return _made(opened, Kind.AUTO_REPLY)
     if complaints.is_complaint(opened.top, opened.has_enclosed):
         return _feedback(opened, ())
-    if _says_failure(opened):
+    if is_failure:
         return _noticed(opened)
     return _made(opened, Kind.AUTO_REPLY if replies.is_automatic(opened.top) else Kind.UNKNOWN)
 
@@ -162,8 +167,9 @@ def _is_enclosed(part: Part) -> bool:
 
 
 def _headers_within(text: str) -> Headers:
-    """Return the fields of a message that stands in a text, behind a line that announces it."""
-    return tuple(field for field in headers(text) if field[0] not in {"http", "https"})
+    """Return the header of a message that stands in a text, behind a line that announces it."""
+    blocks = (headers(block) for block in _EMPTY.split(text, maxsplit=5)[:5])
+    return next((found for found in blocks if _OF_HEADER & {name for name, _ in found}), ())
 
 
 def _date(value: str) -> datetime | None:

@@ -88,6 +88,25 @@ def test_what_an_enclosed_message_encloses_is_nobodys_verdict() -> None:
     assert report.kind == Kind.UNKNOWN
 
 
+def test_a_person_who_quotes_a_report_is_a_person() -> None:
+    raw = (
+        "From: Anna <anna@b.example>\nSubject: What does this mean?\n\nI got this:\n\n"
+        "Final-Recipient: rfc822; ben@b.example\nAction: failed\nStatus: 5.1.1\n"
+    )
+
+    assert read(raw.encode()).kind == Kind.UNKNOWN
+
+
+def test_what_the_returned_message_says_itself_is_not_of_its_header() -> None:
+    other = "0103000000000000002b5e1f09c3a77b40d28e61"
+    raw = message("exim-unrouteable").decode() + f"\nMessage-ID: <{other}@c.example>\n"
+
+    report = read(raw.encode())
+
+    assert report.message_ids == (f"<{OF_MESSAGE}@shop.example>",)
+    assert other not in report.tokens
+
+
 def test_all_that_a_report_tells_of_a_recipient_is_kept() -> None:
     report = read(message("postfix-expanded-alias"))
 
