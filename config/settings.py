@@ -192,6 +192,11 @@ EGRESS_ADDRESSES = env.read("EGRESS_ADDRESSES", read.ip_addresses, default=read.
 
 # What is measured of opens and clicks: full, anonymous or off. Lists and campaigns may want less.
 TRACKING = env.read("TRACKING", read.tracking, default="full")
+# Soft bounces that suppress an address: of so many runs, over so many days; and what an address
+# that is invalid by words alone has to be within so many days once more.
+SOFT_BOUNCES = env.read("SOFT_BOUNCES", read.count, default=3)
+SOFT_BOUNCE_DAYS = env.read("SOFT_BOUNCE_DAYS", read.days, default=14)
+REPEATED_BOUNCE_DAYS = env.read("REPEATED_BOUNCE_DAYS", read.days, default=30)
 
 # --- recipients -------------------------------------------------------------------------------
 

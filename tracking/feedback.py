@@ -6,10 +6,22 @@ suppressed) is done in the same transaction.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
-from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
+from recipients import locks
+from tracking import suppressing, unconfirmed
+from tracking.models import (
+    Category,
+    Delivery,
+    DeliveryEvent,
+    DeliveryState,
+    EventKind,
+    EventSource,
+)
+
+DIAGNOSTIC = 2_000  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +45,43 @@ class Fact:
 
 @transaction.atomic
 def note(delivery: Delivery, fact: Fact, *, now: datetime) -> bool:
-    """Note a fact about a delivery; return whether it is new."""
-    _, is_new = DeliveryEvent.objects.get_or_create(
-        source=fact.source,
-        source_key=fact.source_key,
-        defaults={
-            "delivery": delivery,
-            "run_id": delivery.run_id,
-            "recipient_id": delivery.recipient_id,
-            "kind": fact.kind,
-            "category": fact.category or "",
-            "is_hard": fact.is_hard,
-            "reply_code": fact.reply_code,
-            "enhanced_status_code": fact.enhanced_status_code,
-            "diagnostic": fact.diagnostic,
-            "at": fact.at,
-            "noted_at": now,
-        },
+    """Note a fact about a delivery, and do what follows from it; return whether it is new."""
+    locks.write_addresses()
+    held = Delivery.objects.select_related("recipient").filter(pk=delivery.pk).first()
+    if held is None:
+        return False
+    event, is_new = DeliveryEvent.objects.get_or_create(
+        source=fact.source, source_key=fact.source_key, defaults=_columns(held, fact, now)
     )
+    if is_new:
+        _settle(held, fact, now)
+        suppressing.follow(held, event, now=now)
     return is_new
+
+
+def _columns(delivery: Delivery, fact: Fact, now: datetime) -> dict[str, Any]:
+    return {
+        "delivery": delivery,
+        "run_id": delivery.run_id,
+        "recipient_id": delivery.recipient_id,
+        "kind": fact.kind,
+        "category": fact.category or "",
+        "is_hard": fact.is_hard,
+        "reply_code": fact.reply_code,
+        "enhanced_status_code": fact.enhanced_status_code[:11],
+        # It may name whom nobody is to know any more.
+        "diagnostic": _legible(fact.diagnostic) if delivery.address else "",
+        "at": fact.at,
+        "noted_at": now,
+    }
+
+
+def _legible(text: str) -> str:
+    """Return what PostgreSQL can keep of a text: neither NUL nor half a character."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:DIAGNOSTIC]
+
+
+def _settle(delivery: Delivery, fact: Fact, now: datetime) -> None:
+    """What is said of a message after it was handed over shows that it was."""
+    if fact.kind != EventKind.FAILED and delivery.state == DeliveryState.UNCONFIRMED:
+        unconfirmed.confirm(delivery.pk, evidence=EventKind(fact.kind).label.lower(), now=now)

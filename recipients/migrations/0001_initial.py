@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=254, verbose_name='address or domain')),
-                ('reason', models.CharField(choices=[('bounce', 'hard bounce'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
+                ('reason', models.CharField(choices=[('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
                 ('source', models.CharField(blank=True, max_length=200)),
                 ('suppressed_at', models.DateTimeField()),
                 ('lifted_at', models.DateTimeField()),
@@ -356,7 +356,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=254, null=True, verbose_name='address or domain')),
                 ('digest', models.BinaryField(max_length=32, null=True)),
-                ('reason', models.CharField(choices=[('bounce', 'hard bounce'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
+                ('reason', models.CharField(choices=[('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
                 ('source', models.CharField(blank=True, max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],

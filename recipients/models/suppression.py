@@ -5,7 +5,7 @@ from django.db.models import OuterRef, Q
 
 
 class SuppressionReason(models.TextChoices):
-    BOUNCE = "bounce", "hard bounce"
+    BOUNCE = "bounce", "messages came back"
     COMPLAINT = "complaint"
     UNSUBSCRIBED = "unsubscribed", "asked for no mail at all"
     MANUAL = "manual", "added by staff"

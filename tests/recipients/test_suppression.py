@@ -56,7 +56,7 @@ def test_the_reason_that_binds_most_stays_and_says_what_was_before() -> None:
     entry = Suppression.objects.get()
     assert news == [True, False]
     assert entry.reason == R.COMPLAINT
-    assert entry.source == "a feedback loop; before: bounce (hard bounce)"
+    assert entry.source == "a feedback loop; before: bounce (messages came back)"
 
 
 def test_many_are_added_at_once_each_one_once() -> None:
