@@ -39,6 +39,8 @@ _SIDEBAR = (
         "Understand",
         (
             ("Deliveries", "mark_email_read", "tracking.delivery"),
+            ("Messages that came in", "inbox", "tracking.inboundmessage"),
+            ("Mailboxes of bounces", "markunread_mailbox", "tracking.mailbox"),
             ("Task results", "task_alt", "django_celery_results.taskresult"),
         ),
     ),

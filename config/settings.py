@@ -14,6 +14,8 @@ from kombu import Exchange, Queue
 from config import env as read
 from config.embedded import Home
 from config.env import Env
+from tracking.inbound.mailboxes import Address as BounceMailbox
+from tracking.inbound.mailboxes import parse_all as parse_mailboxes
 
 # Lets classes of Django that have no parameters at run time take them: ModelForm[Recipient].
 django_stubs_ext.monkeypatch()
@@ -192,6 +194,11 @@ EGRESS_ADDRESSES = env.read("EGRESS_ADDRESSES", read.ip_addresses, default=read.
 
 # What is measured of opens and clicks: full, anonymous or off. Lists and campaigns may want less.
 TRACKING = env.read("TRACKING", read.tracking, default="full")
+# Mailboxes of bounces and complaints, which are emptied each minute; and for how many days what
+# came in is kept.
+_NO_MAILBOXES: tuple[BounceMailbox, ...] = ()
+BOUNCE_MAILBOXES = env.read("BOUNCE_MAILBOXES", parse_mailboxes, default=_NO_MAILBOXES)
+INBOUND_DAYS = env.read("INBOUND_DAYS", read.days, default=30)
 # Soft bounces that suppress an address: of so many runs, over so many days; and what an address
 # that is invalid by words alone has to be within so many days once more.
 SOFT_BOUNCES = env.read("SOFT_BOUNCES", read.count, default=3)
@@ -367,6 +374,16 @@ CELERY_BEAT_SCHEDULE = {
     },
     "scan_media": {
         "task": "campaigns.scan_media",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
+    "inbound": {
+        "task": "tracking.handle_inbound",
+        "schedule": timedelta(seconds=5),
+        "options": {"expire_seconds": 5},
+    },
+    "bounce_mailboxes": {
+        "task": "tracking.poll_mailboxes",
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },

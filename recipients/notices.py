@@ -32,3 +32,12 @@ def wake() -> None:
     """Wake who sends, once this is committed; where that fails, Beat's sweep finds the message."""
     for waker in wakers:
         transaction.on_commit(waker, robust=True)
+
+
+def came_back(notice: Notice, *, why: str) -> None:
+    """Note that a message that was sent did not arrive.
+
+    :param why: remote text, cut after 500 characters
+    """
+    text = f"came back: {why}".replace("\0", "")[:500]
+    Notice.objects.filter(pk=notice.pk).update(diagnostic=text)

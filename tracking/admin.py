@@ -19,9 +19,17 @@ from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, state_tag
 from templates_app.admin import ReadOnlyAdmin
 from tracking import unconfirmed
-from tracking.models import Delivery, DeliveryState, RunCounters, SkipReason
+from tracking.models import (
+    Delivery,
+    DeliveryState,
+    InboundMessage,
+    Mailbox,
+    RunCounters,
+    SkipReason,
+)
 
 RUNS_LISTED = 20
+SHOWN = 64 << 10  # bytes of a message that came in
 
 MEANINGS = {
     DeliveryState.QUEUED: "In the queue, not attempted yet.",
@@ -146,3 +154,51 @@ class RunCountersAdmin(ReadOnlyAdmin):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False  # shown on the page of their run
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(ReadOnlyAdmin):
+    list_display = ("received_at", "state_in_words", "explanation", "recipient", "origin")
+    list_filter = ("status",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    fields = (
+        "state_in_words",
+        "explanation",
+        "about",
+        "recipient",
+        "origin",
+        "received_at",
+        "handled_at",
+        "content",
+    )
+    readonly_fields = ("state_in_words", "about", "content")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[InboundMessage]":
+        # A page of the list would else read a hundred megabytes.
+        return super().get_queryset(request).defer("raw")
+
+    @display(description="State")
+    def state_in_words(self, message: InboundMessage) -> SafeString:
+        return state_tag(message.status, message.get_status_display())
+
+    @display(description="About")
+    def about(self, message: InboundMessage) -> SafeString | str:
+        if message.delivery_id is None:
+            return "No delivery"
+        url = reverse("admin:tracking_delivery_change", args=[message.delivery_id])
+        return format_html('<a href="{}">Delivery {}</a>', url, message.delivery_id)
+
+    @display(description="The message")
+    def content(self, message: InboundMessage) -> SafeString | str:
+        if message.raw is None:
+            return "Deleted: somebody whom it named was erased"
+        raw = bytes(message.raw)
+        more = f"\n… {len(raw) - SHOWN:,} more bytes" if len(raw) > SHOWN else ""
+        return format_html("<pre>{}{}</pre>", raw[:SHOWN].decode(errors="replace"), more)
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(ReadOnlyAdmin):
+    list_display = ("address", "read_at", "received_at", "messages", "error")
+    ordering = ("address",)

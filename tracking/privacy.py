@@ -10,6 +10,7 @@ from django.db import connection
 from recipients.mentions import alone, forget_mentions
 from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
+from tracking.inbound import forgetting
 from tracking.models import Departure
 
 # By the indexes: on recipients, on the keys of each run, on the keys of those left out. Also what
@@ -137,4 +138,20 @@ def _leave_out(run_id: int, ids: Iterable[int], *, reason: str, now: datetime) -
     ledger.move(run_id, pick=_OPEN, changes=_LEFT_OUT, params=params, now=now)
 
 
+def _ids(person: Person) -> list[int]:
+    return sorted(pk for ids in _theirs(person.ids, person.keys).values() for pk in ids)
+
+
+def forget_feedback(person: Person, now: datetime) -> None:
+    """Forget what was said about their messages, and where else they are named."""
+    forgetting.forget(_ids(person), person.keys)
+
+
+def known_feedback(person: Person) -> list[dict[str, Any]]:
+    """Return what was said about their messages."""
+    return forgetting.known(_ids(person))
+
+
 register(Holder("messages", forget=forget, known=known, merge=merge))
+# It forgets before the ledger does, which then knows of nobody whose deliveries they were.
+register(Holder("feedback", forget=forget_feedback, known=known_feedback, merge=forgetting.merge))

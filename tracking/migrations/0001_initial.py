@@ -209,9 +209,10 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('new', 'New'), ('done', 'Done'), ('ignored', 'Ignored'), ('quarantined', 'Quarantined')], default='new', max_length=11)),
                 ('explanation', models.CharField(blank=True, max_length=300)),
                 ('handled_at', models.DateTimeField(null=True)),
+                ('delivery', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tracking.delivery')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'new')), fields=['id'], name='inbound_message_new'), models.Index(fields=['received_at'], name='inbound_message_age')],
+                'indexes': [models.Index(condition=models.Q(('status', 'new')), fields=['id'], name='inbound_message_new'), models.Index(fields=['received_at'], name='inbound_message_age'), models.Index(condition=models.Q(('delivery__isnull', False)), fields=['delivery'], name='inbound_message_of_delivery')],
                 'constraints': [models.UniqueConstraint(fields=('digest',), name='inbound_message_once'), models.CheckConstraint(condition=models.Q(('status__in', ['new', 'done', 'ignored', 'quarantined'])), name='inbound_message_status_known')],
             },
         ),

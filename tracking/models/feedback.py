@@ -1,5 +1,6 @@
 """What mail systems, providers and people say about messages that were sent."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -115,17 +116,38 @@ class InboundStatus(models.TextChoices):
     QUARANTINED = "quarantined"  # somebody has to look: it says it is a bounce, and proves nothing
 
 
+class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
+    def new(self) -> Self:
+        """What nobody has read yet."""
+        return self.filter(status=InboundStatus.NEW)
+
+    def handled(self, *, before: datetime) -> Self:
+        """Read, and received before that time."""
+        return self.exclude(status=InboundStatus.NEW).filter(received_at__lt=before)
+
+
 class InboundMessage(models.Model):
     """A message that came to an envelope sender or to a mailbox of bounces; stored first."""
 
     digest = models.BinaryField(max_length=32)  # SHA-256 of the bytes
-    raw = models.BinaryField(null=True)  # at most a megabyte; gone after a while
+    raw = models.BinaryField(null=True)  # at most a megabyte; gone where somebody was erased
     recipient = models.CharField(max_length=320, blank=True)  # of the envelope, where it is known
     origin = models.CharField(max_length=200)  # the mailbox, or "pipe"
     received_at = models.DateTimeField()
     status = models.CharField(max_length=11, choices=InboundStatus, default=InboundStatus.NEW)
     explanation = models.CharField(max_length=300, blank=True)
     handled_at = models.DateTimeField(null=True)
+    # What it was about, where it proved that.
+    delivery = models.ForeignKey(
+        "tracking.Delivery",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+
+    objects = InboundMessageQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -137,6 +159,12 @@ class InboundMessage(models.Model):
         indexes = [
             models.Index(fields=["id"], name="inbound_message_new", condition=Q(status="new")),
             models.Index(fields=["received_at"], name="inbound_message_age"),
+            # tracking.privacy: those about a person
+            models.Index(
+                fields=["delivery"],
+                name="inbound_message_of_delivery",
+                condition=Q(delivery__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
