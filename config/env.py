@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -115,6 +115,14 @@ def ip_addresses(value: str) -> tuple[str, ...]:
         return tuple(str(ip_address(part)) for part in words(value))
     except ValueError:
         raise ValueError(f"write IP addresses separated by commas, not {value!r}") from None
+
+
+def networks(value: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(part)) for part in words(value))
+    except ValueError:
+        form = "192.0.2.0/24, 2001:db8::/32"
+        raise ValueError(f"write networks separated by commas ({form}), not {value!r}") from None
 
 
 def daemon(value: str) -> str:

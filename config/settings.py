@@ -204,6 +204,10 @@ INBOUND_DAYS = env.read("INBOUND_DAYS", read.days, default=30)
 SOFT_BOUNCES = env.read("SOFT_BOUNCES", read.count, default=3)
 SOFT_BOUNCE_DAYS = env.read("SOFT_BOUNCE_DAYS", read.days, default=14)
 REPEATED_BOUNCE_DAYS = env.read("REPEATED_BOUNCE_DAYS", read.days, default=30)
+# Whether the network (/24, /48) that an open or a click came from is kept, and the networks of
+# programs that look at messages before people do. Addresses themselves are never kept.
+HIT_NETWORKS = env.read("HIT_NETWORKS", read.flag, default=False)
+SCANNER_NETWORKS = env.read("SCANNER_NETWORKS", read.networks, default=read.NONE)
 
 # --- recipients -------------------------------------------------------------------------------
 

@@ -7,4 +7,8 @@ from config.env import refuse_problems
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 refuse_problems()
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from tracking.hits.endpoint import in_front_of  # noqa: E402  (after the setup: it has models)
+
+application = in_front_of(_django)

@@ -1,7 +1,9 @@
 """From where somebody speaks: the address of their network, and their browser."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -17,7 +19,7 @@ _PREFIX = {4: 24, 6: 48}
 
 def origin_of(request: HttpRequest) -> Origin:
     """Return from where a request comes, as far as that can be known."""
-    ip = _client(request)
+    ip = client_address(request.META)
     agent = request.headers.get("User-Agent", "").replace("\x00", "")
     return Origin(str(ip) if ip else None, agent[:300])
 
@@ -26,17 +28,23 @@ def network_of(origin: Origin) -> str:
     """Return the network of an address, /24 or /48; all that have none are one."""
     if origin.ip is None:
         return "unknown"
-    address = ip_address(origin.ip)
+    return network(ip_address(origin.ip))
+
+
+def network(address: IPv4Address | IPv6Address) -> str:
+    """Return what is kept of an address: 192.0.2.0/24, 2001:db8::/48."""
     return str(ip_network(f"{address}/{_PREFIX[address.version]}", strict=False))
 
 
-def _client(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+def client_address(environ: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
     """Return the address that the proxy saw, or, where there is none before us, the peer's own.
 
     A client may send an X-Forwarded-For of its own; the proxy appends to it: the last one counts.
+
+    :param environ: of WSGI, or a request's META
     """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")) if settings.BEHIND_PROXY else ""
     found = _address(forwarded.rpartition(",")[2]) or _address(peer)
     if isinstance(found, IPv6Address) and found.ipv4_mapped:
         return found.ipv4_mapped
