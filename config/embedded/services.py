@@ -13,8 +13,8 @@ from config.embedded.postgresql import PostgreSQL
 from config.embedded.redis_server import Redis
 from config.embedded.server import Server
 
-# Each replaces the server: with RabbitMQ as broker there is nothing left for Redis to do.
-VARIABLES = {PostgreSQL: ("DATABASE_URL",), Redis: ("REDIS_URL", "BROKER_URL")}
+# Each replaces the server. With RabbitMQ as broker, Redis has opens and clicks.
+VARIABLES = {PostgreSQL: ("DATABASE_URL",), Redis: ("REDIS_URL",)}
 
 
 @dataclass(frozen=True)

@@ -306,10 +306,10 @@ def test_a_server_with_a_url_is_left_alone(tmp_path: Path) -> None:
     assert services.down() == []
 
 
-def test_with_another_broker_there_is_no_redis(tmp_path: Path) -> None:
+def test_with_another_broker_there_is_a_redis_for_opens_and_clicks(tmp_path: Path) -> None:
     services = Services(Home(tmp_path / "state"), {"BROKER_URL": "amqp://mq.example.org"})
 
-    assert states(services) == ["down", "external"]
+    assert states(services) == ["down", "down"]
 
 
 def test_a_server_that_cannot_start_says_why_in_one_line(place: Path) -> None:
