@@ -48,9 +48,10 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
 .PHONY: bench
-bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, and composing alone
+bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, composing alone, opens and clicks
 	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))
 	@$(MANAGE) benchmark_compose
+	@$(MANAGE) benchmark_tracking
 
 .PHONY: stress
 stress: install ## compare 1, 2 and 4 workers with sending 10,000 messages (N=…) one by one
