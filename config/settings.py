@@ -55,8 +55,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 BEHIND_PROXY = env.read("BEHIND_PROXY", read.flag, default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# RFC 8058 3.1: a one-click POST must not be answered by a redirect.
-SECURE_REDIRECT_EXEMPT = [r"^u/", r"^healthz$"]
+# RFC 8058 3.1: a one-click POST must not be answered by a redirect. A personal link neither: it has
+# been counted when it comes here, and would be again.
+SECURE_REDIRECT_EXEMPT = [r"^u/", r"^healthz$", r"^c/[^/]+/"]
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
