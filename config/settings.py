@@ -209,6 +209,8 @@ REPEATED_BOUNCE_DAYS = env.read("REPEATED_BOUNCE_DAYS", read.days, default=30)
 # programs that look at messages before people do. Addresses themselves are never kept.
 HIT_NETWORKS = env.read("HIT_NETWORKS", read.flag, default=False)
 SCANNER_NETWORKS = env.read("SCANNER_NETWORKS", read.networks, default=read.NONE)
+# Whether nothing is measured of recipients who were not asked, or have not answered.
+TRACKING_CONSENT_REQUIRED = env.read("TRACKING_CONSENT_REQUIRED", read.flag, default=False)
 
 # --- recipients -------------------------------------------------------------------------------
 
