@@ -92,13 +92,27 @@ OPEN_PATH = "/o/"
 CLICK_PATH = "/c/"
 
 
+def open_token(delivery_id: int, run_id: int) -> str:
+    return sign_hit(Kind.OPEN, Hit(delivery_id, run_id), ring=key_ring())
+
+
+def click_token(delivery_id: int, run_id: int) -> str:
+    return sign_hit(Kind.CLICK, Hit(delivery_id, run_id), ring=key_ring())
+
+
 def open_url(delivery_id: int, run_id: int) -> str:
     """Return the address of the delivery's pixel, or of its run's for NOBODY."""
-    hit = Hit(delivery_id, run_id)
-    return settings.SITE_URL + OPEN_PATH + sign_hit(Kind.OPEN, hit, ring=key_ring())
+    return open_url_of(open_token(delivery_id, run_id))
+
+
+def open_url_of(token: str) -> str:
+    return settings.SITE_URL + OPEN_PATH + token
 
 
 def click_url(delivery_id: int, run_id: int) -> str:
     """Return what the numbers of a delivery's links are appended to, or of its run's for NOBODY."""
-    hit = Hit(delivery_id, run_id)
-    return settings.SITE_URL + CLICK_PATH + sign_hit(Kind.CLICK, hit, ring=key_ring()) + "/"
+    return click_url_of(click_token(delivery_id, run_id))
+
+
+def click_url_of(token: str) -> str:
+    return settings.SITE_URL + CLICK_PATH + token + "/"

@@ -11,8 +11,8 @@ from templates_app.models import TemplateVersion
 class Link(models.Model):
     """A place in a version's HTML that leads to a web page; `tracking.registry` writes these.
 
-    Numbered over all languages of the version, in the order of the places; a target that stands
-    in several has a row for each, so that a map of the message tells them apart.
+    Numbered from 0 over all languages of the version, in the order of the places; a target that
+    stands in several has a row for each, so that a map of the message tells them apart.
     """
 
     version = models.ForeignKey(
