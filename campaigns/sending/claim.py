@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from campaigns.sending.domain_gates import hold_back
 from campaigns.sending.gates import Admission
+from recipients.models import TrackingConsent
 from tracking import ledger
 from tracking.models import DeliveryState
 
@@ -95,7 +96,8 @@ WITH leased AS (
     VALUES (%(lease)s, %(run)s, %(until)s, %(ids)s)
 )
 SELECT delivery.id, delivery.address, coalesce(recipient.fields::text, 'null'), delivery.attempts,
-       coalesce(recipient.language, ''), coalesce(recipient.time_zone, '')
+       coalesce(recipient.language, ''), coalesce(recipient.time_zone, ''),
+       coalesce(recipient.tracking_consent, 'denied')
   FROM tracking_delivery delivery
   LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
  WHERE delivery.id = ANY(%(ids)s)
@@ -112,6 +114,7 @@ class Claimed(NamedTuple):
     attempts: int  # this one included
     language: str = ""
     time_zone: str = ""
+    tracking_consent: str = TrackingConsent.DENIED.value
 
 
 @dataclass(frozen=True, slots=True)

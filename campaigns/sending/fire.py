@@ -9,6 +9,8 @@ from django.db import transaction
 from campaigns.models import Campaign, Run, RunAttachment, RunStatus
 from campaigns.sending import instance
 from campaigns.sending.attached import files_of_campaign
+from recipients.models import Tracking
+from tracking import measuring, registry
 from tracking.models import RunCounters
 
 _FIELDS = 5  # the library would take a sixth one, for seconds: nobody mails each second
@@ -40,12 +42,18 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     run, is_new = Run.objects.get_or_create(
         campaign=campaign,
         occurrence=occurrence,
-        defaults={"version": campaign.version, "sender_domain": campaign.sender.domain},
+        defaults={
+            "version": campaign.version,
+            "sender_domain": campaign.sender.domain,
+            "tracking": measuring.mode(campaign.tracking, lists=campaign.lists.all()),
+        },
     )
     if not is_new:
         return None
     RunCounters.objects.create(run=run)
     _attach(run)
+    if run.tracking != Tracking.OFF:
+        registry.links_of(campaign.version)
     if reason := _doubt(run, now=now):
         Run.objects.filter(pk=run.pk).hold(reason)
         return None

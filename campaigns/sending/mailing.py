@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from secrets import token_hex
 from typing import Any
 
 from campaigns.models import Run, Sender
@@ -14,11 +15,13 @@ from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.signing import NoKey, keys_of
 from recipients.addresses import BadAddress, Mailbox, parse_address
 from recipients.headers import BadHeader
-from recipients.models import MailingList, Segment
-from templates_app.models import TemplateVersion, VersionVariant
-from templates_app.rendering import Compiled, NotPlain, Rendered, RenderError, compile_content
+from recipients.models import MailingList, Segment, Tracking
+from templates_app.models import TemplateVersion
+from templates_app.rendering import NotPlain, Rendered, RenderError, compile_content
 from templates_app.variants import Variants
-from tracking import links
+from tracking import links, measuring, registry
+from tracking.places import Measured
+from tracking.tokens import NOBODY
 
 
 class NoMailing(Exception):
@@ -29,18 +32,43 @@ class NotComposed(Exception):
     """There is no message for this recipient; the text says why, and the cause where."""
 
 
+# Made anew in each process: what an author wrote cannot read them.
+_OPEN, _CLICK = f"open_{token_hex(8)}", f"click_{token_hex(8)}"
+
+
 @lru_cache(maxsize=64)
-def compiled(version_id: int) -> Variants:
-    """Compile a version once per process, in all its languages; a version never changes."""
+def compiled(version_id: int, measured: Measured | None = None) -> Variants:
+    """Compile a version once per process, in all its languages; a version never changes.
+
+    :param measured: what its links become, and the pixel; None: it is not measured.
+    """
     version = TemplateVersion.objects.get(pk=version_id)
-    others = {each.language: _compile(each) for each in version.variants.all()}
-    return Variants(_compile(version), language=version.language, others=others)
+    numbered = registry.links_of(version) if measured else ()
+    contents = {
+        each.language: compile_content(
+            subject=each.subject,
+            html=registry.html_of(each, numbered, measured) if measured else each.html,
+            text=each.text,
+            language=each.language,
+        )
+        for each in registry.contents_of(version)
+    }
+    fallback = contents.pop(version.language)
+    return Variants(fallback, language=version.language, others=contents)
 
 
-def _compile(content: TemplateVersion | VersionVariant) -> Compiled:
-    return compile_content(
-        subject=content.subject, html=content.html, text=content.text, language=content.language
-    )
+def measured_of(run: Run) -> Measured | None:
+    """Return what stands in the HTML of the messages of this run, if they are measured.
+
+    One that is not saved, whose messages nobody gets, is measured as run 0.
+    """
+    if run.tracking == Tracking.OFF:
+        return None
+    is_for_one = run.tracking == Tracking.FULL
+    # Of a token alone little has to be escaped and encoded for each recipient.
+    opened = f"{{{{ {_OPEN} }}}}" if is_for_one else links.open_token(NOBODY, run.pk or 0)
+    clicked = f"{{{{ {_CLICK} }}}}" if is_for_one else links.click_token(NOBODY, run.pk or 0)
+    return Measured(links.open_url_of(opened), links.click_url_of(clicked), is_for_one)
 
 
 class PersonalContent:
@@ -53,6 +81,12 @@ class PersonalContent:
         self._content = compiled(run.version_id)
         self._asks_preferences = self._content.reads("preferences_url")
         self._asks_view = self._content.reads("view_url")
+        self._run_id = run.pk or 0
+        measured = measured_of(run)
+        self._measured = compiled(run.version_id, measured) if measured else None
+        self._measurable = measuring.measurable()
+        self._asks_open = bool(self._measured and self._measured.reads(_OPEN))
+        self._asks_click = bool(self._measured and self._measured.reads(_CLICK))
         self._common = {
             "campaign_name": run.campaign.name,
             "list_name": list_name,
@@ -66,11 +100,18 @@ class PersonalContent:
         :raises RenderError: a field has no value, or the result is too large.
         :raises NotPlain:
         """
-        return self._content.render(self.context(delivery, unsubscribe_url=unsubscribe_url))
+        context = self.context(delivery, unsubscribe_url=unsubscribe_url)
+        if self._measured is None or delivery.tracking_consent not in self._measurable:
+            return self._content.render(context)
+        if self._asks_open:
+            context[_OPEN] = links.open_token(delivery.id, self._run_id)
+        if self._asks_click:
+            context[_CLICK] = links.click_token(delivery.id, self._run_id)
+        return self._measured.render(context)
 
     def context(self, delivery: Claimed, *, unsubscribe_url: str) -> dict[str, Any]:
         """Return what the message of one recipient is rendered from."""
-        context = self._own(delivery)
+        context = self.values(delivery)
         context["unsubscribe_url"] = unsubscribe_url
         if self._asks_preferences:
             context["preferences_url"] = links.preferences_url(delivery.id)
@@ -91,9 +132,10 @@ class PersonalContent:
         """
         personal = {"unsubscribe_url": personal_url, "preferences_url": personal_url}
         view = {"view_url": links.view_url(delivery.id)}
-        return self._content.render({**self._own(delivery), **personal, **view})
+        return self._content.render({**self.values(delivery), **personal, **view})
 
-    def _own(self, delivery: Claimed) -> dict[str, Any]:
+    def values(self, delivery: Claimed) -> dict[str, Any]:
+        """Return what the message of one recipient is rendered from, but for our own pages."""
         return {
             **(delivery.fields or {}),
             **self._common,
