@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from urllib.parse import urlsplit
 
 import idna
 from django.utils.encoding import iri_to_uri
 
-from templates_app.compiling.markup import Token, edited, tokens
+from templates_app.compiling.markup import Token, edited, everywhere, tokens
 from templates_app.grammar import blocks, steps
 from templates_app.rendering import Compiled, Plain, compile_content
 
@@ -177,48 +177,38 @@ def _compiled(target: str, language: str) -> Compiled:
 
 
 def _links(html: str, masked: str) -> Iterator[Place]:
-    found = list(tokens(masked))
-    for at, token in enumerate(found):
-        if token.kind == "start" and token.name in {"a", "area"}:
-            yield from _of(token, html, _label(html, found, at))
-        elif token.kind == "comment" and masked.startswith("<!--[if", token.start):
-            yield from _for_outlook(html, masked, token)
-
-
-def _for_outlook(html: str, masked: str, comment: Token) -> Iterator[Place]:
-    """Yield the links of a comment; Outlook's own shapes have `href` as well."""
-    start = masked.find(">", comment.start, comment.end) + 1
-    for token in tokens(masked[start : comment.end - len("-->")]):
-        if token.kind == "start":
-            yield from _of(token, html, "", offset=start)
-
-
-def _of(token: Token, html: str, label: str, *, offset: int | None = None) -> Iterator[Place]:
-    shift = offset or 0
-    for each in token.attributes:
-        if each.name == "href":
-            start, end = each.start + shift, each.end + shift
+    """Yield all links; in a comment for Outlook, its own shapes have `href` as well."""
+    found = list(everywhere(masked))
+    for at, (offset, token) in enumerate(found):
+        is_for_outlook = offset > 0
+        if token.kind != "start" or not (is_for_outlook or token.name in {"a", "area"}):
+            continue
+        # A browser reads the first one.
+        for each in [one for one in token.attributes if one.name == "href"][:1]:
+            start, end = each.start + offset, each.end + offset
             target = _read_by_browser(html[start:end])
-            yield Place(start, end, each.is_quoted, target, label, offset is not None)
-            return  # a browser reads the first one
+            label = _label(html, found, at)
+            yield Place(start, end, each.is_quoted, target, label, is_for_outlook)
 
 
-def _label(html: str, found: Sequence[Token], at: int) -> str:
+def _label(html: str, found: Sequence[tuple[int, Token]], at: int) -> str:
     """Return the words of a link, or what stands for its image."""
-    words, images = [], [_value(html, found[at], "alt")]
-    for token in found[at + 1 :] if found[at].name == "a" else ():
-        if token.name == "a":
+    offset, link = found[at]
+    words, images = [], [_value(html, offset, link, "alt")]
+    for shift, token in islice(found, at + 1, None) if link.name != "area" else ():
+        if token.name in {"a", link.name}:
             break
-        if token.kind == "text":
-            words.append(html[token.start : token.end])
+        if token.kind == "text" and shift == offset:
+            words.append(html[token.start + shift : token.end + shift])
         elif token.name == "img":
-            images.append(_value(html, token, "alt"))
+            images.append(_value(html, shift, token, "alt"))
     shown = " ".join(entities.unescape(" ".join(words)).split())
     return (shown or " ".join(entities.unescape(" ".join(images)).split()))[:_LABEL]
 
 
-def _value(html: str, token: Token, name: str) -> str:
-    return next((html[one.start : one.end] for one in token.attributes if one.name == name), "")
+def _value(html: str, offset: int, token: Token, name: str) -> str:
+    found = (one for one in token.attributes if one.name == name)
+    return next((html[one.start + offset : one.end + offset] for one in found), "")
 
 
 def _is_page(target: str) -> bool:
