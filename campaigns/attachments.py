@@ -14,11 +14,12 @@ from campaigns.models import (
     Transport,
 )
 from campaigns.sending.attaching import encoded_size
+from campaigns.sending.mailing import html_as_sent
 from campaigns.sending.transports import largest_message
 from templates_app.media import scanning, usage
 from templates_app.media.usage import Use
 from templates_app.models import MediaFile, TemplateVersion, VersionVariant
-from templates_app.models.templates import Content
+from tracking.registry import Content, contents_of
 
 _MEGABYTE = 1_000_000
 _HEADERS = 4_000  # bytes, more than a message of ours has
@@ -56,12 +57,14 @@ def why_not(campaign: Campaign, version: TemplateVersion) -> str:
     for row in rows:
         if row.blob and (doubt := scanning.doubts([row.blob])):
             return f"the attachment {row.file}: {doubt}"
-    contents: list[Content] = [version, *version.variants.all()]
+    contents = contents_of(version)
     shown = usage.blobs_in("".join(one.html + one.text for one in contents))
     if doubt := scanning.doubts(shown):
         return f"an image or file in the template: {doubt}"
     files = sum(encoded_size(row.blob.size) for row in rows if row.blob)
-    return why_too_large(campaign, max(map(_size, contents)) + files)
+    html = html_as_sent(campaign, version)
+    largest = max(_size(one, html[one.language]) for one in contents)
+    return why_too_large(campaign, largest + files)
 
 
 def uses(file: MediaFile) -> Iterable[Use]:
@@ -86,9 +89,9 @@ def _showing(file: MediaFile) -> list[int]:
     return [*TemplateVersion.objects.filter(holds).values_list("pk", flat=True), *variants]
 
 
-def _size(content: Content) -> int:
+def _size(content: Content, html: str) -> int:
     """Return how large a message is at most, before its tags are filled in."""
-    return _HEADERS + encoded_size(len(content.html.encode()) + len(content.text.encode()))
+    return _HEADERS + encoded_size(len(html.encode()) + len(content.text.encode()))
 
 
 def why_too_large(campaign: Campaign, size: int) -> str:

@@ -29,7 +29,7 @@ from campaigns.sending import domain_gates, gates, reconcile
 from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
-from recipients.models import Field, MailingList, Segment
+from recipients.models import Field, MailingList, Segment, Tracking
 from recipients.segments.grammar import BadRules
 from recipients.validators import in_one_line, time_zones
 from templates_app.models import EmailTemplate, MediaFile, TemplateVersion
@@ -144,6 +144,7 @@ def create_campaign(
     excluded_segments: Sequence[Segment] = (),
     priority: Priority = Priority.CAMPAIGN,
     attachments: Sequence[MediaFile] = (),
+    tracking: Tracking = Tracking.FULL,
 ) -> Campaign:
     """Create a draft.
 
@@ -152,7 +153,13 @@ def create_campaign(
     """
     if not (lists or segments):
         raise Refused("a campaign needs at least one list or segment")
-    campaign = Campaign(name=name.strip(), sender=sender, template=template, priority=priority)
+    campaign = Campaign(
+        name=name.strip(),
+        sender=sender,
+        template=template,
+        priority=priority,
+        tracking=tracking,
+    )
     _validate(campaign)
     campaign.save()
     campaign.lists.set(lists)

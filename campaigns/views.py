@@ -1,9 +1,9 @@
-"""A message as a page: what its recipient got, for browsers that show more than mail programs."""
+"""A message as a page, for browsers that show more than mail programs; and where its links lead."""
 
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,7 +15,9 @@ from campaigns.sending.mailing import PersonalContent, audience_of
 from recipients.models import Recipient
 from templates_app.rendering import NotPlain, Rendered, RenderError
 from tracking import people
-from tracking.models import Delivery
+from tracking.models import Delivery, Link
+from tracking.places import Unfit, home_of, is_personal, location, personal_location
+from tracking.tokens import Hit
 
 
 @never_cache
@@ -44,12 +46,45 @@ def links(request: HttpRequest) -> HttpResponse:
     return _guarded(render(request, "campaigns/view_links.html"))
 
 
+@never_cache
+@require_safe
+def follow(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    """Lead to where a link of a message leads; nothing is written.
+
+    What is in front of Django (`tracking.hits`) has noted the click, and answers for links that
+    are the same for all. For the others the recipient's present fields are needed.
+    """
+    try:
+        hit = people.hit_of(token)
+        link = Link.objects.get(version__run=hit.run_id, number=number)
+    except (people.Unknown, Link.DoesNotExist):
+        return _guarded(render(request, "tracking/link_unknown.html", status=404))
+    try:
+        return _guarded(HttpResponseRedirect(_target(link, hit)))
+    except (people.Unknown, RenderError, NotPlain, Unfit):
+        # The person was erased, or a field is not there any more or no part of an address.
+        context = {"home": home_of(link.target)}
+        return _guarded(render(request, "campaigns/link_gone.html", context, status=410))
+
+
+def _target(link: Link, hit: Hit) -> str:
+    if not is_personal(link.target):
+        return location(link.target)
+    content, claimed = _personal(*people.clicker_of(hit))
+    return personal_location(link.target, content.values(claimed), language=link.language)
+
+
 def _content(delivery: Delivery, recipient: Recipient) -> Rendered:
+    content, claimed = _personal(delivery, recipient)
+    personal_url = settings.SITE_URL + reverse("campaigns:links")
+    return content.render_page(claimed, personal_url=personal_url)
+
+
+def _personal(delivery: Delivery, recipient: Recipient) -> tuple[PersonalContent, Claimed]:
     run = Run.objects.select_related("campaign__sender").filter(pk=delivery.run_id).first()
     if run is None:
         raise people.Unknown
     _, list_name = audience_of(run)
-    personal_url = settings.SITE_URL + reverse("campaigns:links")
     claimed = Claimed(
         delivery.pk,
         delivery.address,
@@ -58,7 +93,7 @@ def _content(delivery: Delivery, recipient: Recipient) -> Rendered:
         recipient.language,
         recipient.time_zone,
     )
-    return PersonalContent(run, list_name=list_name).render_page(claimed, personal_url=personal_url)
+    return PersonalContent(run, list_name=list_name), claimed
 
 
 def _guarded(response: HttpResponse) -> HttpResponse:

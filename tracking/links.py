@@ -87,7 +87,7 @@ def bounce_token(delivery_id: int) -> str:
     return sign(Kind.BOUNCE, delivery_id, ring=key_ring())
 
 
-# Answered beside Django (tracking.hits), which therefore has no route of these names.
+# Answered beside Django (tracking.hits), but for links that are another one for each recipient.
 OPEN_PATH = "/o/"
 CLICK_PATH = "/c/"
 

@@ -7,7 +7,7 @@ from recipients.models import Merge, Notice, Recipient
 from recipients.privacy import LINK_HOLDS
 from tracking.links import key_ring
 from tracking.models import Delivery
-from tracking.tokens import BadToken, Kind, read
+from tracking.tokens import BadToken, Hit, Kind, read, read_hit
 
 
 class Unknown(Exception):
@@ -83,6 +83,28 @@ def message_of(token: str) -> tuple[Delivery, Recipient]:
     :raises Unknown:
     """
     delivery = _delivery(_read(token, Kind.VIEW))
+    return delivery, _person(delivery)
+
+
+def hit_of(token: str) -> Hit:
+    """Return which message, or which run's, a link is in that clicks are counted of.
+
+    :raises Unknown:
+    """
+    try:
+        return read_hit(token, kind=Kind.CLICK, ring=key_ring())
+    except BadToken:
+        raise Unknown from None
+
+
+def clicker_of(hit: Hit) -> tuple[Delivery, Recipient]:
+    """Return the message in which somebody follows a link, and whom it was sent to.
+
+    :raises Unknown: also where the run is measured anonymously.
+    """
+    delivery = _delivery(hit.delivery_id)
+    if delivery.run_id != hit.run_id:
+        raise Unknown
     return delivery, _person(delivery)
 
 

@@ -133,6 +133,7 @@ class CampaignAdmin(ModelAdmin):
         ("To", {"fields": ("lists", "segments")}),
         ("But not to", {"fields": ("excluded_lists", "excluded_segments")}),
         ("With", {"fields": ("attached",)}),
+        ("Measuring", {"fields": ("tracking",)}),
         ("Limits", {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
     )
     autocomplete_fields = (
@@ -230,8 +231,9 @@ class CampaignAdmin(ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         # Only what was typed: the state may move while somebody types.
-        typed = ["name", "sender", "template", "priority", "late_limit", "time_to_live"]
-        obj.save(update_fields=[*typed, "updated_at"])
+        typed = ["name", "sender", "template", "priority", "tracking", "late_limit"]
+        typed += ["time_to_live", "unconfirmed_policy", "updated_at"]
+        obj.save(update_fields=typed)
         if obj.status == CampaignStatus.SCHEDULED:
             message = (
                 f"What is sent is still {obj.version}. Schedule again to freeze the content anew."

@@ -27,7 +27,7 @@ class RunAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("campaign", "state", "held_reason", "waiting", "outcomes", "rate")}),
-        ("Content and audience", {"fields": (("version", "audience"),)}),
+        ("Content and audience", {"fields": (("version", "audience"), "measuring")}),
         (
             "Times",
             {
@@ -40,7 +40,7 @@ class RunAdmin(ReadOnlyAdmin):
         ),
         ("The engine", {"fields": ("pages",)}),
     )
-    readonly_fields = ("state", "waiting", "outcomes", "rate", "pages", "audience")
+    readonly_fields = ("state", "waiting", "outcomes", "rate", "pages", "audience", "measuring")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return Run.objects.with_counters().select_related("version__template")
@@ -53,6 +53,10 @@ class RunAdmin(ReadOnlyAdmin):
     def outcomes(self, run: Run) -> str:
         context = {"progress": progress(run, now=timezone.now())}
         return render_to_string("campaigns/_progress.html", context)
+
+    @display(description="Measured of opens and clicks")
+    def measuring(self, run: Run) -> str:
+        return run.get_tracking_display()
 
     @display(description="Waits")
     def waiting(self, run: Run) -> str:

@@ -41,6 +41,8 @@ class Content:
     """In which lines are counted."""
     own_text: str = ""
     """The text part that the author wrote; empty where it is made from the HTML."""
+    sent_html: str = ""
+    """The HTML with pixel and links as messages have them; empty where they have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _subject(content: Content) -> Iterator[Finding]:
 
 
 def _size(content: Content) -> Iterator[Finding]:
-    yield from size_findings(len(content.html.encode()), language=content.language)
+    html = content.sent_html or content.html
+    yield from size_findings(len(html.encode()), language=content.language)
 
 
 def size_findings(size: int, *, language: str = "", recipient: int = 0) -> Iterator[Finding]:

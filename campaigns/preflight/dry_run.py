@@ -22,7 +22,9 @@ from campaigns.preflight.senders import NOBODY
 from campaigns.sending.attached import Named, files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
+from recipients.models import TrackingConsent
 from templates_app.rendering import RenderError
+from tracking import measuring
 from tracking.models import DeliveryState
 
 SLICE = 5_000  # recipients of the installation among whom those of the audience are looked for
@@ -39,7 +41,7 @@ _BOUNDS = """
 """
 _RECEIVING = """
     SELECT judged.recipient_id, judged.address, person.fields::text, person.language,
-           person.time_zone
+           person.time_zone, person.tracking_consent
       FROM ({judged}) AS judged
       JOIN recipients_recipient person ON person.id = judged.recipient_id
      WHERE judged.skip_reason = ''
@@ -125,7 +127,12 @@ def mailing_of(preflight: Preflight, *, files: tuple[Named, ...] = ()) -> Mailin
     :raises OSError: the files cannot be fetched now.
     """
     campaign, version = preflight.campaign, preflight.version
-    run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
+    run = Run(
+        campaign=campaign,
+        version=version,
+        sender_domain=campaign.sender.domain,
+        tracking=measuring.mode(campaign.tracking, lists=campaign.lists.all()),
+    )
     return Mailing(run, files=files)
 
 
@@ -184,17 +191,21 @@ def _receiving(
     with connection.cursor() as cursor:
         sql = _RECEIVING.format(judged=judged.sql)
         cursor.execute(sql, {**judged.params, **bounds, "now": now})
-        for pk, address, fields, language, zone in cursor.fetchall():
-            yield pk, Claimed(NOBODY, address, loads(fields), 1, language, zone)
+        for pk, address, fields, *rest in cursor.fetchall():
+            yield pk, Claimed(NOBODY, address, loads(fields), 1, *rest)
 
 
 def sample(preflight: Preflight, *, now: datetime) -> Claimed:
-    """Return the first recipient of the audience as if it was claimed; nobody has no fields."""
+    """Return the first recipient of the audience as if it was claimed; nobody has no fields.
+
+    The message is one of those that are measured, if any are.
+    """
+    allows = TrackingConsent.GRANTED
     found = Audience(preflight.campaign).sample(RECEIVING, now=now, few=1)
     if not found:
-        return Claimed(NOBODY, "nobody@example.org", {}, attempts=1)
+        return Claimed(NOBODY, "nobody@example.org", {}, 1, tracking_consent=allows)
     [first] = found
-    return Claimed(NOBODY, first.address, first.fields, 1, first.language, first.time_zone)
+    return Claimed(NOBODY, first.address, first.fields, 1, first.language, first.time_zone, allows)
 
 
 def tally_of(preflight: Preflight) -> Tally:

@@ -14,8 +14,10 @@ from campaigns.preflight import content, dry_run, hosts
 from campaigns.preflight.content import Content, Facts
 from campaigns.preflight.findings import Finding, Place, Severity, for_trial
 from campaigns.sending.attached import files_of_campaign
+from campaigns.sending.mailing import html_as_sent
 from templates_app.drafts import Draft
 from templates_app.models import TemplateVersion, VersionVariant
+from tracking import measuring
 
 # What others were asked (the DNS, web pages) is of use for so long.
 FRESH = timedelta(days=1)
@@ -97,6 +99,7 @@ def fingerprint(campaign: Campaign, version: TemplateVersion) -> str:
     whole = [
         version.digest,
         [campaign.name, campaign.priority],
+        measuring.mode(campaign.tracking, lists=campaign.lists.all()),
         [sender.display_name, sender.address, sender.reply_to, sender.postal_address],
         [sender.envelope_domain, sender.dkim_domain],
         [[[each.pk, getattr(each, "rules", "")] for each in side.order_by("pk")] for side in sides],
@@ -110,7 +113,7 @@ def static_findings(campaign: Campaign, version: TemplateVersion) -> list[Findin
     """Return what can be said without asking anybody."""
     facts = _facts(campaign)
     findings = content.check_sender(facts)
-    for each in _contents(version):
+    for each in _contents(campaign, version):
         findings += content.check_content(each, facts)
     return findings
 
@@ -154,7 +157,8 @@ def contents_of(version: TemplateVersion) -> list[TemplateVersion | VersionVaria
     return [version, *version.variants.order_by("language")]
 
 
-def _contents(version: TemplateVersion) -> Iterable[Content]:
+def _contents(campaign: Campaign, version: TemplateVersion) -> Iterable[Content]:
+    sent = html_as_sent(campaign, version)
     written = {each.language: each for each in Draft.from_json(version.source).written}
     for one in contents_of(version):
         author = written.get(one.language)
@@ -165,6 +169,7 @@ def _contents(version: TemplateVersion) -> Iterable[Content]:
             text=one.text,
             source=author.source if author else "",
             own_text=author.text if author else "",
+            sent_html=sent[one.language],
         )
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any
 
-from campaigns.models import Run, Sender
+from campaigns.models import Campaign, Run, Sender
 from campaigns.sending import dkim
 from campaigns.sending.attached import Named, Unfit, attached, files_of_run
 from campaigns.sending.claim import Claimed
@@ -69,6 +69,18 @@ def measured_of(run: Run) -> Measured | None:
     opened = f"{{{{ {_OPEN} }}}}" if is_for_one else links.open_token(NOBODY, run.pk or 0)
     clicked = f"{{{{ {_CLICK} }}}}" if is_for_one else links.click_token(NOBODY, run.pk or 0)
     return Measured(links.open_url_of(opened), links.click_url_of(clicked), is_for_one)
+
+
+def html_as_sent(campaign: Campaign, version: TemplateVersion) -> dict[str, str]:
+    """Return the HTML that readers of each language would get, with the tags of the template."""
+    mode = measuring.mode(campaign.tracking, lists=campaign.lists.all())
+    contents = registry.contents_of(version)
+    if mode == Tracking.OFF:
+        return {each.language: each.html for each in contents}
+    nobody = links.open_url(NOBODY, 0), links.click_url(NOBODY, 0)
+    measured = Measured(*nobody, is_for_one=mode == Tracking.FULL)
+    found = registry.links_in(version)
+    return {each.language: registry.html_of(each, found, measured) for each in contents}
 
 
 class PersonalContent:

@@ -15,7 +15,7 @@ from campaigns.services import create_campaign, get_sender
 from config.benchmark.report import table
 from config.rig import message
 from config.rig.audience import FIELDS
-from recipients.models import Field
+from recipients.models import Field, Tracking, TrackingConsent
 from recipients.services import get_list
 from templates_app.media import library
 from templates_app.models import TemplateVariant
@@ -40,6 +40,7 @@ class Case:
     source: str
     languages: Mapping[str, str] = field(default_factory=dict)  # sources by language
     attached: int = 0  # bytes
+    tracking: Tracking = Tracking.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,13 @@ class Cost:
 
 
 def cases() -> list[Case]:
-    """Return what is measured; the second is the message of `benchmark_send`."""
+    """Return what is measured, among it the message of `benchmark_send`."""
     tracked = message.personal_source()
+    common = message.source().replace("{{ token }}", "shore")
     return [
-        Case("links that are the same for all", message.source().replace("{{ token }}", "shore")),
+        Case("links that are the same for all", common),
+        Case("the same, measured anonymously", common, tracking=Tracking.ANONYMOUS),
+        Case("the same, measured in full", common, tracking=Tracking.FULL),
         Case("links of the recipient's own (benchmark message)", tracked),
         Case(
             "the same in three languages",
@@ -130,7 +134,12 @@ def _mailing(case: Case) -> Mailing:
     campaign = create_campaign(
         f"Compose: {case.name}", sender=sender, template=template, lists=[get_list("Compose")]
     )
-    run = Run(campaign=campaign, version=freeze(template), sender_domain=sender.domain)
+    run = Run(
+        campaign=campaign,
+        version=freeze(template),
+        sender_domain=sender.domain,
+        tracking=case.tracking,
+    )
     return Mailing(run, files=_files(case.attached))
 
 
@@ -165,7 +174,8 @@ def _recipients(count: int, *, after: int, case: Case) -> Iterator[Claimed]:
             "member": bool(number % 2),
         }
         language = languages[number % len(languages)]
-        yield Claimed(number, f"r{number}@d{number % 50}.example", fields, 1, language)
+        address, consent = f"r{number}@d{number % 50}.example", TrackingConsent.GRANTED
+        yield Claimed(number, address, fields, 1, language, tracking_consent=consent)
 
 
 def _timed(mailing: Mailing, recipients: list[Claimed]) -> float:

@@ -137,7 +137,15 @@ class MailingListAdmin(ModelAdmin):
     list_display = ("name", "description", "recipients", "created_at")
     search_fields = ("name",)
     ordering = ("name",)
-    fields = ("name", "description", "is_public", "confirmed", "identifier", "created_at")
+    fields = (
+        "name",
+        "description",
+        "is_public",
+        "tracking",
+        "confirmed",
+        "identifier",
+        "created_at",
+    )
     readonly_fields = ("confirmed", "identifier", "created_at")
     actions = None  # deleting is for empty lists, one by one
 

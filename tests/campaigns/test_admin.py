@@ -290,6 +290,7 @@ def edit(campaign: Campaign, **changes: Any) -> dict[str, Any]:
         "template": campaign.template_id,
         "lists": lists,
         "priority": "campaign",
+        "tracking": "full",
         "late_limit": "1 00:00:00",
         "unconfirmed_policy": "hold",
         "time_to_live": "3 00:00:00",
@@ -317,6 +318,15 @@ def test_a_campaign_goes_to_segments_and_not_to_whom_it_excludes(
     campaign.refresh_from_db()
     assert (campaign.lists.count(), campaign.segments.get()) == (0, hanoi)
     assert (campaign.excluded_lists.get(), campaign.excluded_segments.get()) == (customers, suva)
+
+
+def test_what_is_measured_and_what_becomes_of_what_is_in_doubt_is_chosen_on_its_page(
+    console: Client, campaign: Campaign
+) -> None:
+    console.post(url(campaign), edit(campaign, tracking="anonymous", unconfirmed_policy="resend"))
+
+    campaign.refresh_from_db()
+    assert (campaign.tracking, campaign.unconfirmed_policy) == ("anonymous", "resend")
 
 
 @pytest.mark.parametrize("kind", ["lists", "segments"])

@@ -220,6 +220,7 @@ def change(client: Client, campaign: Campaign, **changes: Any) -> Any:
         "template": campaign.template_id,
         "lists": [make_list().pk],
         "priority": "campaign",
+        "tracking": "full",
         "late_limit": "1 00:00:00",
         "unconfirmed_policy": "hold",
         "time_to_live": "3 00:00:00",

@@ -215,6 +215,18 @@ def test_a_campaign_is_urgent_where_it_says_so(
     assert Campaign.objects.get(pk=int(printed)).priority == priority
 
 
+@pytest.mark.parametrize(("options", "word"), [([], "full"), (["--tracking", "off"], "off")])
+def test_a_campaign_is_measured_as_it_says(
+    campaign: Campaign, options: list[str], word: str
+) -> None:
+    printed = run(
+        "create_campaign", "X", "--template", "Template of Spring", "--list", "Readers",
+        "--sender", SENDER, *options,
+    )  # fmt: skip
+
+    assert Campaign.objects.get(pk=int(printed)).tracking == word
+
+
 def test_a_campaign_goes_to_segments_and_not_to_whom_it_excludes(campaign: Campaign) -> None:
     make_segment()
     make_segment("Suva")

@@ -8,7 +8,7 @@ from campaigns.management.base import Command as BaseCommand
 from campaigns.management.base import add_schedule_arguments, schedule_options
 from campaigns.models import Priority
 from campaigns.services import create_campaign, get_sender, schedule
-from recipients.models import MailingList, Segment
+from recipients.models import MailingList, Segment, Tracking
 from templates_app.media.library import find
 from templates_app.models import EmailTemplate
 
@@ -41,6 +41,12 @@ class Command(BaseCommand):
             help="a file of the media library, like Docs/plan.pdf; repeatable",
         )
         parser.add_argument("--urgent", action="store_true", help="it waits for no other campaign")
+        parser.add_argument(
+            "--tracking",
+            choices=Tracking.values,
+            default=Tracking.FULL.value,
+            help="what is measured of opens and clicks, where lists and installation allow it",
+        )
         add_schedule_arguments(parser, required=False)
 
     @transaction.atomic
@@ -55,6 +61,7 @@ class Command(BaseCommand):
             excluded_segments=[_segment(name) for name in options["exclude_segment"]],
             priority=Priority.TRANSACTIONAL if options["urgent"] else Priority.CAMPAIGN,
             attachments=[find(path) for path in options["attach"]],
+            tracking=Tracking(options["tracking"]),
         )
         now = timezone.now()
         if when := schedule_options(options, now=now):

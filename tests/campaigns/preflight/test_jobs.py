@@ -31,7 +31,7 @@ from campaigns.preflight.verdict import Verdict
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
 from campaigns.services import Refused, set_transport_url
-from recipients.models import Field, Recipient, Segment, SubscriptionState
+from recipients.models import Field, MailingList, Recipient, Segment, SubscriptionState
 from templates_app.media.storing import storage
 from templates_app.models import EmailTemplate, Kind, MediaBlob, Snippet
 from tests.factories import (
@@ -209,6 +209,20 @@ def test_nobody_is_tried_who_would_not_receive_the_campaign() -> None:
     assert dry_run.tally_of(preflight).recipients == 3
     assert Delivery.objects.count() == 0
     assert preflight.status == PreflightStatus.DONE
+
+
+def test_the_size_is_that_of_the_message_with_pixel_and_links() -> None:
+    campaign = make_real(f"<p>{'x' * 100_000}</p>{60 * '<a href=https://a.io>x</a>'}{WAY_OUT}")
+
+    measured = dry_run.tally_of(finish(campaign)).largest_html[0]
+    found = of(judge(campaign), "size-clipped")
+    MailingList.objects.update(tracking="off")
+    plain = dry_run.tally_of(finish(campaign)).largest_html[0]
+
+    # /c/, a token of 32 characters and a number take the place of each address.
+    assert measured - plain > 60 * len("/c//") + 60 * 32
+    assert {each.recipients == () for each in found} == {True, False}
+    assert not of(judge(campaign), "size-clipped")
 
 
 def test_the_largest_message_and_the_languages_are_told() -> None:
