@@ -29,19 +29,18 @@ UPDATE tracking_deliveryevent SET recipient_id = NULL, diagnostic = ''
 def known(delivery_ids: Iterable[int]) -> list[dict[str, Any]]:
     """Return what was said about these deliveries."""
     events = DeliveryEvent.objects.filter(delivery__in=delivery_ids).order_by("pk")
-    return list(
-        events.values(
-            "delivery_id", "kind", "category", "is_hard", "source", "at",
-            "reply_code", "enhanced_status_code", "diagnostic",
-        )
+    rows = events.values(
+        "delivery_id", "kind", "category", "is_hard", "source", "at",
+        "reply_code", "enhanced_status_code", "diagnostic",
     )  # fmt: skip
+    return [dict(row) for row in rows]
 
 
 def forget(delivery_ids: Iterable[int], keys: Iterable[str]) -> None:
     """Forget what was said about these deliveries, and where else these addresses are named."""
     keys = list(keys)
     names = [_escaped(each) for each in spellings(keys)]
-    params = {"ids": list(delivery_ids), "names": names}
+    params: dict[str, Any] = {"ids": list(delivery_ids), "names": names}
     with connection.cursor() as cursor:
         cursor.execute(_FORGET_MESSAGES, params)
         cursor.execute(_FORGET_EVENTS, params)

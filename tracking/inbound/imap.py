@@ -4,6 +4,7 @@ import imaplib
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Self
 
 from tracking.inbound.mailboxes import Address, Security
@@ -70,7 +71,8 @@ class IMAPSession:
         try:
             self._open()
         except BaseException:
-            self._client.shutdown()
+            with suppress(OSError):  # where TLS was refused, it is closed already
+                self._client.shutdown()
             raise
         return self
 
@@ -126,7 +128,7 @@ class IMAPSession:
         found = ((_UID.search(line), _SIZE.search(line)) for line in lines)
         return {int(uid[1]): int(size[1]) for uid, size in found if uid and size}
 
-    def _ask(self, answer: tuple[str, Response]) -> Response:
+    def _ask(self, answer: tuple[str, Any]) -> Response:
         status, response = answer
         if status != "OK":
             said = b" ".join(line for line in response if isinstance(line, bytes))

@@ -1,6 +1,7 @@
 """Read a mailbox by POP3 (RFC 1939): what is deleted goes when the session ends well."""
 
 import poplib
+from contextlib import suppress
 from typing import Any, Self
 
 from tracking.inbound.mailboxes import Address, Security
@@ -81,7 +82,8 @@ class POP3Session:
                 for number, size, *_ in (line.split() for line in self._client.list()[1])
             }
         except BaseException:
-            self._client.close()
+            with suppress(OSError):  # where TLS was refused, it is closed already
+                self._client.close()
             raise
         return self
 
