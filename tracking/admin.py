@@ -176,7 +176,8 @@ class InboundMessageAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[InboundMessage]":
         # A page of the list would else read a hundred megabytes.
-        return super().get_queryset(request).defer("raw")
+        messages: QuerySet[InboundMessage] = super().get_queryset(request)
+        return messages.defer("raw")
 
     @display(description="State")
     def state_in_words(self, message: InboundMessage) -> SafeString:

@@ -151,7 +151,7 @@ def sent(run: Run) -> dict[str, str]:
 
 def html(data: bytes, subtype: str = "html") -> str:
     part = email.message_from_bytes(data, policy=email.policy.default).get_body((subtype,))
-    return str(part.get_content()) if part else ""  # type: ignore[attr-defined]
+    return str(part.get_content()) if part else ""
 
 
 OPEN_URL = re.compile(r'src="http://localhost:8000/o/([\w-]{32})"')
