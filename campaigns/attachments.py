@@ -19,7 +19,7 @@ from campaigns.sending.transports import largest_message
 from templates_app.media import scanning, usage
 from templates_app.media.usage import Use
 from templates_app.models import MediaFile, TemplateVersion, VersionVariant
-from tracking.registry import Content, contents_of
+from templates_app.models.templates import Content
 
 _MEGABYTE = 1_000_000
 _HEADERS = 4_000  # bytes, more than a message of ours has
@@ -57,7 +57,7 @@ def why_not(campaign: Campaign, version: TemplateVersion) -> str:
     for row in rows:
         if row.blob and (doubt := scanning.doubts([row.blob])):
             return f"the attachment {row.file}: {doubt}"
-    contents = contents_of(version)
+    contents = version.contents()
     shown = usage.blobs_in("".join(one.html + one.text for one in contents))
     if doubt := scanning.doubts(shown):
         return f"an image or file in the template: {doubt}"

@@ -13,8 +13,6 @@ from tracking.places import Measured, is_personal, location, measured_html, numb
 
 MOST = 32_768  # numbers that the column holds; links beyond are not counted
 
-Content = TemplateVersion | VersionVariant
-
 
 def links_of(version: TemplateVersion) -> list[Link]:
     """Return the links of a version by their numbers; they are written down if they were not."""
@@ -26,7 +24,7 @@ def links_of(version: TemplateVersion) -> list[Link]:
 
 def links_in(version: TemplateVersion) -> list[Link]:
     """Return the links that a version has, not saved."""
-    found = [(one, place) for one in contents_of(version) for place in numbered_places(one.html)]
+    found = [(one, place) for one in version.contents() for place in numbered_places(one.html)]
     return [
         Link(
             version=version,
@@ -39,12 +37,9 @@ def links_in(version: TemplateVersion) -> list[Link]:
     ]
 
 
-def contents_of(version: TemplateVersion) -> list[Content]:
-    """Return what readers of each language get, the fallback first."""
-    return [version, *version.variants.order_by("language")]
-
-
-def html_of(content: Content, links: Iterable[Link], measured: Measured) -> str:
+def html_of(
+    content: TemplateVersion | VersionVariant, links: Iterable[Link], measured: Measured
+) -> str:
     """Return the HTML of a content as messages have it that are measured.
 
     :param links: of the version.

@@ -240,7 +240,7 @@ def _follow_links(step: PreflightStep, world: World, now: datetime) -> _Found:
     preflight = step.preflight
     mailing = dry_run.mailing_of(preflight)
     context = mailing.context(dry_run.sample(preflight, now=now))
-    urls, skipped = links.targets(verdict.contents_of(preflight.version), context)
+    urls, skipped = links.targets(preflight.version.contents(), context)
     return _Found(links.check(urls, skipped, fetcher=world.fetcher()))
 
 

@@ -16,7 +16,7 @@ from campaigns.preflight.findings import Finding, Place, Severity, for_trial
 from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.mailing import html_as_sent
 from templates_app.drafts import Draft
-from templates_app.models import TemplateVersion, VersionVariant
+from templates_app.models import TemplateVersion
 from tracking import measuring
 
 # What others were asked (the DNS, web pages) is of use for so long.
@@ -152,15 +152,10 @@ def _facts(campaign: Campaign) -> Facts:
     )
 
 
-def contents_of(version: TemplateVersion) -> list[TemplateVersion | VersionVariant]:
-    """Return what readers of each language get, the fallback first."""
-    return [version, *version.variants.order_by("language")]
-
-
 def _contents(campaign: Campaign, version: TemplateVersion) -> Iterable[Content]:
     sent = html_as_sent(campaign, version)
     written = {each.language: each for each in Draft.from_json(version.source).written}
-    for one in contents_of(version):
+    for one in version.contents():
         author = written.get(one.language)
         yield Content(
             language=one.language,

@@ -51,7 +51,7 @@ def compiled(version_id: int, measured: Measured | None = None) -> Variants:
             text=each.text,
             language=each.language,
         )
-        for each in registry.contents_of(version)
+        for each in version.contents()
     }
     fallback = contents.pop(version.language)
     return Variants(fallback, language=version.language, others=contents)
@@ -74,7 +74,7 @@ def measured_of(run: Run) -> Measured | None:
 def html_as_sent(campaign: Campaign, version: TemplateVersion) -> dict[str, str]:
     """Return the HTML that readers of each language would get, with the tags of the template."""
     mode = measuring.mode(campaign.tracking, lists=campaign.lists.all())
-    contents = registry.contents_of(version)
+    contents = version.contents()
     if mode == Tracking.OFF:
         return {each.language: each.html for each in contents}
     nobody = links.open_url(NOBODY, 0), links.click_url(NOBODY, 0)

@@ -182,6 +182,10 @@ class TemplateVersion(Content):
     def __str__(self) -> str:
         return f"{self.template} v{self.number}"
 
+    def contents(self) -> "list[TemplateVersion | VersionVariant]":
+        """Return what readers of each language get, the fallback first."""
+        return [self, *self.variants.order_by("language")]
+
 
 class VersionVariant(Content):
     """The content of a version for the readers of one more language."""

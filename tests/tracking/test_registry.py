@@ -63,9 +63,7 @@ def test_each_language_has_its_own_numbers_in_its_html() -> None:
     version = in_two_languages()
     links = registry.links_of(version)
 
-    fallback, german = (
-        registry.html_of(each, links, MEASURED) for each in registry.contents_of(version)
-    )
+    fallback, german = (registry.html_of(each, links, MEASURED) for each in version.contents())
 
     assert "c/T/0'>One" in fallback
     assert "c/T/1'>Two" in fallback

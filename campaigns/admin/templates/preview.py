@@ -26,7 +26,7 @@ from templates_app.drafts import Draft, draft_of
 from templates_app.forms import Editing, known_fields, may_write_raw
 from templates_app.frames import framed, inbox_line
 from templates_app.languages import chosen
-from templates_app.models import EmailTemplate, TemplateVersion, VersionVariant
+from templates_app.models import EmailTemplate, TemplateVersion
 from templates_app.rendering import Compiled, NotPlain, Rendered, compile_content
 from templates_app.services import library, rehearsed
 
@@ -275,10 +275,9 @@ def of_version(
 
 def contents_of(version: TemplateVersion) -> list[CompiledContent]:
     """Return what a version says, the fallback's language first."""
-    both: list[TemplateVersion | VersionVariant] = [version, *version.variants.order_by("language")]
     return [
         CompiledContent(each.language, each.subject, each.html, each.text, tuple(each.links))
-        for each in both
+        for each in version.contents()
     ]
 
 
