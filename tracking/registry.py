@@ -12,6 +12,8 @@ from tracking.models import Link
 from tracking.places import Measured, is_personal, location, measured_html, numbered_places
 
 MOST = 32_768  # numbers that the column holds; links beyond are not counted
+# Where a link leads of which each recipient has another one: the database has to be asked.
+PERSONAL = ""
 
 
 def links_of(version: TemplateVersion) -> list[Link]:
@@ -52,13 +54,10 @@ def html_of(
 
 
 def targets_of_run(run_id: int) -> list[str]:
-    """Return where each number leads, as `Location` has it; for one that is personal, nothing.
-
-    Where that leads, the database has to be asked for the recipient.
-    """
+    """Return where each number leads, as a `Location` has it, or PERSONAL."""
     links = Link.objects.filter(version__run=run_id).order_by("number")
     targets = links.values_list("target", flat=True)
-    return ["" if is_personal(target) else location(target) for target in targets]
+    return [PERSONAL if is_personal(target) else location(target) for target in targets]
 
 
 def _stored(version: TemplateVersion) -> list[Link]:

@@ -1,6 +1,7 @@
 """Fire: turn campaigns whose time has come into runs, once for each occurrence."""
 
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -11,6 +12,7 @@ from campaigns.sending import instance
 from campaigns.sending.attached import files_of_campaign
 from recipients.models import Tracking
 from tracking import measuring, registry
+from tracking.hits import targets
 from tracking.models import RunCounters
 
 _FIELDS = 5  # the library would take a sixth one, for seconds: nobody mails each second
@@ -54,6 +56,7 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     _attach(run)
     if run.tracking != Tracking.OFF:
         registry.links_of(campaign.version)
+        transaction.on_commit(partial(_publish_targets, run.pk), robust=True)
     if reason := _doubt(run, now=now):
         Run.objects.filter(pk=run.pk).hold(reason)
         return None
@@ -67,6 +70,11 @@ def _attach(run: Run) -> None:
         RunAttachment(run=run, position=position, **file._asdict())
         for position, file in enumerate(files)
     )
+
+
+def _publish_targets(run_id: int) -> None:
+    """Have the links of a run lead on while the database is away."""
+    targets.store(run_id, registry.targets_of_run(run_id))
 
 
 def _doubt(run: Run, *, now: datetime) -> str:

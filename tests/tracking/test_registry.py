@@ -92,7 +92,7 @@ def test_the_targets_of_a_run_are_what_a_header_can_have_by_their_numbers() -> N
 
     assert registry.targets_of_run(run.pk) == [
         "https://a.example/?a=1&b=2",
-        "",  # the database has to be asked for the recipient
+        registry.PERSONAL,
         "https://xn--mnchen-3ya.example/%C3%A4%20b",
     ]
     assert registry.targets_of_run(run.pk + 1) == []

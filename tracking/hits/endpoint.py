@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
+from tracking import registry
 from tracking.hits.answers import (
     AWAY,
     NOT_ALLOWED,
@@ -26,7 +27,7 @@ from tracking.hits.answers import (
     StartResponse,
 )
 from tracking.hits.stream import Arrival, Stream, connect
-from tracking.hits.targets import PERSONAL, Targets, of_run
+from tracking.hits.targets import Targets
 from tracking.hits.visitors import Visitors, user_agent
 from tracking.hits.writer import Writer
 from tracking.links import CLICK_PATH, OPEN_PATH, key_ring
@@ -88,7 +89,7 @@ class Endpoint:
             logger.exception("A link cannot be looked up")
             return self._give(AWAY, environ, start_response)
         self._note(hit, link, environ)
-        if target == PERSONAL:
+        if target == registry.PERSONAL:
             return self.django(environ, start_response)
         return self._give(REDIRECT, environ, start_response, ("Location", target))
 
@@ -130,7 +131,7 @@ def in_front_of(django: Application) -> Endpoint:
 
 def _in_database(run_id: int) -> list[str]:
     close_old_connections()  # as Django does at the begin of a request
-    return of_run(run_id)
+    return registry.targets_of_run(run_id)
 
 
 def _is_safe(environ: Environ) -> bool:

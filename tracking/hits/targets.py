@@ -5,17 +5,12 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from django.utils.encoding import iri_to_uri
 from redis import Redis, RedisError
 
 from tracking.hits.stream import connect
-from tracking.models import Link
 
 RUNS = 1_000  # in the memory of a process: some kilobytes each
 KEPT_SECONDS = 90 * 24 * 3600
-
-# The recipient is asked for in the database, by a page of Django's.
-PERSONAL = ""
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +26,7 @@ def key(run_id: int) -> str:
 def store(run_id: int, targets: Sequence[str], *, client: Redis | None = None) -> None:
     """Have the targets of a run in Redis, so that its links lead on while the database is away.
 
-    :param targets: by the numbers of the links, from 0; PERSONAL where there are merge tags
+    :param targets: as registry.targets_of_run has them
     """
     try:
         (client or connect()).set(key(run_id), json.dumps(list(targets)), ex=KEPT_SECONDS)
@@ -51,7 +46,7 @@ class Targets:
         self._remembered = lru_cache(maxsize=runs)(self._look_up)
 
     def find(self, run_id: int, number: int) -> str:
-        """Return where a link leads, as a header can say it, or PERSONAL.
+        """Return where a link leads, or registry.PERSONAL.
 
         :raises UnknownLink: there is no such link
         :raises django.db.Error: the database is away, and nobody else knows
@@ -68,7 +63,7 @@ class Targets:
             if not targets:
                 raise UnknownLink(run_id)
             store(run_id, targets, client=self._client)
-        return tuple(map(location, targets))
+        return tuple(targets)
 
     def _in_redis(self, run_id: int) -> Sequence[str] | None:
         try:
@@ -76,16 +71,3 @@ class Targets:
         except RedisError:  # the writer says so
             return None
         return json.loads(found) if found else None
-
-
-def location(target: str) -> str:
-    """Return what Location says (RFC 9110 10.2.2), or PERSONAL for what is not of the web."""
-    is_web = target.lower().startswith(("http://", "https://"))
-    return iri_to_uri(target) if is_web else PERSONAL
-
-
-def of_run(run_id: int) -> list[str]:
-    """Return the targets of a run as they are in the database."""
-    links = Link.objects.filter(version__run=run_id).order_by("number")
-    targets = links.values_list("target", flat=True)
-    return [PERSONAL if "{{" in target or "{%" in target else target for target in targets]

@@ -2,8 +2,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import redis
 from cronsim import CronSimError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from campaigns.models import Campaign, CampaignStatus, Instance, Run, RunStatus
 from campaigns.sending import instance
@@ -11,8 +13,9 @@ from campaigns.sending.complete import complete
 from campaigns.sending.fire import fire, next_occurrence
 from campaigns.sending.snapshot import take_slice
 from campaigns.services import cancel, resume, schedule
-from recipients.models import Recipient
-from tests.factories import make_campaign, make_list, make_recipient
+from recipients.models import Recipient, Tracking
+from tests.factories import make_campaign, make_list, make_recipient, make_template
+from tracking.hits.targets import Targets, key
 from tracking.models import RunCounters
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -227,3 +230,39 @@ def test_what_was_due_before_a_restored_database_was_confirmed_waits_for_a_perso
     held = Run.objects.get(occurrence=ten)
     assert (at_once, held.status, held.held_reason) == ([], RunStatus.HELD, instance.DUE_BEFORE)
     assert next_day == [Run.objects.get(occurrence=ten + timedelta(days=1)).pk]
+
+
+@pytest.mark.parametrize("tracking", [Tracking.FULL, Tracking.ANONYMOUS])
+def test_where_the_links_of_a_run_lead_is_known_without_the_database_from_the_firing_on(
+    campaign: Campaign,
+    broker: redis.Redis,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    tracking: Tracking,
+) -> None:
+    def away(run_id: int) -> list[str]:
+        raise OperationalError("connection refused")
+
+    campaign.tracking = tracking
+    campaign.template = make_template("Linked", html="<p><a href='https://example.org/a?b'>A</a>")
+    campaign.save()
+    schedule(campaign, now=NOW, at=NOW)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        [run_id] = fire_due(now=NOW)
+
+    assert Targets(broker, away).find(run_id, 0) == "https://example.org/a?b"
+
+
+def test_nothing_is_said_of_the_links_of_a_run_that_is_not_measured(
+    campaign: Campaign,
+    broker: redis.Redis,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    campaign.tracking = Tracking.OFF
+    campaign.save()
+    schedule(campaign, now=NOW, at=NOW)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        [run_id] = fire_due(now=NOW)
+
+    assert broker.get(key(run_id)) is None
