@@ -7,9 +7,10 @@ TRANSACTIONAL = "transactional"  # urgent campaigns: their deliveries, and what 
 CAMPAIGNS = "campaigns"  # the deliveries of all others, unless their sender has a queue of its own
 MAINTENANCE = "maintenance"  # snapshots, pages, sweeps
 IMPORTS = "imports"  # files of recipients, preflights: long, and no message waits behind them
+TRACKING = "tracking"  # what comes back: mail about our mail, opens and clicks
 CONTROL = "control"  # Beat's ticks: short, and never behind what is long
 
-OUR_OWN = (TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL, IMPORTS)
+OUR_OWN = (TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL, IMPORTS, TRACKING)
 
 
 def is_served(name: str) -> bool:

@@ -19,7 +19,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _MILLION = 1_000_000
 _TERABYTE = 1_048_576  # in megabytes
 # As campaigns.queues says what each is for; a worker of several takes them in this order.
-OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports")
+OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports", "tracking")
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 STORAGE_FORM = "s3://KEY:SECRET@host/bucket?region=name&prefix=folder"
 

@@ -37,7 +37,7 @@ class Worker:
 WORKERS = {
     "transactional": Worker(("transactional",), 2),
     "campaigns": Worker(("campaigns",), 2),
-    "maintenance": Worker(("control", "maintenance"), 2),
+    "maintenance": Worker(("control", "maintenance", "tracking"), 2),
     "imports": Worker(("imports",), 2),
 }
 

@@ -307,6 +307,7 @@ CELERY_TASK_ROUTES = {
     "recipients.import_step": {"queue": "imports"},
     "campaigns.preflight": {"queue": "imports"},
     "campaigns.check_sender": {"queue": "imports"},
+    "tracking.*": {"queue": "tracking"},
     "campaigns.send_notices": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'), models.CheckConstraint(condition=models.Q(('queue__in', ('transactional', 'campaigns', 'maintenance', 'control', 'imports')), _negated=True), name='sender_queue_not_our_own')],
+                'constraints': [models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'), models.CheckConstraint(condition=models.Q(('queue__in', ('transactional', 'campaigns', 'maintenance', 'control', 'imports', 'tracking')), _negated=True), name='sender_queue_not_our_own')],
             },
         ),
     ]

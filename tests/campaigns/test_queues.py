@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings as django_settings
 from django.db import IntegrityError
 from django.utils import timezone
@@ -43,6 +44,13 @@ def test_the_queues_of_the_settings_are_those_of_the_engine() -> None:
     assert ours == set(env.OWN_QUEUES)
     assert ours == {queue.name for queue in django_settings.CELERY_TASK_QUEUES}
     assert ours == {queue for worker in WORKERS.values() for queue in worker.queues}
+
+
+def test_what_comes_back_has_a_queue_of_its_own() -> None:
+    tasks = {"tracking.handle_inbound", "tracking.poll_mailboxes", "tracking.poll_mailbox"}
+    router = current_app.amqp.Router()
+
+    assert {router.route({}, name)["queue"].name for name in tasks} == {queues.TRACKING}
 
 
 def test_one_machine_serves_the_queues_of_its_senders_too() -> None:
