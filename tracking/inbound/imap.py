@@ -129,7 +129,8 @@ class IMAPSession:
         return {int(uid[1]): int(size[1]) for uid, size in found if uid and size}
 
     def _ask(self, answer: tuple[str, Any]) -> Response:
-        status, response = answer
+        status = answer[0]
+        response: Response = answer[1]
         if status != "OK":
             said = b" ".join(line for line in response if isinstance(line, bytes))
             raise Fault(said.decode(errors="replace") or status)

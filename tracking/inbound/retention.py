@@ -12,11 +12,7 @@ BATCH = 1_000  # rows in one transaction
 def clean(*, now: datetime) -> int:
     """Delete what is older than INBOUND_DAYS, and read; return how many messages that were."""
     old = InboundMessage.objects.handled(before=now - timedelta(days=settings.INBOUND_DAYS))
-    deleted = last = 0
-    while not deleted or last == BATCH:
-        batch = list(old.order_by("received_at").values_list("pk", flat=True)[:BATCH])
-        if not batch:
-            break
-        last = InboundMessage.objects.filter(pk__in=batch).delete()[0]
-        deleted += last
+    deleted = 0
+    while batch := list(old.order_by("received_at").values_list("pk", flat=True)[:BATCH]):
+        deleted += InboundMessage.objects.filter(pk__in=batch).delete()[0]
     return deleted
