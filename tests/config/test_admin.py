@@ -40,6 +40,8 @@ from tests.factories import (
     make_run,
     make_segment,
 )
+from tracking.inbound.storing import store
+from tracking.models import Mailbox
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 pytestmark = pytest.mark.django_db
@@ -71,6 +73,8 @@ def rows(disk: Path) -> None:
     CrontabSchedule.objects.create()
     SolarSchedule.objects.create(event="sunrise", latitude=0, longitude=0)
     ClockedSchedule.objects.create(clocked_time=timezone.now())
+    Mailbox.objects.create(address="imaps://mail.example.org")
+    store(b"Subject: Undelivered", origin="pipe", now=timezone.now())
     GroupResult.objects.create(group_id="group", result="[]")
 
 

@@ -22,6 +22,8 @@ from tracking.hits.stream import Arrival, Stream
 from tracking.hits.targets import store
 from tracking.links import click_url, open_url
 
+pytestmark = pytest.mark.xdist_group("hits")  # one web process serves most of them
+
 RUN = 7
 TARGET = "https://example.org/a?x=1&y=2"
 NOWHERE = "postgres://godwit@127.0.0.1:1/godwit"
@@ -35,11 +37,19 @@ def click(delivery: int) -> str:
     return path_of(click_url(delivery, RUN)) + "0"
 
 
+def free_port() -> int:
+    """Return a port that nobody else is about to take: several servers may share one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Web:
     """A web process, and what may be done to it."""
 
     def __init__(self, its_redis: MortalRedis, log: Path) -> None:
-        ports = Ports(web=8700).free()
+        ports = Ports(web=free_port())
         self.port = ports.web
         environ = {**os.environ, "REDIS_URL": its_redis.url, "DATABASE_URL": NOWHERE}
         with log.open("wb") as output:
