@@ -1,8 +1,10 @@
 """A message as a page, for browsers that show more than mail programs; and where its links lead."""
 
+import logging
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,9 +17,12 @@ from campaigns.sending.mailing import PersonalContent, audience_of
 from recipients.models import Recipient
 from templates_app.rendering import NotPlain, Rendered, RenderError
 from tracking import people
+from tracking.hits.answers import AWAY
 from tracking.models import Delivery, Link
 from tracking.places import Unfit, home_of, is_personal, location, personal_location
 from tracking.tokens import Hit
+
+logger = logging.getLogger(__name__)
 
 
 @never_cache
@@ -55,16 +60,24 @@ def follow(request: HttpRequest, token: str, number: int) -> HttpResponse:
     are the same for all. For the others the recipient's present fields are needed.
     """
     try:
+        return _guarded(_follow(request, token, number))
+    except (InterfaceError, OperationalError):
+        logger.exception("A link cannot be looked up")
+        return HttpResponse(AWAY.body, status=AWAY.code, headers=dict(AWAY.headers))
+
+
+def _follow(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    try:
         hit = people.hit_of(token)
         link = Link.objects.get(version__run=hit.run_id, number=number)
     except (people.Unknown, Link.DoesNotExist):
-        return _guarded(render(request, "tracking/link_unknown.html", status=404))
+        return render(request, "tracking/link_unknown.html", status=404)
     try:
-        return _guarded(HttpResponseRedirect(_target(link, hit)))
+        return HttpResponseRedirect(_target(link, hit))
     except (people.Unknown, RenderError, NotPlain, Unfit):
         # The person was erased, or a field is not there any more or no part of an address.
         context = {"home": home_of(link.target)}
-        return _guarded(render(request, "campaigns/link_gone.html", context, status=410))
+        return render(request, "campaigns/link_gone.html", context, status=410)
 
 
 def _target(link: Link, hit: Hit) -> str:

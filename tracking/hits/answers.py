@@ -18,6 +18,10 @@ class Answer:
     headers: tuple[Header, ...]
     body: bytes = b""
 
+    @property
+    def code(self) -> int:
+        return int(self.status[:3])
+
     def give(self, environ: Environ, start_response: StartResponse, *more: Header) -> list[bytes]:
         """Begin the response and return its body; to HEAD it has none (RFC 9110 9.3.2)."""
         length = ("Content-Length", str(len(self.body)))

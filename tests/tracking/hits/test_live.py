@@ -21,6 +21,7 @@ from tests.tracking.hits.conftest import MortalRedis
 from tracking.hits.stream import Arrival, Stream
 from tracking.hits.targets import store
 from tracking.links import click_url, open_url
+from tracking.registry import PERSONAL
 
 pytestmark = pytest.mark.xdist_group("hits")  # one web process serves most of them
 
@@ -118,7 +119,7 @@ def running(start: Callable[[], Web]) -> Web:
 def stored(its_redis: MortalRedis) -> redis.Redis:
     its_redis.up()
     its_redis.client.flushall()
-    store(RUN, [TARGET], client=its_redis.client)
+    store(RUN, [TARGET, PERSONAL], client=its_redis.client)
     return its_redis.client
 
 
@@ -194,10 +195,11 @@ def test_links_lead_on_while_redis_is_down_and_the_hits_come_later(
     assert sorted({hit.delivery_id for hit in hits(stored)} - {1}) == [2, 3]
 
 
-def test_a_run_that_nobody_knows_while_the_database_is_down_is_for_later(
-    running: Web, stored: redis.Redis
+@pytest.mark.parametrize(("run", "number"), [(RUN + 1, 0), (RUN, 1)], ids=["unknown", "personal"])
+def test_a_link_for_which_the_database_is_needed_while_it_is_down_is_for_later(
+    running: Web, stored: redis.Redis, run: int, number: int
 ) -> None:
-    status, headers, page = running.answer(path_of(click_url(1, RUN + 1)) + "0")
+    status, headers, page = running.answer(path_of(click_url(1, run)) + str(number))
 
     assert (status, headers["retry-after"]) == (503, "30")
     assert b"Follow it again in a minute" in page
