@@ -12,9 +12,7 @@ from django.db.models import Q
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import Field, FieldKind, Recipient
 from tracking import links
-
-# No delivery has this id: links that act in a recipient's name lead to nobody.
-NOBODY = 0
+from tracking.tokens import NOBODY
 
 _FEW = 10
 _INVENTED = "Ada.Reader@example.org"

@@ -12,7 +12,6 @@ from django.db import transaction
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
 from campaigns.models import Campaign, Run, Sender
-from campaigns.previewing import NOBODY
 from campaigns.sending import dkim
 from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.claim import Claimed
@@ -36,6 +35,7 @@ from templates_app.rendering import NotPlain, RenderError, compile_content
 from templates_app.services import Refused as ContentRefused
 from templates_app.services import freeze
 from tracking import links
+from tracking.tokens import NOBODY
 
 MOST_AT_ONCE = 10
 MOST_IN_AN_HOUR = 50

@@ -22,7 +22,7 @@ _FORM = re.compile(r"[0-9A-Fa-f]{40}")
 # Of what is in links alone, whose case nobody folds: half as long again would be read as spam.
 _HIT_BODY = Struct(">BBQI")
 _HIT_FORM = re.compile(r"[0-9A-Za-z_-]{32}")
-NOBODY = 0  # no delivery has this id
+NOBODY = 0  # no delivery has this id: links that act in a recipient's name lead to nobody
 
 
 class Kind(IntEnum):

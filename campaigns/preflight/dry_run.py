@@ -18,7 +18,6 @@ from campaigns.models import Preflight, PreflightKind, PreflightStep, Run
 from campaigns.preflight.content import size_findings
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.places import Places
-from campaigns.preflight.senders import NOBODY
 from campaigns.sending.attached import Named, files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
@@ -26,6 +25,7 @@ from recipients.models import TrackingConsent
 from templates_app.rendering import RenderError
 from tracking import measuring
 from tracking.models import DeliveryState
+from tracking.tokens import NOBODY
 
 SLICE = 5_000  # recipients of the installation among whom those of the audience are looked for
 LAST = 2**63 - 1

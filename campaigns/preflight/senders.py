@@ -19,8 +19,7 @@ from campaigns.sending.session import Relay
 from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL, relay_of
 from tracking import links
-
-NOBODY = 0  # no delivery has this id: the links lead to nobody
+from tracking.tokens import NOBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from campaigns.models import (
 from campaigns.preflight import dry_run, jobs, verdict
 from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding
-from campaigns.preflight.senders import NOBODY, World
+from campaigns.preflight.senders import World
 from campaigns.preflight.verdict import Verdict
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing
@@ -46,6 +46,7 @@ from tests.factories import (
     make_template,
 )
 from tracking.models import Delivery
+from tracking.tokens import NOBODY
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

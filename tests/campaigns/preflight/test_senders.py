@@ -20,6 +20,7 @@ from tests.dns_server import DNSServer
 from tests.factories import make_sender
 from tests.smtp_server import ScriptedSMTP, refuse
 from tracking import links
+from tracking.tokens import NOBODY
 
 LOOPBACK = "2130706433"  # an address of this machine that is not known as one by its name
 
@@ -203,7 +204,7 @@ def test_a_site_is_asked_by_a_certificate_that_is_trusted_and_never_in_a_private
 def test_what_the_button_of_a_link_to_nobody_answers_is_what_the_preflight_looks_for(
     client: Client,
 ) -> None:
-    url = links.unsubscribe_url(senders.NOBODY)
+    url = links.unsubscribe_url(NOBODY)
     path = "/" + url.partition("://")[2].partition("/")[2]
 
     pressed_by_a_program = client.post(path, {"List-Unsubscribe": "One-Click"})
