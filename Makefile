@@ -48,7 +48,7 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
 .PHONY: bench
-bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, composing alone, opens and clicks
+bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, composing alone, opens and clicks (needs wrk)
 	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))
 	@$(MANAGE) benchmark_compose
 	@$(MANAGE) benchmark_tracking
