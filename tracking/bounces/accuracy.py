@@ -75,7 +75,7 @@ def _comparison(name: str, report: Report, expected: Verdict, address: str) -> C
         expected=expected,
         found=_found(report, who),
         is_invalid=report.kind == Kind.BOUNCE and who is not None and who.category in _INVALID,
-        is_delayed=report.is_delayed,
+        is_delayed=report.kind == Kind.DELAY,
         explanation=f"{who.category}: {who.diagnostic}" if who else report.kind.value,
     )
 

@@ -38,7 +38,6 @@ class Recipient:
     reply_code: int | None = None
     status: str = ""
     diagnostic: str = ""
-    remote_mta: str = ""
     category: Category = Category.UNKNOWN
     is_hard: bool = False
 
@@ -65,11 +64,3 @@ class Report:
     def failed(self) -> tuple[Recipient, ...]:
         """The recipients whom it did not reach."""
         return tuple(each for each in self.recipients if each.action == "failed")
-
-    @property
-    def is_delayed(self) -> bool:
-        return self.kind == Kind.DELAY
-
-    @property
-    def is_auto_reply(self) -> bool:
-        return self.kind == Kind.AUTO_REPLY

@@ -56,7 +56,6 @@ def _recipient(fields: _Fields) -> Recipient:
         action=_action(fields, status),
         status=_first(status),
         diagnostic=_TYPE.sub("", fields.get("diagnostic-code", ""), count=1).strip()[:DIAGNOSTIC],
-        remote_mta=fields.get("remote-mta", "").partition(";")[2].strip()[:255],
     )
 
 

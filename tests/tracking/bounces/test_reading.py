@@ -117,10 +117,6 @@ def test_all_that_a_report_tells_of_a_recipient_is_kept() -> None:
     assert recipient.reply_code == 550
     assert recipient.status == "5.1.1"
     assert recipient.diagnostic == "550 5.1.1 User unknown"
-    assert recipient.remote_mta == "mx.b.example"
-    assert read(message("postfix-expanded-alias")).date == datetime(
-        2026, 11, 2, 9, 15, 3, tzinfo=UTC
-    )
 
 
 def test_a_message_that_is_too_long_is_read_up_to_the_limit() -> None:
