@@ -78,6 +78,11 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
     installation: Installation, smtp: ScriptedSMTP
 ) -> None:
     rng = random.Random(13)
+
+    def is_at_rest() -> bool:
+        found = states(campaign)
+        return not found["sending"] and found["sent"] == len(smtp.messages)
+
     with installation(SWEEP_SECONDS="1") as live:
         campaign, _ = send_now(8_000)
         live.worker(queues="campaigns")
@@ -87,9 +92,9 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
         smtp.wait_for(1)
         for _ in range(PAUSES):
             pause(campaign)
-            wait_until(lambda: not states(campaign)["sending"], "what was claimed is recorded")
+            # A claim that was under way may be committed just after the pause.
+            wait_until(is_at_rest, "what was claimed is recorded")
             arrived = len(smtp.messages)
-            assert states(campaign)["sent"] == arrived
             if states(campaign)["queued"] + states(campaign)["retry"] < ENOUGH:
                 break
             for run_id in resume(campaign, now=timezone.now()):
