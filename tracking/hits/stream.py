@@ -12,7 +12,7 @@ id follows from its place alone, so that an entry that is read twice makes the s
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
@@ -95,9 +95,13 @@ class Stream:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        # Of its own for writing: what the client does around a command takes four times as long.
-        self._connection: Any = client.connection_pool.make_connection()
         self._newest = "0-0"  # of what was written here
+
+    @cached_property
+    def _connection(self) -> Any:
+        # Of its own for writing: what the client does around a command takes four times as long.
+        # Its pool counts it for ever, so that who only reads makes none.
+        return self._client.connection_pool.make_connection()
 
     def write(self, arrivals: Sequence[Arrival]) -> None:
         """Add an entry; when this returns, Redis has it.

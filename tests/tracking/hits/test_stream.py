@@ -3,6 +3,7 @@ import time
 
 import pytest
 import redis
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,11 @@ def test_what_was_written_is_read_in_order_and_settled_once(stream: Stream) -> N
     stream.settle(entries)
     assert stream.length() == 0
     assert read(stream, claim_after_ms=0) == []
+
+
+def test_who_reads_again_and_again_needs_no_more_than_a_connection(broker: redis.Redis) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL, max_connections=1) as client:
+        assert [Stream(client).read(consumer="one", most=1) for _ in range(3)] == [[], [], []]
 
 
 def test_what_a_dead_consumer_held_is_claimed_with_the_same_ids(
