@@ -395,6 +395,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },
+    "consume": {
+        "task": "tracking.consume",
+        "schedule": timedelta(seconds=1),
+        "options": {"expire_seconds": 5},
+    },
+    "tally": {
+        "task": "tracking.tally",
+        "schedule": timedelta(seconds=5),
+        "options": {"expire_seconds": 5},
+    },
     "retention": {
         "task": "campaigns.retention",
         "schedule": timedelta(hours=1),

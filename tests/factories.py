@@ -25,6 +25,9 @@ from recipients.models import (
 from templates_app.media import library
 from templates_app.models import EmailTemplate, MediaFile
 from templates_app.services import create_template
+from tracking import engagement
+from tracking.engagement import Deed
+from tracking.models import Delivery
 
 HTML = "<p>Hello {{ first_name | default('there') }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
 
@@ -156,3 +159,12 @@ def make_run(
     while snapshot_taken and not snapshot.take_slice(run_id, now=now).finished:
         pass
     return Run.objects.get(pk=run_id)
+
+
+def make_reading(
+    delivery: Delivery, *, opened_at: datetime | None = None, clicked_at: datetime | None = None
+) -> None:
+    """Have a person open a message, or click in it."""
+    assert delivery.recipient_id
+    times = (opened_at, clicked_at)
+    engagement.note([Deed(delivery.run_id, delivery.recipient_id, *times, *times)])

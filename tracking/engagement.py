@@ -1,38 +1,89 @@
 """What recipients do with messages, and when they were last mailed: what segments ask."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from tracking.models import Delivery, Fold, RunCounters
+from tracking.ledger import array, bigints
+from tracking.models import Fold, RunCounters
 
 SLICE = 20_000  # deliveries in one transaction
 QUIET = timedelta(minutes=5)  # a run's snapshot may still be under way
 AGAIN = timedelta(hours=1)  # what moved since: mostly retries
 
-# The fact, and the summary that it changes. The first time counts in the one, the last in the
+# The facts, and the summaries that they change. The first time counts in the one, the last in the
 # other; LEAST and GREATEST pass over NULL. Of a recipient who was deleted nothing is kept.
 _NOTE = """
-WITH fact AS (
+WITH told AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+                         %s::timestamptz[], %s::timestamptz[])
+               AS told (run_id, recipient_id, opened_at, clicked_at, last_opened_at,
+                        last_clicked_at)
+), fact AS (
     INSERT INTO tracking_engagement AS engagement (run_id, recipient_id, opened_at, clicked_at)
-    SELECT %(run)s, id, %(opened)s, %(clicked)s
-      FROM recipients_recipient WHERE id = %(recipient)s FOR KEY SHARE
+    SELECT told.run_id, recipient.id, told.opened_at, told.clicked_at
+      FROM told JOIN recipients_recipient recipient ON recipient.id = told.recipient_id
+     ORDER BY recipient.id, told.run_id FOR KEY SHARE OF recipient
         ON CONFLICT (run_id, recipient_id) DO UPDATE
        SET opened_at = LEAST(engagement.opened_at, excluded.opened_at),
            clicked_at = LEAST(engagement.clicked_at, excluded.clicked_at)
-    RETURNING recipient_id
+     WHERE (engagement.opened_at, engagement.clicked_at)
+           IS DISTINCT FROM (LEAST(engagement.opened_at, excluded.opened_at),
+                             LEAST(engagement.clicked_at, excluded.clicked_at))
 )
 INSERT INTO tracking_activity AS activity
        (recipient_id, opened_at, opened_run, clicked_at, clicked_run)
-SELECT recipient_id, GREATEST(%(opened)s, %(clicked)s), %(run)s,
-       %(clicked)s, CASE WHEN %(clicked)s IS NOT NULL THEN %(run)s END
-  FROM fact
+SELECT told.recipient_id, max(GREATEST(last_opened_at, last_clicked_at)), max(run_id),
+       max(last_clicked_at), max(run_id) FILTER (WHERE last_clicked_at IS NOT NULL)
+  FROM told JOIN recipients_recipient recipient ON recipient.id = told.recipient_id
+ GROUP BY told.recipient_id ORDER BY told.recipient_id
     ON CONFLICT (recipient_id) DO UPDATE
    SET opened_at = GREATEST(activity.opened_at, excluded.opened_at),
        opened_run = GREATEST(activity.opened_run, excluded.opened_run),
        clicked_at = GREATEST(activity.clicked_at, excluded.clicked_at),
        clicked_run = GREATEST(activity.clicked_run, excluded.clicked_run)
+"""
+
+# What was no person's after all. The fact becomes what is left of it; the summary is made anew, of
+# hits, and of the facts where the hits are gone.
+_TAKE_BACK = """
+WITH told AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+               AS told (run_id, recipient_id, opened_at, clicked_at)
+), forgotten AS (
+    DELETE FROM tracking_engagement AS engagement USING told
+     WHERE engagement.run_id = told.run_id AND engagement.recipient_id = told.recipient_id
+       AND told.opened_at IS NULL AND told.clicked_at IS NULL
+)
+UPDATE tracking_engagement AS engagement
+   SET opened_at = told.opened_at, clicked_at = told.clicked_at
+  FROM told
+ WHERE engagement.run_id = told.run_id AND engagement.recipient_id = told.recipient_id
+   AND (told.opened_at IS NOT NULL OR told.clicked_at IS NOT NULL)
+"""
+_SUM_UP = """
+WITH did AS (
+    SELECT recipient_id, run_id, GREATEST(opened_at, clicked_at) AS opened_at, clicked_at
+      FROM tracking_engagement WHERE recipient_id = ANY(%(ids)s::bigint[])
+     UNION ALL
+    SELECT delivery.recipient_id, delivery.run_id, hit.at,
+           CASE WHEN hit.kind = 'click' THEN hit.at END
+      FROM tracking_delivery delivery JOIN tracking_hit hit ON hit.delivery_id = delivery.id
+     WHERE delivery.recipient_id = ANY(%(ids)s::bigint[]) AND hit.verdict = 'person'
+), latest AS (
+    SELECT asked.id, max(opened_at) AS opened_at, max(run_id) AS opened_run,
+           max(clicked_at) AS clicked_at,
+           max(run_id) FILTER (WHERE clicked_at IS NOT NULL) AS clicked_run
+      FROM unnest(%(ids)s::bigint[]) AS asked (id) LEFT JOIN did ON did.recipient_id = asked.id
+     GROUP BY asked.id
+)
+UPDATE tracking_activity AS activity
+   SET opened_at = latest.opened_at, opened_run = latest.opened_run,
+       clicked_at = latest.clicked_at, clicked_run = latest.clicked_run
+  FROM latest WHERE activity.recipient_id = latest.id
 """
 
 # Of two rows that are one person; those of the former one go with it.
@@ -97,26 +148,32 @@ SELECT max(recipient_id), count(*) FROM slice
 """
 
 
-def note(
-    delivery: Delivery,
-    *,
-    opened_at: datetime | None = None,
-    clicked_at: datetime | None = None,
-) -> None:
-    """Note that a person opened the message of a delivery, or clicked in it. May be repeated.
+class Deed(NamedTuple):
+    """What a person did with a message: the first time, and the last one."""
 
-    :raises ValueError: neither is said
-    """
-    if opened_at is None and clicked_at is None:
-        raise ValueError("say when it was opened, or when something in it was clicked")
-    params = {
-        "run": delivery.run_id,
-        "recipient": delivery.recipient_id,
-        "opened": opened_at,
-        "clicked": clicked_at,
-    }
+    run_id: int
+    recipient_id: int
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    last_opened_at: datetime | None
+    last_clicked_at: datetime | None
+
+
+def note(deeds: Sequence[Deed]) -> None:
+    """Note what people did. May be repeated."""
+    if deeds:
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTE, [array(column) for column in zip(*deeds, strict=True)])
+
+
+def take_back(deeds: Sequence[Deed]) -> None:
+    """Note what is left of what was noted before, and turned out to be a program's."""
+    if not deeds:
+        return
+    note([deed for deed in deeds if deed.opened_at or deed.clicked_at])
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, params)
+        cursor.execute(_TAKE_BACK, [array(c) for c in zip(*(d[:4] for d in deeds), strict=True)])
+        cursor.execute(_SUM_UP, {"ids": bigints({deed.recipient_id for deed in deeds})})
 
 
 def unfolded_runs() -> list[int]:

@@ -217,6 +217,19 @@ def bigints(ids: Iterable[int]) -> str:
     return f"{{{','.join(map(str, ids))}}}"
 
 
+def array(values: Iterable[object]) -> str:
+    """Return texts, numbers, times and the like as PostgreSQL writes an array of them."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
 def enqueue(run_id: int, *, audience: str, params: Mapping[str, Any], now: datetime) -> Enqueued:
     """Write a delivery for each row of `audience`: queued, or skipped or cancelled from birth.
 

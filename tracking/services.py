@@ -12,7 +12,7 @@ from recipients.models import (
     SubscriptionState,
     Suppression,
 )
-from tracking.models import Delivery, Departure
+from tracking.models import Delivery, DeliveryEvent, Departure
 from tracking.people import held
 
 
@@ -71,11 +71,13 @@ def has_left(delivery: Delivery) -> bool:
     return is_suppressed(delivery) or not lists_of(delivery)
 
 
+@transaction.atomic
 def keep_reason(delivery: Delivery, *, reason: str, comment: str) -> None:
     """Keep why the recipient left; said once more, the newer words count."""
     Departure.objects.update_or_create(
         delivery=delivery, defaults={"reason": reason, "comment": comment}
     )
+    DeliveryEvent.objects.of_departure(delivery.pk).update(counted_at=None)
 
 
 def _link_of(delivery: Delivery) -> str:

@@ -3,11 +3,36 @@ harm.
 """
 
 from celery import shared_task
+from celery.utils.log import get_task_logger
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from redis import RedisError
 
+from tracking import consuming
+from tracking.hits.stream import Stream, connect
 from tracking.inbound import handling, polling
+from tracking.tallying import events, sent
 
+CONSUME_SECONDS = 2.0  # then others have their turn, ticks among them; Beat calls again
 POLL_SECONDS = 300  # then a mailbox's server hangs in a way that no time-out notices
+
+logger = get_task_logger(__name__)
+
+
+@shared_task(name="tracking.consume", ignore_result=True)
+def consume() -> None:
+    """Store and count the hits that wait; Beat calls this each second."""
+    try:
+        consuming.consume(Stream(connect()), clock=timezone.now, seconds=CONSUME_SECONDS)
+    except (RedisError, OperationalError, InterfaceError) as error:
+        logger.warning("Hits wait, because a server is away: %s", error)
+
+
+@shared_task(name="tracking.tally", ignore_result=True)
+def tally() -> None:
+    """Count what was noted of messages, and the ledger by domain and hour; Beat calls this."""
+    events.fold(now=timezone.now())
+    sent.recount_due(now=timezone.now())
 
 
 @shared_task(name="tracking.handle_inbound", ignore_result=True)

@@ -22,8 +22,14 @@ from recipients.models import (
     Tag,
     Tagging,
 )
-from tests.factories import make_campaign, make_list, make_recipient, make_run
-from tracking import engagement, links
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_reading,
+    make_recipient,
+    make_run,
+)
+from tracking import links
 from tracking.models import Activity, Delivery, Engagement
 from tracking.verify import disagreements
 
@@ -170,8 +176,8 @@ def test_what_they_opened_and_clicked_is_counted_together() -> None:
     make_run(make_campaign(lists=[readers]), now=NOW)
     own, former = Delivery.objects.order_by("pk")
     later = NOW + timedelta(hours=1)
-    engagement.note(own, opened_at=later)
-    engagement.note(former, opened_at=NOW, clicked_at=NOW)
+    make_reading(own, opened_at=later)
+    make_reading(former, opened_at=NOW, clicked_at=NOW)
 
     merged(keep, gone)
 

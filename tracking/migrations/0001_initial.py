@@ -106,6 +106,8 @@ class Migration(migrations.Migration):
                 ('complained', models.PositiveIntegerField(db_default=0, default=0)),
                 ('unsubscribed', models.PositiveIntegerField(db_default=0, default=0)),
                 ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='tally', serialize=False, to='campaigns.run')),
+                ('ledger_counted_to', models.DateTimeField(null=True)),
+                ('purged_at', models.DateTimeField(null=True)),
             ],
             options={
                 'abstract': False,
@@ -354,10 +356,13 @@ class Migration(migrations.Migration):
                 ('clicked_at', models.DateTimeField(null=True)),
                 ('clicked_by_person_at', models.DateTimeField(null=True)),
                 ('bounced_at', models.DateTimeField(null=True)),
-                ('is_hard', models.BooleanField(default=False)),
+                ('is_hard', models.BooleanField(db_default=False, default=False)),
                 ('delivered_at', models.DateTimeField(null=True)),
                 ('complained_at', models.DateTimeField(null=True)),
                 ('unsubscribed_at', models.DateTimeField(null=True)),
+                ('failure', models.CharField(blank=True, db_default='', max_length=17)),
+                ('bounce', models.CharField(blank=True, db_default='', max_length=17)),
+                ('departure', models.CharField(blank=True, db_default='', max_length=12)),
                 ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
             ],
             options={

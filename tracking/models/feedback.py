@@ -47,6 +47,10 @@ class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
     def of_run(self, run_id: int) -> Self:
         return self.filter(run_id=run_id)
 
+    def of_departure(self, delivery_id: int) -> Self:
+        """That the recipient left by a link in this message."""
+        return self.filter(delivery=delivery_id, kind=EventKind.UNSUBSCRIBED)
+
     def uncounted(self) -> Self:
         """What the tallies do not know of yet, in the order in which it was noted."""
         return self.filter(counted_at__isnull=True).order_by("id")

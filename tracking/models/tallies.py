@@ -33,10 +33,15 @@ class Response(models.Model):
     clicked_at = models.DateTimeField(null=True)
     clicked_by_person_at = models.DateTimeField(null=True)
     bounced_at = models.DateTimeField(null=True)
-    is_hard = models.BooleanField(default=False)  # one of its bounces was
+    is_hard = models.BooleanField(default=False, db_default=False)  # one of its bounces was
     delivered_at = models.DateTimeField(null=True)
     complained_at = models.DateTimeField(null=True)
     unsubscribed_at = models.DateTimeField(null=True)
+    # As ReasonTally counts them: a Category each, of the first bounce or of a hard one, and a
+    # DepartureReason, as far as one was told.
+    failure = models.CharField(max_length=17, blank=True, db_default="")
+    bounce = models.CharField(max_length=17, blank=True, db_default="")
+    departure = models.CharField(max_length=12, blank=True, db_default="")
 
     class Meta:
         indexes = [models.Index(fields=["run", "delivery"], name="response_of_run")]
@@ -68,6 +73,10 @@ class RunTally(Reactions):
     run = models.OneToOneField(
         "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="tally"
     )
+    # RunCounters.moved_at when `sent` and `failed` of domains and hours were last counted.
+    ledger_counted_to = models.DateTimeField(null=True)
+    # Since when its hits are deleted, or being deleted; what comes in later is not kept.
+    purged_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.opens_people} opened, {self.clicks_people} clicked"

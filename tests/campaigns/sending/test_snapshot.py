@@ -18,12 +18,12 @@ from recipients.models import (
 from tests.factories import (
     make_campaign,
     make_list,
+    make_reading,
     make_recipient,
     make_recipients,
     make_run,
     make_segment,
 )
-from tracking import engagement
 from tracking.models import Delivery, RunCounters
 from tracking.verify import disagreements
 
@@ -365,7 +365,7 @@ def test_the_last_campaigns_of_a_segment_are_those_before_the_run() -> None:
     earlier = make_run(make_campaign(), now=now)
     RunCounters.objects.filter(run=earlier).update(queued=0, sent=2)
     for delivery in Delivery.objects.all():
-        engagement.note(delivery, opened_at=now)
+        make_reading(delivery, opened_at=now)
     rule = {"about": "opened", "operator": "last_campaigns", "value": 1}
     segment = Segment.objects.create(name="Open", rules={"match": "all", "rules": [rule]})
     run = make_run(make_campaign("Again", segments=[segment]), snapshot_taken=False)
