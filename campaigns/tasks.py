@@ -40,6 +40,7 @@ from recipients.segments import indexes
 from templates_app.media import retention as of_media
 from templates_app.media import scanning
 from tracking import engagement, unconfirmed
+from tracking import retention as of_hits
 from tracking.inbound import retention as of_inbound
 
 logger = get_task_logger(__name__)
@@ -209,6 +210,7 @@ def retention() -> None:
     signup.forget_unconfirmed(now=timezone.now())
     of_media.forget_unnamed(now=timezone.now())
     of_inbound.clean(now=timezone.now())
+    of_hits.clean(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)

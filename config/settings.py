@@ -211,6 +211,8 @@ HIT_NETWORKS = env.read("HIT_NETWORKS", read.flag, default=False)
 SCANNER_NETWORKS = env.read("SCANNER_NETWORKS", read.networks, default=read.NONE)
 # Whether nothing is measured of recipients who were not asked, or have not answered.
 TRACKING_CONSENT_REQUIRED = env.read("TRACKING_CONSENT_REQUIRED", read.flag, default=False)
+# The hits of runs that ended longer ago are deleted, their sums are kept; 0 keeps them for ever.
+HIT_DAYS = env.read("HIT_DAYS", read.days, default=365)
 
 # --- recipients -------------------------------------------------------------------------------
 
