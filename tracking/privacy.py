@@ -1,5 +1,6 @@
 """What the ledger keeps of a person: handed out, made anonymous, or made another row's."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,6 +13,8 @@ from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
 from tracking.inbound import forgetting
 from tracking.models import Departure
+from tracking.tallying.forgetting import forget_domains
+from tracking.tallying.lock import hold_sums
 
 # By the indexes: on recipients, on the keys of each run, on the keys of those left out. Also what
 # was mailed to these addresses when they were another row's, or of a row that was deleted.
@@ -65,7 +68,18 @@ SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.ski
        delivery.attempts, delivery.created_at, delivery.attempted_at, delivery.finished_at,
        delivery.message_id, delivery.reply_code, delivery.enhanced_status_code, delivery.diagnostic,
        engagement.opened_at, engagement.clicked_at,
-       departure.reason AS reason_to_leave, departure.comment AS comment
+       departure.reason AS reason_to_leave, departure.comment AS comment,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'at', hit.at, 'kind', hit.kind, 'link', hit.link_number,
+                   'user_agent', agent.text, 'network', hit.network, 'by', hit.verdict)
+                   ORDER BY hit.at, hit.id), '[]')
+          FROM tracking_hit hit LEFT JOIN tracking_useragent agent ON agent.id = hit.user_agent_id
+         WHERE hit.delivery_id = delivery.id) AS opens_and_clicks,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'at', event.at, 'kind', event.kind, 'category', event.category,
+                   'diagnostic', event.diagnostic) ORDER BY event.at, event.id), '[]')
+          FROM tracking_deliveryevent event
+         WHERE event.delivery_id = delivery.id) AS reports
   FROM tracking_delivery delivery
   LEFT JOIN tracking_engagement engagement ON engagement.run_id = delivery.run_id
                                           AND engagement.recipient_id = delivery.recipient_id
@@ -77,12 +91,30 @@ SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.ski
 """
 
 
+_LISTS = ("opens_and_clicks", "reports")
+
+
 def known(person: Person) -> list[dict[str, Any]]:
     """Return each message that was, or will be, or would have been sent to a person."""
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, {"ids": person.ids, "keys": person.keys})
         names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [row | {name: json.loads(row[name]) for name in _LISTS} for row in rows]
+
+
+# What identifies nobody stays: when something was asked for, and what it was taken for.
+_FORGET_HITS = """
+UPDATE tracking_hit SET user_agent_id = NULL, network = ''
+ WHERE delivery_id = ANY(%(ids)s::bigint[])
+"""
+_FORGET_EVENTS = """
+UPDATE tracking_deliveryevent SET recipient_id = NULL, diagnostic = ''
+ WHERE delivery_id = ANY(%(ids)s::bigint[])
+"""
+_HAND_OVER_EVENTS = """
+UPDATE tracking_deliveryevent SET recipient_id = %(to)s WHERE recipient_id = %(former)s
+"""
 
 
 def forget(person: Person, now: datetime) -> None:
@@ -91,6 +123,7 @@ def forget(person: Person, now: datetime) -> None:
     What a worker holds at this moment keeps its state, and its end is recorded; the worker looks
     once more before it sends. What was answered about others loses their address alone.
     """
+    hold_sums()
     named = alone(person.keys)
     theirs, naming = _theirs(person.ids, person.keys), _by_run(_NAMING, {"alone": named})
     for run_id in sorted({*theirs, *naming}):
@@ -98,10 +131,19 @@ def forget(person: Person, now: datetime) -> None:
         others = naming[run_id] - ids
         _hold(ids | others)
         _leave_out(run_id, ids, reason="no_address", now=now)
+        forget_domains(ids)
         ledger.anonymize(ids)
+        _forget_what_came_back(ids)
         ledger.unname(others, alone=named)
         Departure.objects.filter(delivery__in=ids).delete()
     forget_mentions("tracking_departure", "comment", person.keys)
+    forget_mentions("tracking_deliveryevent", "diagnostic", person.keys)
+
+
+def _forget_what_came_back(ids: Iterable[int]) -> None:
+    with connection.cursor() as cursor:
+        for sql in (_FORGET_HITS, _FORGET_EVENTS):
+            cursor.execute(sql, {"ids": ledger.bigints(ids)})
 
 
 def merge(keep: int, other: int, now: datetime) -> None:
@@ -112,6 +154,8 @@ def merge(keep: int, other: int, now: datetime) -> None:
         ledger.move(run_id, pick=_TWICE, changes=_LEFT_OUT, params=params, now=now)
         ledger.hand_over(ids, to=keep)
     engagement.hand_over(other, to=keep)
+    with connection.cursor() as cursor:
+        cursor.execute(_HAND_OVER_EVENTS, {"former": other, "to": keep})
 
 
 def _theirs(ids: list[int], keys: list[str]) -> dict[int, set[int]]:

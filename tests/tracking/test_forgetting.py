@@ -1,0 +1,70 @@
+"""Erasing and merging people keep the sums true, and leave nothing that says whose they were."""
+
+import pytest
+
+from recipients import merging, privacy
+from tests.tracking.arrivals import (
+    NOW,
+    arrival,
+    delivery_to,
+    entry,
+    make_measured_run,
+    say,
+    wrong,
+)
+from tracking.consuming import write
+from tracking.models import (
+    DeliveryEvent,
+    DomainTally,
+    EventKind,
+    Hit,
+    RunTally,
+)
+from tracking.tallying.events import fold
+from tracking.tallying.sent import recount
+
+pytestmark = pytest.mark.django_db
+
+
+def test_of_who_is_erased_the_sums_stay_and_nothing_says_whose_they_were() -> None:
+    run = make_measured_run("ada", "bob")
+    ada = delivery_to("ada", run)
+    write([entry(arrival(run, ada, agent="Ada's own browser"), arrival(run, ada, 1))], now=NOW)
+    say(ada, EventKind.BOUNCED, "1", diagnostic="<ada@ada.example> is full")
+    recount(run.pk)
+    fold(now=NOW)
+    before = RunTally.objects.values().get()
+    known = privacy.known(privacy.person("ada@ada.example"))["messages"][0]
+
+    privacy.erase("ada@ada.example", source="asked for it", now=NOW)
+
+    assert [one["by"] for one in known["opens_and_clicks"]] == ["person", "person"]
+    assert known["opens_and_clicks"][0]["user_agent"] == "Ada's own browser"
+    assert known["reports"][0]["diagnostic"] == "<ada@ada.example> is full"
+    assert RunTally.objects.values().get() == before
+    assert sorted(DomainTally.objects.values_list("domain", "sent", "clicks_people")) == [
+        ("", 1, 1), ("bob.example", 1, 0),
+    ]  # fmt: skip
+    assert not Hit.objects.exclude(user_agent=None, network="").exists()
+    assert DeliveryEvent.objects.values_list("recipient_id", "diagnostic").get() == (None, "")
+    assert wrong(run) == []
+
+
+def test_sums_stay_true_where_two_rows_become_one_person_and_more_comes_in() -> None:
+    run = make_measured_run("ada", "bob")
+    ada, bob = delivery_to("ada", run), delivery_to("bob", run)
+    write([entry(arrival(run, ada), arrival(run, bob), arrival(run, bob, 1))], now=NOW)
+    say(bob, EventKind.BOUNCED, "1")
+    assert ada.recipient_id
+    assert bob.recipient_id
+
+    merging.merge(ada.recipient_id, bob.recipient_id, by="staff", now=NOW)
+    late = write([entry(arrival(run, ada, 2), arrival(run, bob, 2))], now=NOW)
+    say(bob, EventKind.COMPLAINED, "2")
+    fold(now=NOW)
+
+    assert late.new == 1
+    tally = RunTally.objects.get()
+    assert (tally.opens_people, tally.clicks_people, tally.bounced_soft) == (2, 2, 1)
+    assert set(DeliveryEvent.objects.values_list("recipient_id", flat=True)) >= {ada.recipient_id}
+    assert wrong(run) == []
