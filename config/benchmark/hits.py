@@ -15,7 +15,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
-from config.benchmark import machine, report, usage
+from config.benchmark import machine, report, storing, usage
 from config.benchmark.installation import servers
 from config.embedded.services import Services
 from config.processes import LOOPBACK, Ports, commands, environment
@@ -66,16 +66,23 @@ def find_wrk() -> str:
     )
 
 
-def measure(*, seconds: int, connections: int, keep: bool, say: Say) -> list[Measured]:
-    """Ask a web process for pixels and links, also while PostgreSQL is down.
+def measure(
+    *, seconds: int, connections: int, stored: int, keep: bool, say: Say
+) -> list[Measured | storing.Measured]:
+    """Ask a web process for pixels and links, also while PostgreSQL is down; and store hits.
 
-    :raises BenchmarkError: a hit is missing in the stream, or an answer was another one
+    :param stored: how many, twice
+    :raises BenchmarkError: a hit is missing, a sum is wrong, or an answer was another one
     """
     wrk = [find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     opened, clicked = _path(open_url(DELIVERY, RUN)), _path(click_url(DELIVERY, RUN)) + "1"
     with servers(keep=keep) as services:
         load = f"{' '.join(['wrk', *wrk[1:]])}, for one process with the command of manage.py run"
         for line in report.named({**machine.describe(), "load": load}):
+            say(line)
+        postgres = [one.pid for one in services.status() if one.pid and one.server != "redis"]
+        worked_off = storing.measure(stored, postgres=postgres)
+        for line in ("", *storing.table(worked_off), ""):
             say(line)
         targets.store(RUN, _TARGETS)
         found = [
@@ -88,10 +95,10 @@ def measure(*, seconds: int, connections: int, keep: bool, say: Say) -> list[Mea
     for line in ("", *report.table([_HEAD, *map(_cells, found)])):
         say(line)
     _check(found, connections)
-    return found
+    return [*found, *worked_off]
 
 
-def as_dicts(found: list[Measured]) -> list[dict[str, Any]]:
+def as_dicts(found: list[Measured | storing.Measured]) -> list[dict[str, Any]]:
     return [asdict(each) for each in found]
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 from django.conf import settings
 from django.template import Context, Engine
 from django.utils import timezone
 
-from config.benchmark import compose, segments
+from config.benchmark import compose, segments, storing
 from config.benchmark.chart import Bar, bars
 from config.benchmark.report import table
 from config.benchmark.sink import Tally
@@ -35,6 +36,7 @@ from recipients.models import Field
 from recipients.segments.grammar import parse
 from recipients.segments.indexes import mend_indexes
 from templates_app.rendering import compile_content
+from tracking.models import Hit
 
 SECONDS = 120  # far above what anything here takes
 
@@ -329,6 +331,16 @@ def test_segments_of_three_rules_are_counted_over_a_base_that_is_like_a_real_one
     assert {one.name for one in found if not 0 < one.found < 2_000} == set()
     Field.objects.all().delete()
     mend_indexes()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_storing_hits_is_measured_and_their_sums_are_proven(broker: redis.Redis) -> None:
+    found = storing.measure(60, postgres=[])
+
+    assert [one.hits for one in found] == [60, 60]
+    assert Hit.objects.count() == 120
+    assert all(one.rate > 0 and one.cpu_us > 0 for one in found)
+    assert len(storing.table(found)) == 3
 
 
 @pytest.mark.django_db
