@@ -362,6 +362,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=10),
         "options": {"expire_seconds": 10},
     },
+    "follow_failures": {
+        "task": "tracking.follow_failures",
+        "schedule": timedelta(seconds=10),
+        "options": {"expire_seconds": 10},
+    },
     "fold": {
         "task": "campaigns.fold",
         "schedule": timedelta(minutes=1),

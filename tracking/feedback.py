@@ -4,11 +4,12 @@ The tallies are moved later, by `tracking.tallying`; what the fact means for the
 suppressed) is done in the same transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from recipients import locks
 from tracking import suppressing, unconfirmed
@@ -43,6 +44,33 @@ class Fact:
     diagnostic: str = ""
 
 
+class Failure(NamedTuple):
+    """Why the next hop did not take a message; its words and codes stand in the ledger."""
+
+    delivery_id: int
+    category: Category
+    is_hard: bool = False
+
+
+# Whose it was and what was answered is taken from the ledger, which has just been written. A
+# delivery fails once.
+_NOTE_FAILURES = """
+INSERT INTO tracking_deliveryevent
+       (delivery_id, run_id, recipient_id, kind, category, is_hard, reply_code,
+        enhanced_status_code, source, source_key, at, noted_at, is_to_follow)
+SELECT delivery.id, delivery.run_id, delivery.recipient_id, 'failed', told.category, told.is_hard,
+       delivery.reply_code, delivery.enhanced_status_code, 'handover', delivery.id::text,
+       delivery.finished_at, %(now)s, told.is_to_follow
+  FROM unnest(%(ids)s::bigint[], %(categories)s::text[], %(hard)s::boolean[],
+              %(to_follow)s::boolean[]) AS told (id, category, is_hard, is_to_follow)
+  JOIN tracking_delivery delivery ON delivery.id = told.id
+ ORDER BY delivery.id
+    ON CONFLICT (source, source_key) DO NOTHING
+"""
+_SUPPRESSED_AT_ONCE = 10_000
+WEIGHED_IN_A_ROW = 1_000  # some seconds
+
+
 @transaction.atomic
 def note(delivery: Delivery, fact: Fact, *, now: datetime) -> bool:
     """Note a fact about a delivery, and do what follows from it; return whether it is new."""
@@ -57,6 +85,68 @@ def note(delivery: Delivery, fact: Fact, *, now: datetime) -> bool:
         _settle(held, fact, now)
         suppressing.follow(held, event, now=now)
     return is_new
+
+
+def note_failures(failures: Sequence[Failure], *, now: datetime) -> None:
+    """Note why deliveries failed, in the transaction that has moved them, and in one statement.
+
+    What it means for their addresses takes locks that whoever holds a run's counters must not wait
+    for: `follow_failures` does it afterwards.
+    """
+    if not failures:
+        return
+    params: dict[str, Any] = {
+        "ids": [each.delivery_id for each in failures],
+        "categories": [each.category.value for each in failures],
+        "hard": [each.is_hard for each in failures],
+        "to_follow": [_is_to_follow(each) for each in failures],
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_FAILURES, params)
+
+
+def _is_to_follow(failure: Failure) -> bool:
+    return failure.is_hard or failure.category in suppressing.COUNTED
+
+
+def follow_failures(*, now: datetime) -> int:
+    """Do what failures mean for their addresses, as far as nobody else is at it; return how many.
+
+    Of very many some are left for the next time.
+    """
+    hard = _follow_hard(now)
+    to_weigh = DeliveryEvent.objects.to_follow().filter(is_hard=False).order_by("id")
+    ids = list(to_weigh.values_list("pk", flat=True)[:WEIGHED_IN_A_ROW])
+    return hard + sum(_follow(pk, now) for pk in ids)
+
+
+@transaction.atomic
+def _follow_hard(now: datetime) -> int:
+    locks.write_addresses()
+    hard = DeliveryEvent.objects.to_follow().filter(is_hard=True).order_by("id")
+    held = hard.select_for_update(skip_locked=True).values_list("pk", "delivery")
+    events = dict(held[:_SUPPRESSED_AT_ONCE])
+    # Of the others nobody knows any more whose they were.
+    named = Delivery.objects.filter(pk__in=events.values()).exclude(address="")
+    suppressing.refused(named.values_list("key", flat=True), now=now)
+    DeliveryEvent.objects.filter(pk__in=events).update(is_to_follow=False)
+    return len(events)
+
+
+@transaction.atomic
+def _follow(pk: int, now: datetime) -> bool:
+    # One by one: each locks its recipient.
+    locks.write_addresses()
+    to_follow = DeliveryEvent.objects.to_follow().filter(pk=pk)
+    event = to_follow.select_for_update(skip_locked=True).first()
+    if event is None:
+        return False
+    delivery = Delivery.objects.select_related("recipient").get(pk=event.delivery_id)
+    suppressing.follow(delivery, event, now=now)
+    event.is_to_follow = False
+    event.save(update_fields=["is_to_follow"])
+    return True
 
 
 def _columns(delivery: Delivery, fact: Fact, now: datetime) -> dict[str, Any]:

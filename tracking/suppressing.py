@@ -16,7 +16,7 @@ from django.db import connection
 
 from recipients import services as recipients
 from recipients.models import Recipient, SuppressionReason
-from recipients.suppression import suppress
+from recipients.suppression import suppress, suppress_all
 from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
 
 _INVALID = frozenset({Category.INVALID_ADDRESS, Category.INVALID_DOMAIN})
@@ -30,6 +30,9 @@ _SOFT = _INVALID | {
     Category.LOOP,
     Category.UNKNOWN,
 }
+# What the next hop said may come to suppress an address; that we gave up in the end, never: a relay
+# that is away for days, or a limit of ours, says nothing about anybody.
+COUNTED = _SOFT - {Category.EXPIRED}
 # A message of which nothing came back for so long has arrived: mail systems give up after five days
 # (RFC 5321 4.5.4.1).
 _SILENCE = timedelta(days=7)
@@ -61,7 +64,8 @@ WITH deliveries AS (
 SELECT event.run_id, event.at, event.category
   FROM deliveries JOIN tracking_deliveryevent event ON event.delivery_id = deliveries.id
        CROSS JOIN alive
- WHERE event.kind IN ('bounced', 'failed') AND (alive.at IS NULL OR event.at > alive.at)
+ WHERE (event.kind = 'bounced' OR event.kind = 'failed' AND event.category <> 'expired')
+   AND (alive.at IS NULL OR event.at > alive.at)
  ORDER BY event.at, event.id
 """
 
@@ -142,6 +146,13 @@ def hard(key: str, *, category: str, source: str, now: datetime) -> None:
     label = Category(category).label
     reason = SuppressionReason.BOUNCE
     suppress(key, reason=reason, source=f"hard bounce, {label}: {source}", now=now)
+
+
+def refused(keys: Iterable[str], *, now: datetime) -> None:
+    """Suppress addresses of which the next hop said at once, by a strict code, that it has none."""
+    suppress_all(
+        keys, reason=SuppressionReason.BOUNCE, source="hard bounce: refused at hand-over", now=now
+    )
 
 
 def leave(recipient: Recipient, *, reason: SuppressionReason, source: str, now: datetime) -> None:

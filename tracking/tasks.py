@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from redis import RedisError
 
-from tracking import consuming
+from tracking import consuming, feedback
 from tracking.hits.stream import Stream, connect
 from tracking.inbound import handling, polling
 from tracking.tallying import events, sent
@@ -55,3 +55,9 @@ def poll_mailbox(name: str) -> None:
     for address in polling.mailboxes():
         if str(address) == name:
             polling.poll(address, clock=timezone.now)
+
+
+@shared_task(name="tracking.follow_failures", ignore_result=True)
+def follow_failures() -> None:
+    """Weigh what failures mean for their addresses; Beat calls this every ten seconds."""
+    feedback.follow_failures(now=timezone.now())

@@ -83,6 +83,16 @@ _TASK_RESULTS = f"""
      LIMIT %(listed)s
 """
 
+# Whatever failed has an event that says why.
+_FAILURES = """
+    SELECT delivery.run_id, 'delivery ' || delivery.id || ' has failed, and no event says why'
+      FROM tracking_delivery delivery
+     WHERE delivery.run_id = ANY(%(runs)s) AND delivery.state = 'failed'
+       AND NOT EXISTS (SELECT FROM tracking_deliveryevent event
+                        WHERE event.source = 'handover' AND event.source_key = delivery.id::text)
+     LIMIT %(listed)s
+"""
+
 
 def disagreements(run_ids: Sequence[int], *, kept_since: datetime | None) -> list[Disagreement]:
     """Return what does not add up in these runs, at one moment; an empty list is the proof.
@@ -95,7 +105,7 @@ def disagreements(run_ids: Sequence[int], *, kept_since: datetime | None) -> lis
 
 def _found(params: dict[str, Any]) -> Iterator[Disagreement]:
     # One statement sees one moment, so that a run may go on meanwhile.
-    parts = (_AUDIENCE, _TWICE, _LEFT_OPEN, _COUNTERS, _TASK_RESULTS)
+    parts = (_AUDIENCE, _TWICE, _LEFT_OPEN, _COUNTERS, _TASK_RESULTS, _FAILURES)
     sql = " UNION ALL ".join(f"({part})" for part in parts)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple, assert_never
@@ -21,8 +21,9 @@ from campaigns.sending.outcomes import (
     Scope,
     tidy,
 )
+from campaigns.sending.refusals import failure
 from campaigns.sending.retry_policy import Random, RetryPolicy, expired
-from tracking import ledger
+from tracking import feedback, ledger
 from tracking.models import DeliveryState as S
 from tracking.models import Lease
 
@@ -111,25 +112,37 @@ def record(
 ) -> int:
     """Write the results into the ledger; return how many deliveries of this lease were moved.
 
-    A deferral whose next attempt would lie beyond the run's time to live is its last.
+    A deferral whose next attempt would lie beyond the run's time to live is its last. Why
+    deliveries failed is noted with them.
     """
     judge = _Judge(run_id, policy=policy, now=now, random=random)
-    params = {"lease": lease, **_columns(results, judge)}
-    moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
-    Lease.objects.filter(pk=lease).delete()
-    return len(moved)
-
-
-def _columns(results: Sequence[Result], judge: "_Judge") -> dict[str, str]:
-    """Return each column as one text: as arrays they would take the driver 14 µs a row.
-
-    An array of one empty text comes out empty, hence `coalesce` in `_CHANGES`.
-    """
     # Nearly all were accepted; those cost a microsecond each.
     ends = [
         _SENT if type(result.outcome) is Accepted else judge.end(result.outcome, result.attempts)
         for result in results
     ]
+    params = {"lease": lease, **_columns(results, ends)}
+    moved = ledger.move(run_id, pick=_PICK, changes=_CHANGES, params=params, now=now)
+    if ends.count(_SENT) < len(ends):
+        failed = {row.id for row in moved if row.to_state is S.FAILED}
+        feedback.note_failures(_failures(results, failed), now=now)
+    Lease.objects.filter(pk=lease).delete()
+    return len(moved)
+
+
+def _failures(results: Sequence[Result], failed: Collection[int]) -> list[feedback.Failure]:
+    return [
+        failure(result.delivery_id, result.outcome, is_composed=bool(result.message_id))
+        for result in results
+        if result.outcome and result.delivery_id in failed
+    ]
+
+
+def _columns(results: Sequence[Result], ends: Sequence[_End]) -> dict[str, str]:
+    """Return each column as one text: as arrays they would take the driver 14 µs a row.
+
+    An array of one empty text comes out empty, hence `coalesce` in `_CHANGES`.
+    """
     replies = [result.outcome or _NO_REPLY for result in results]
     return {
         "ids": _joined([str(result.delivery_id) for result in results]),

@@ -3,11 +3,14 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from campaigns.models import Run, RunStatus
 from campaigns.sending import domain_gates
 from campaigns.sending.outcomes import MAX_DIAGNOSTIC
 from campaigns.sending.retry_policy import expired
-from tracking import ledger
+from tracking import feedback, ledger
+from tracking.models import Category
 
 SLICE = 5_000  # deliveries in one transaction
 
@@ -46,9 +49,17 @@ def expire_old(run_id: int, *, now: datetime) -> int:
     params: dict[str, Any] = {"after": 0, "size": SLICE, "resent": resent, "reason": reason}
     params["longest"] = MAX_DIAGNOSTIC
     failed = 0
-    while moved := ledger.move(run_id, pick=_OPEN, changes=_CHANGES, params=params, now=now):
-        failed += len(moved)
-        params["after"] = max(row.id for row in moved)
+    while ids := _fail_slice(run_id, params, now=now):
+        failed += len(ids)
+        params["after"] = max(ids)
     if failed:
         domain_gates.shorten(now=now)
     return failed
+
+
+@transaction.atomic
+def _fail_slice(run_id: int, params: dict[str, Any], *, now: datetime) -> list[int]:
+    moved = ledger.move(run_id, pick=_OPEN, changes=_CHANGES, params=params, now=now)
+    failures = [feedback.Failure(row.id, Category.EXPIRED) for row in moved]
+    feedback.note_failures(failures, now=now)
+    return [row.id for row in moved]

@@ -436,7 +436,7 @@ def test_verification_prints_what_disagrees_and_fails(campaign: Campaign) -> Non
     Delivery.objects.filter(address="r0001@example.org").update(state="failed")
 
     output = io.StringIO()
-    with pytest.raises(CommandError, match="3 disagreements in 1 runs"):
+    with pytest.raises(CommandError, match="4 disagreements in 1 runs"):
         call_command("verify_ledger", stdout=output)
 
     assert agreed["disagreements"] == []

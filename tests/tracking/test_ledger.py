@@ -10,7 +10,8 @@ from django_celery_results.models import TaskResult
 from campaigns.models import Run
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients, make_run
 from tracking import ledger
-from tracking.models import Delivery, DeliveryState, RunCounters
+from tracking.feedback import Failure, note_failures
+from tracking.models import Category, Delivery, DeliveryState, RunCounters
 from tracking.verify import disagreements
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,8 @@ def test_a_delivery_moves_only_as_the_transition_table_allows(
     assert result.task_name == "campaigns.deliver"
     assert result.status == ledger.TASK_STATUS[after]
     assert json.loads(result.result)["state"] == after
+    if after == "failed":  # whoever moves it there says why
+        note_failures([Failure(delivery.pk, Category.UNKNOWN)], now=timezone.now())
     assert disagreements([run.pk], kept_since=None) == []
 
 

@@ -129,11 +129,12 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('noted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('counted_at', models.DateTimeField(null=True)),
+                ('is_to_follow', models.BooleanField(db_default=False, default=False)),
                 ('delivery', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='tracking.delivery')),
                 ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('counted_at__isnull', True)), fields=['id'], name='delivery_event_uncounted'), models.Index(fields=['recipient_id', 'at'], name='delivery_event_of_recipient'), models.Index(fields=['run', 'kind'], name='delivery_event_of_run')],
+                'indexes': [models.Index(condition=models.Q(('counted_at__isnull', True)), fields=['id'], name='delivery_event_uncounted'), models.Index(condition=models.Q(('is_to_follow', True)), fields=['id'], name='delivery_event_to_follow'), models.Index(fields=['recipient_id', 'at'], name='delivery_event_of_recipient'), models.Index(fields=['run', 'kind', 'at'], name='delivery_event_of_run')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'source_key'), name='delivery_event_told_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['failed', 'bounced', 'delayed', 'delivered', 'complained', 'unsubscribed'])), name='delivery_event_kind_known'), models.CheckConstraint(condition=models.Q(('category__in', ['', 'invalid_address', 'invalid_domain', 'disabled', 'mailbox_full', 'too_large', 'policy_content', 'policy_reputation', 'auth', 'rate', 'transient', 'expired', 'loop', 'rendering', 'unknown'])), name='delivery_event_category_known'), models.CheckConstraint(condition=models.Q(('source__in', ['handover', 'mail', 'webhook', 'link'])), name='delivery_event_source_known')],
             },
         ),

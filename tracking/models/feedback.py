@@ -55,6 +55,10 @@ class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
         """What the tallies do not know of yet, in the order in which it was noted."""
         return self.filter(counted_at__isnull=True).order_by("id")
 
+    def to_follow(self) -> Self:
+        """Noted while many were recorded; what follows for the address was left for later."""
+        return self.filter(is_to_follow=True)
+
 
 class DeliveryEvent(models.Model):
     """A fact about a message beside its state; `tracking.feedback` writes these, each once."""
@@ -73,6 +77,7 @@ class DeliveryEvent(models.Model):
     is_hard = models.BooleanField(default=False)
     reply_code = models.PositiveSmallIntegerField(null=True)
     enhanced_status_code = models.CharField(max_length=11, blank=True, db_default="")
+    # Empty for what the next hop answered: the delivery has it.
     diagnostic = models.TextField(blank=True, db_default="")
     source = models.CharField(max_length=8, choices=EventSource)
     # What makes the same fact, told twice, the same one.
@@ -80,6 +85,8 @@ class DeliveryEvent(models.Model):
     at = models.DateTimeField()
     noted_at = models.DateTimeField(db_default=Now())
     counted_at = models.DateTimeField(null=True)
+    # What it means for the address is still to be done (feedback.follow_failures).
+    is_to_follow = models.BooleanField(default=False, db_default=False)
 
     objects = DeliveryEventQuerySet.as_manager()
 
@@ -105,8 +112,14 @@ class DeliveryEvent(models.Model):
                 name="delivery_event_uncounted",
                 condition=Q(counted_at__isnull=True),
             ),
+            models.Index(
+                fields=["id"],
+                name="delivery_event_to_follow",
+                condition=Q(is_to_follow=True),
+            ),
             models.Index(fields=["recipient_id", "at"], name="delivery_event_of_recipient"),
-            models.Index(fields=["run", "kind"], name="delivery_event_of_run"),
+            # campaigns.sending.guard: what came back, and what of it lately
+            models.Index(fields=["run", "kind", "at"], name="delivery_event_of_run"),
         ]
 
     def __str__(self) -> str:
