@@ -74,8 +74,10 @@ def joining_words(mailing_list: MailingList) -> str:
 
 
 @transaction.atomic
-def choose(recipient: Recipient, choice: Choice, *, origin: Origin, now: datetime) -> None:
+def choose(recipient: Recipient, choice: Choice, *, origin: Origin, now: datetime) -> int:
     """Do what a person chose, and write to the ledger what of it is consent. May be repeated.
+
+    Return how many lists were left.
 
     A list is joined at once: only who reads the mailbox has the link that led here.
     """
@@ -94,8 +96,9 @@ def choose(recipient: Recipient, choice: Choice, *, origin: Origin, now: datetim
         recipient.tracking_consent = choice.tracking
     recipient.updated_at = now
     recipient.save(update_fields=["paused_until", "language", "tracking_consent", "updated_at"])
-    unsubscribe(recipient, lists=left, source=SOURCE, now=now, origin=origin)
+    count = unsubscribe(recipient, lists=left, source=SOURCE, now=now, origin=origin)
     consent.record(said, now=now)
+    return count
 
 
 def _joined(

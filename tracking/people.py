@@ -70,6 +70,14 @@ def person_of(token: str) -> Recipient:
     return _notice(notice_id).recipient
 
 
+def preferences_delivery_of(token: str) -> Delivery | None:
+    """Return the delivery whose message has this link to the preferences, or None: one of ours."""
+    try:
+        return _delivery(_read(token, Kind.PREFERENCES))
+    except Unknown:
+        return None
+
+
 def _read(token: str, kind: Kind) -> int:
     try:
         return read(token, kind=kind, ring=key_ring())

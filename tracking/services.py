@@ -4,15 +4,18 @@ from datetime import datetime
 
 from django.db import transaction
 
+from recipients import preferences as chosen
 from recipients import services as recipients
 from recipients.consent import Origin
 from recipients.models import (
     MailingList,
+    Recipient,
     Subscription,
     SubscriptionState,
     Suppression,
 )
-from tracking.models import Delivery, DeliveryEvent, Departure
+from tracking import feedback
+from tracking.models import Delivery, DeliveryEvent, Departure, EventKind, EventSource
 from tracking.people import held
 
 
@@ -46,24 +49,60 @@ def is_suppressed(delivery: Delivery) -> bool:
 def unsubscribe(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Unsubscribe the recipient from the lists that this message came by. May be repeated."""
     delivery = held(delivery)
-    if delivery.recipient:
-        recipients.unsubscribe(
-            delivery.recipient,
-            lists=lists_of(delivery),
-            source=_link_of(delivery),
-            now=now,
-            origin=origin,
-        )
+    if delivery.recipient is None:
+        return
+    left = recipients.unsubscribe(
+        delivery.recipient,
+        lists=lists_of(delivery),
+        source=_link_of(delivery),
+        now=now,
+        origin=origin,
+    )
+    if left:
+        _note_departure(delivery, now=now)
 
 
 @transaction.atomic
 def unsubscribe_from_all(delivery: Delivery, *, origin: Origin, now: datetime) -> None:
     """Let the recipient's address never be mailed again. May be repeated."""
     delivery = held(delivery)
-    if delivery.recipient:
-        recipients.leave_everything(
-            delivery.recipient, source=_link_of(delivery), now=now, origin=origin
-        )
+    if delivery.recipient is None:
+        return
+    was_gone = is_suppressed(delivery)
+    recipients.leave_everything(
+        delivery.recipient, source=_link_of(delivery), now=now, origin=origin
+    )
+    if not was_gone:
+        _note_departure(delivery, now=now)
+
+
+@transaction.atomic
+def choose(
+    recipient: Recipient,
+    choice: chosen.Choice,
+    *,
+    delivery: Delivery | None,
+    origin: Origin,
+    now: datetime,
+) -> None:
+    """Do what a person chose on the page of their preferences. May be repeated.
+
+    :param delivery: whose link led there; None: that of a message of ours
+    """
+    left = chosen.choose(recipient, choice, origin=origin, now=now)
+    if left and delivery:
+        _note_departure(delivery, now=now)
+
+
+@transaction.atomic
+def want_nothing(
+    recipient: Recipient, *, delivery: Delivery | None, origin: Origin, now: datetime
+) -> None:
+    """Let a person never be mailed again who said so on the page of their preferences."""
+    was_gone = chosen.is_suppressed(recipient)
+    recipients.leave_everything(recipient, source=chosen.SOURCE, now=now, origin=origin)
+    if delivery and not was_gone:
+        _note_departure(delivery, now=now)
 
 
 def has_left(delivery: Delivery) -> bool:
@@ -77,7 +116,21 @@ def keep_reason(delivery: Delivery, *, reason: str, comment: str) -> None:
     Departure.objects.update_or_create(
         delivery=delivery, defaults={"reason": reason, "comment": comment}
     )
-    DeliveryEvent.objects.of_departure(delivery.pk).update(counted_at=None)
+    DeliveryEvent.objects.departures_of(delivery).recount()
+
+
+def _note_departure(delivery: Delivery, *, now: datetime) -> None:
+    """Note, once for a message, that its link was used to leave something."""
+    feedback.note(
+        delivery,
+        feedback.Fact(
+            kind=EventKind.UNSUBSCRIBED,
+            source=EventSource.LINK,
+            source_key=str(delivery.pk),
+            at=now,
+        ),
+        now=now,
+    )
 
 
 def _link_of(delivery: Delivery) -> str:

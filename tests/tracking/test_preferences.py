@@ -27,7 +27,7 @@ from recipients.models import (
 from recipients.notices import write
 from tests.factories import make_campaign, make_form, make_list, make_recipient, make_run
 from tracking import links
-from tracking.models import Delivery, Departure
+from tracking.models import Delivery, DeliveryEvent, Departure
 from tracking.tokens import Kind, sign
 
 pytestmark = pytest.mark.django_db
@@ -464,3 +464,25 @@ def test_tracking_consent_is_one_of_those_that_we_know(delivery: Delivery) -> No
 def test_a_reason_is_one_of_those_that_we_know(delivery: Delivery) -> None:
     with pytest.raises(IntegrityError, match="departure_reason_known"), transaction.atomic():
         Departure.objects.create(delivery=delivery, reason="whim")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "count"),
+    [((), 1), (("Readers",), 0), (("Readers", "Public"), 0)],
+    ids=["leaves", "stays", "joins another one"],
+)
+def test_a_list_that_is_left_on_the_page_is_counted_for_the_message_that_led_there(
+    delivery: Delivery, browser: Client, chosen: tuple[str, ...], count: int
+) -> None:
+    save(browser, delivery, *chosen)
+    save(browser, delivery, *chosen)
+
+    assert DeliveryEvent.objects.departures_of(delivery).count() == count
+
+
+def test_who_wants_nothing_at_all_any_more_is_counted_for_the_message(
+    delivery: Delivery, browser: Client
+) -> None:
+    browser.post(path(delivery), {"nothing": "1"})
+
+    assert DeliveryEvent.objects.departures_of(delivery).count() == 1

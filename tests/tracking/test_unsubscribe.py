@@ -19,7 +19,7 @@ from recipients.models import (
 )
 from tests.factories import make_campaign, make_list, make_recipient, make_run, make_segment
 from tracking import links
-from tracking.models import Delivery
+from tracking.models import Delivery, DeliveryEvent
 from tracking.tokens import Kind, sign
 
 pytestmark = pytest.mark.django_db
@@ -357,3 +357,37 @@ def test_an_address_of_a_suppressed_domain_is_told_that_it_gets_nothing(
     page = mail_program.get(path(delivery)).content.decode()
 
     assert "gets no message from here any more" in page
+
+
+def departures() -> list[tuple[int, str, str]]:
+    return list(DeliveryEvent.objects.values_list("delivery_id", "kind", "source"))
+
+
+def test_whoever_leaves_by_a_message_is_counted_once_for_it(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    for data in (ONE_CLICK, ONE_CLICK, {**ONE_CLICK, "scope": "all"}):
+        mail_program.post(path(delivery), data)
+
+    assert departures() == [(delivery.pk, "unsubscribed", "link")]
+
+
+def test_whoever_had_left_before_is_not_counted_again(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    Subscription.objects.update(state=SubscriptionState.UNSUBSCRIBED)
+
+    mail_program.post(path(delivery), ONE_CLICK)
+
+    assert departures() == []
+
+
+def test_a_reason_that_is_told_later_is_counted_as_well(
+    delivery: Delivery, mail_program: Client
+) -> None:
+    mail_program.post(path(delivery), ONE_CLICK)
+    DeliveryEvent.objects.update(counted_at=timezone.now())
+
+    mail_program.post(links.reason_url(delivery.pk).removeprefix(SITE), {"reason": "too_many"})
+
+    assert DeliveryEvent.objects.uncounted().count() == 1

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from tracking.models.deliveries import Delivery
+
 
 class EventKind(models.TextChoices):
     FAILED = "failed"  # the next hop refused it while it was handed over
@@ -47,13 +49,17 @@ class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
     def of_run(self, run_id: int) -> Self:
         return self.filter(run_id=run_id)
 
-    def of_departure(self, delivery_id: int) -> Self:
-        """That the recipient left by a link in this message."""
-        return self.filter(delivery=delivery_id, kind=EventKind.UNSUBSCRIBED)
-
     def uncounted(self) -> Self:
         """What the tallies do not know of yet, in the order in which it was noted."""
         return self.filter(counted_at__isnull=True).order_by("id")
+
+    def departures_of(self, delivery: Delivery) -> Self:
+        """That its recipient left something by a link in it."""
+        return self.filter(delivery=delivery, kind=EventKind.UNSUBSCRIBED)
+
+    def recount(self) -> int:
+        """Have the tallies look at these again; return how many."""
+        return self.update(counted_at=None)
 
     def to_follow(self) -> Self:
         """Noted while many were recorded; what follows for the address was left for later."""

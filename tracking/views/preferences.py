@@ -6,11 +6,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from recipients import preferences as chosen
-from recipients import privacy, services
+from recipients import privacy
 from recipients.models import Recipient, SignupForm
 from recipients.origin import origin_of
-from tracking import people
+from tracking import people, services
 from tracking.forms import PreferencesForm
+from tracking.models import Delivery
 
 
 @csrf_exempt  # the token is the permission, and there is no cookie
@@ -25,26 +26,25 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, person, PreferencesForm(person))
     try:
-        return _change(request, person)
+        return _change(request, person, people.preferences_delivery_of(token))
     except Recipient.DoesNotExist:  # erased or merged at this moment
         return render(request, "tracking/link_unknown.html", status=404)
 
 
-def _change(request: HttpRequest, person: Recipient) -> HttpResponse:
+def _change(request: HttpRequest, person: Recipient, delivery: Delivery | None) -> HttpResponse:
+    origin, now = origin_of(request), timezone.now()
     if "nothing" in request.POST:
-        services.leave_everything(
-            person, source=chosen.SOURCE, now=timezone.now(), origin=origin_of(request)
-        )
+        services.want_nothing(person, delivery=delivery, origin=origin, now=now)
         return _page(request, person, PreferencesForm(person))
     if "known" in request.POST:
-        privacy.ask(person, timezone.now())
+        privacy.ask(person, now)
         return _page(request, person, PreferencesForm(person), is_asked=True)
     typed = PreferencesForm(person, request.POST)
     if not typed.is_whole():
         return _page(request, person, PreferencesForm(person), status=400, is_in_part=True)
     if not typed.is_valid():
         return _page(request, person, typed, status=422)
-    chosen.choose(person, typed.choice(), origin=origin_of(request), now=timezone.now())
+    services.choose(person, typed.choice(), delivery=delivery, origin=origin, now=now)
     person.refresh_from_db()
     return _page(request, person, PreferencesForm(person), is_saved=True)
 
