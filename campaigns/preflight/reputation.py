@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q, Sum
 
 from campaigns.models import Run, Sender
 from campaigns.preflight.findings import Finding, Place, Severity
-from recipients.models import Suppression, SuppressionReason
-from tracking.models import Delivery, DeliveryState
+from tracking.models import DeliveryEvent, EventKind, RunCounters
 
 DAYS = 7
 ENOUGH = 1_000  # messages; of fewer, one person's complaint would say too much
@@ -32,23 +31,19 @@ def record_of(sender: Sender, *, now: datetime) -> Record:
     """Count the messages of runs that began within the last days, and what was said of them."""
     since = now - timedelta(days=DAYS)
     runs = Run.objects.filter(campaign__sender=sender, started_at__gt=since)
-    deliveries = Delivery.objects.filter(run__in=runs)
-    sent = deliveries.filter(state=DeliveryState.SENT)
-    refused = Q(state=DeliveryState.FAILED, reply_code__gte=500)
-    counts = deliveries.aggregate(
-        sent=Count("pk", filter=Q(state=DeliveryState.SENT)), refused=Count("pk", filter=refused)
-    )
-    of_sent = Suppression.objects.filter(
-        Exists(sent.filter(key=OuterRef("key"))), created_at__gt=since
-    )
-    later = of_sent.aggregate(
-        bounced=Count("pk", filter=Q(reason=SuppressionReason.BOUNCE)),
-        complained=Count("pk", filter=Q(reason=SuppressionReason.COMPLAINT)),
+    sent = RunCounters.objects.filter(run__in=runs).aggregate(sent=Sum("sent", default=0))["sent"]
+    refused = Q(kind=EventKind.FAILED, reply_code__gte=500)
+    bounced = Q(kind=EventKind.BOUNCED, is_hard=True)
+    complained = Q(kind=EventKind.COMPLAINED)
+    told = DeliveryEvent.objects.filter(refused | bounced | complained, run__in=runs).aggregate(
+        refused=Count("delivery", distinct=True, filter=refused),
+        bounced=Count("delivery", distinct=True, filter=bounced),
+        complained=Count("delivery", distinct=True, filter=complained),
     )
     return Record(
-        mailed=counts["sent"] + counts["refused"],
-        refused=counts["refused"] + later["bounced"],
-        complaints=later["complained"],
+        mailed=sent + told["refused"],
+        refused=told["refused"] + told["bounced"],
+        complaints=told["complained"],
     )
 
 

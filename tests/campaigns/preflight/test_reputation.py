@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -6,11 +7,23 @@ from campaigns.models import Run
 from campaigns.preflight import jobs, reputation, verdict
 from campaigns.preflight.reputation import Record, check, record_of
 from campaigns.preflight.senders import World
-from recipients.models import Suppression
 from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
-from tracking.models import Delivery
+from tracking.models import Delivery, DeliveryEvent, EventKind, RunCounters
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def told(delivery: Delivery, kind: EventKind, **said: Any) -> None:
+    key = str(DeliveryEvent.objects.count())
+    DeliveryEvent.objects.create(
+        delivery=delivery,
+        run_id=delivery.run_id,
+        kind=kind,
+        source="mail",
+        source_key=key,
+        at=NOW,
+        **said,
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,8 @@ def test_a_preflight_says_what_became_of_the_senders_messages(
     make_recipients(2, mailing_list=readers)
     sender = make_sender()
     run = make_run(make_campaign("Old", lists=[readers], sender=sender), now=NOW)
-    Delivery.objects.of_run(run.pk).update(state="failed", reply_code=550)
+    for delivery in Delivery.objects.of_run(run.pk):
+        told(delivery, EventKind.FAILED, reply_code=550)
     Run.objects.update(started_at=NOW)
     campaign = make_campaign("New", lists=[readers], sender=sender)
 
@@ -66,13 +80,14 @@ def test_the_messages_of_the_last_days_are_counted() -> None:
     make_recipients(6, mailing_list=readers)
     campaign = make_campaign(lists=[readers])
     run = make_run(campaign, now=NOW)
-    first, second, third, fourth, *others = Delivery.objects.of_run(run.pk).order_by("pk")
-    Delivery.objects.filter(pk__in=[first.pk, second.pk, third.pk]).update(state="sent")
-    Delivery.objects.filter(pk=fourth.pk).update(state="failed", reply_code=550)
-    Delivery.objects.filter(pk__in=[each.pk for each in others]).update(state="failed")
-    for delivery, reason in ((first, "complaint"), (second, "bounce"), (fourth, "complaint")):
-        Suppression.objects.create(key=delivery.key, reason=reason)
-    Suppression.objects.update(created_at=NOW + timedelta(hours=1))
+    first, second, third, fourth, fifth, _ = Delivery.objects.of_run(run.pk).order_by("pk")
+    RunCounters.objects.update(sent=3)
+    told(first, EventKind.COMPLAINED)
+    told(second, EventKind.BOUNCED, is_hard=True)
+    told(second, EventKind.BOUNCED, is_hard=True)  # once more, by the provider
+    told(third, EventKind.BOUNCED)
+    told(fourth, EventKind.FAILED, reply_code=550)
+    told(fifth, EventKind.FAILED, reply_code=451)
     Run.objects.update(started_at=NOW)
     week = timedelta(days=7)
 
