@@ -651,6 +651,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Have these runs wait for a person, and say why; return how many."""
         return self.update(status=RunStatus.HELD, held_reason=reason[:_LONGEST_REASON])
 
+    def pause(self, reason: str = "") -> int:
+        """Have nothing more of these runs claimed until a person says go; return how many."""
+        return self.update(
+            status=RunStatus.PAUSED, held_reason=reason[:_LONGEST_REASON], warning=""
+        )
+
+    def warn(self, reason: str) -> int:
+        """Say what a person should look at while these runs go on; nothing: there is none."""
+        return self.update(warning=reason[:_LONGEST_REASON])
+
     def note_obstacle(self, reason: str) -> int:
         """Say what is in the way of these runs, which go on by themselves when it is gone."""
         return self.update(obstacle=reason[:_LONGEST_REASON])
@@ -679,6 +689,9 @@ class Run(models.Model):
     obstacle = models.CharField(max_length=_LONGEST_REASON, blank=True, editable=False)
     # When a person said go; then it is not held again for being late.
     released_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What of it was over then (campaigns.sending.guard).
+    sent_before = models.PositiveIntegerField(default=0, editable=False)
+    failed_before = models.PositiveIntegerField(default=0, editable=False)
     # What a person should look at while it goes on.
     warning = models.CharField(max_length=_LONGEST_REASON, blank=True, default="", editable=False)
     # The most private word of installation, lists and campaign when it was fired.

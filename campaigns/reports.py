@@ -47,6 +47,7 @@ class CampaignReport:
             "run_status": run.status if run else None,
             "waiting": self.waiting or None,
             "held_reason": (run.held_reason or None) if run else None,
+            "warning": (run.warning or None) if run else None,
             "counts": self.counts,
             "started_at": _iso(run.started_at) if run else None,
             "finished_at": _iso(run.finished_at) if run else None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from cronsim import CronSimError
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Model, Sum
+from django.db.models import F, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -224,7 +224,7 @@ def pause(campaign: Campaign) -> int:
     :raises Refused: where no run is under way.
     """
     going = campaign.runs.filter(status__in=(RunStatus.PREPARING, RunStatus.SENDING))
-    if not (count := going.update(status=RunStatus.PAUSED)):
+    if not (count := going.pause()):
         raise Refused(f"campaign {campaign.pk} is not being sent, so there is nothing to pause")
     return count
 
@@ -246,7 +246,14 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     Run.objects.filter(pk__in=runs).exclude(status=RunStatus.PREPARING).update(
         status=RunStatus.SENDING, started_at=Coalesce(F("started_at"), now)
     )
-    Run.objects.filter(pk__in=runs).update(held_reason="", released_at=now)
+    counters = RunCounters.objects.filter(run=OuterRef("pk"))
+    Run.objects.filter(pk__in=runs).update(
+        held_reason="",
+        warning="",
+        released_at=now,
+        sent_before=Coalesce(Subquery(counters.values("sent")), 0),
+        failed_before=Coalesce(Subquery(counters.values("failed")), 0),
+    )
     # Their tasks found nothing to claim and are gone; each open page is sent once more.
     for run in waiting.model.objects.filter(pk__in=runs):
         run.pages.filter(state=PageState.OPEN).update(state=PageState.WAITING, resume_at=None)

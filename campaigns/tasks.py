@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from campaigns import notices, screenshots
 from campaigns import retention as keep
-from campaigns.models import Campaign, Run
+from campaigns.models import Campaign, Run, RunStatus
 from campaigns.preflight import jobs as preflights
 from campaigns.preflight import watching
 from campaigns.sending import (
@@ -23,6 +23,7 @@ from campaigns.sending import (
     deliver,
     fire,
     gates,
+    guard,
     instance,
     lanes,
     pages,
@@ -201,6 +202,14 @@ def heal(run_id: int) -> None:
         # A page may wait for a gate that opened meanwhile, or by which its sender goes no more.
         gates.wake(now=now, run_id=run_id)
     advance(run_id)
+
+
+@shared_task(name="campaigns.guard", ignore_result=True)
+def guard_runs() -> None:
+    """Warn of runs that receivers turn against, or pause them; Beat calls this."""
+    for run_id in Run.objects.having(RunStatus.SENDING).ids():
+        if guard.watch(run_id, now=timezone.now()):
+            logger.warning("run %s was paused by its guardrails", run_id)
 
 
 @shared_task(name="campaigns.retention", ignore_result=True)

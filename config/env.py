@@ -15,6 +15,7 @@ _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
+_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,6})?", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _MILLION = 1_000_000
 _TERABYTE = 1_048_576  # in megabytes
@@ -82,6 +83,12 @@ def count(value: str) -> int:
     if not value.isdecimal() or not 0 < int(value) <= _MILLION:
         raise ValueError(f"write a whole number from 1 to {_MILLION}, not {value!r}")
     return int(value)
+
+
+def percentage(value: str) -> float:
+    if not _NUMBER.fullmatch(value) or float(value) > 100:
+        raise ValueError(f"write a number from 0 to 100, such as 0.3, not {value!r}")
+    return float(value)
 
 
 def dotted_path(value: str) -> str:

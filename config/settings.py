@@ -213,6 +213,11 @@ SCANNER_NETWORKS = env.read("SCANNER_NETWORKS", read.networks, default=read.NONE
 TRACKING_CONSENT_REQUIRED = env.read("TRACKING_CONSENT_REQUIRED", read.flag, default=False)
 # The hits of runs that ended longer ago are deleted, their sums are kept; 0 keeps them for ever.
 HIT_DAYS = env.read("HIT_DAYS", read.days, default=365)
+# Above these percentages a run is paused, and it warns before; 0: never. Refusals are those of one
+# group of domains within 15 minutes, because of the sender or the content.
+GUARD_HARD_BOUNCES = env.read("GUARD_HARD_BOUNCES", read.percentage, default=5.0)
+GUARD_COMPLAINTS = env.read("GUARD_COMPLAINTS", read.percentage, default=0.3)
+GUARD_REFUSALS = env.read("GUARD_REFUSALS", read.percentage, default=20.0)
 
 # --- recipients -------------------------------------------------------------------------------
 
@@ -359,6 +364,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "imports": {
         "task": "recipients.sweep_imports",
+        "schedule": timedelta(seconds=10),
+        "options": {"expire_seconds": 10},
+    },
+    "guard": {
+        "task": "campaigns.guard",
         "schedule": timedelta(seconds=10),
         "options": {"expire_seconds": 10},
     },

@@ -26,7 +26,20 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("campaign__name",)
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("campaign", "state", "held_reason", "waiting", "outcomes", "rate")}),
+        (
+            None,
+            {
+                "fields": (
+                    "campaign",
+                    "state",
+                    "held_reason",
+                    "warning",
+                    "waiting",
+                    "outcomes",
+                    "rate",
+                )
+            },
+        ),
         ("Content and audience", {"fields": (("version", "audience"), "measuring")}),
         (
             "Times",
@@ -40,7 +53,16 @@ class RunAdmin(ReadOnlyAdmin):
         ),
         ("The engine", {"fields": ("pages",)}),
     )
-    readonly_fields = ("state", "waiting", "outcomes", "rate", "pages", "audience", "measuring")
+    readonly_fields = (
+        "state",
+        "warning",
+        "waiting",
+        "outcomes",
+        "rate",
+        "pages",
+        "audience",
+        "measuring",
+    )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return Run.objects.with_counters().select_related("version__template")

@@ -184,6 +184,8 @@ class Migration(migrations.Migration):
                 ('held_reason', models.CharField(blank=True, max_length=200)),
                 ('obstacle', models.CharField(blank=True, editable=False, max_length=200)),
                 ('released_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('sent_before', models.PositiveIntegerField(default=0, editable=False)),
+                ('failed_before', models.PositiveIntegerField(default=0, editable=False)),
                 ('warning', models.CharField(blank=True, default='', editable=False, max_length=200)),
                 ('tracking', models.CharField(choices=[('full', 'who opened and clicked'), ('anonymous', 'how often, without telling who'), ('off', 'nothing')], default='off', editable=False, max_length=9)),
                 ('sender_domain', models.CharField(editable=False, max_length=253)),

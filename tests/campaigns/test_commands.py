@@ -351,7 +351,7 @@ def test_the_status_of_a_draft_is_all_zeros(campaign: Campaign) -> None:
 
     assert status == {
         "id": campaign.pk, "status": "draft", "run": None, "run_status": None,
-        "waiting": None, "held_reason": None,
+        "waiting": None, "held_reason": None, "warning": None,
         "counts": {"queued": 0, "sending": 0, "sent": 0, "retry": 0, "failed": 0,
                    "unconfirmed": 0, "skipped": 0, "cancelled": 0},
         "started_at": None, "finished_at": None, "rate": 0.0,
@@ -365,6 +365,19 @@ def test_the_status_says_why_a_run_is_held(campaign: Campaign) -> None:
 
     assert (status["run_status"], status["held_reason"]) == ("held", "the field town is missing")
     assert "held: the field town is missing" in run("campaign_status", str(campaign.pk))
+
+
+def test_the_status_warns_of_a_run_and_says_why_it_was_paused(campaign: Campaign) -> None:
+    pk = make_run(campaign).pk
+    Run.objects.filter(pk=pk).warn("few read it")
+    warned = run("campaign_status", str(campaign.pk))
+    Run.objects.filter(pk=pk).pause("nobody reads it")
+
+    paused = run("campaign_status", str(campaign.pk))
+
+    assert "warning: few read it" in warned
+    assert "paused: nobody reads it" in paused
+    assert "warning" not in paused
 
 
 def test_the_status_counts_and_rates_the_newest_run(campaign: Campaign) -> None:

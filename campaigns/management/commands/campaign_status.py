@@ -30,7 +30,9 @@ class Command(CampaignCommand):
                 f"run {status['run']}: {status['run_status']}, {status['rate']} messages/s"
             )
             if found.run and found.run.held_reason:
-                self.stdout.write(f"held: {found.run.held_reason}")
+                self.stdout.write(f"{found.run.status}: {found.run.held_reason}")
+            if found.run and found.run.warning:
+                self.stdout.write(f"warning: {found.run.warning}")
             if found.waiting:
                 self.stdout.write(found.waiting)
             for state, count in status["counts"].items():
