@@ -13,6 +13,7 @@ class Answer:
     body: object = None
     hang_up: bool = False  # close the connection after the request was read
     hold: threading.Event | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class ScriptedHTTP:
                     return
                 content = json.dumps(answer.body).encode()
                 self.send_response(answer.status)
+                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
+                for name, value in answer.headers:
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
 

@@ -3,7 +3,7 @@
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.headerregistry import AddressHeader
@@ -102,7 +102,8 @@ class BackendTransport:
 
     def __init__(self, backend: BaseEmailBackend) -> None:
         self._backend = backend
-        self._takes_envelope_sender = True
+        # What a provider turns out not to take of these is not given to it again.
+        self._extras = frozenset({"envelope_sender", "metadata"})
 
     def __repr__(self) -> str:
         return f"BackendTransport({type(self._backend).__module__})"
@@ -143,8 +144,9 @@ class BackendTransport:
         try:
             count = self._backend.send_messages([wrapped])
         except AnymailUnsupportedFeature as error:  # raised before the request
-            if self._takes_envelope_sender and "envelope_sender" in str(error):
-                self._takes_envelope_sender = False  # the provider always uses its own
+            refused = {extra for extra in self._extras if f" {extra}" in str(error)}
+            if refused:
+                self._extras -= refused
                 return self._hand_over(message)
             return _rejected(error)
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
@@ -154,7 +156,7 @@ class BackendTransport:
     def _wrapped(self, message: Outgoing) -> "BackendMessage":
         if not isinstance(self._backend, AnymailBaseBackend):
             return BackendMessage(message)
-        return AnymailMessage(message, envelope=self._takes_envelope_sender)
+        return AnymailMessage(message, extras=self._extras)
 
 
 class BackendMessage(EmailMultiAlternatives):
@@ -197,13 +199,22 @@ class BackendMessage(EmailMultiAlternatives):
 
 
 class AnymailMessage(BackendMessage):
-    """The same for Anymail, which has a field of its own for the envelope sender."""
+    """The same for Anymail, which has a field of its own for the envelope sender.
 
-    def __init__(self, outgoing: Outgoing, *, envelope: bool) -> None:
+    In the metadata is what stands before the @ of the Message-ID, which providers replace by one of
+    their own: they give it back with all that they tell of the message, and recipients may see it.
+
+    :param extras: which of both the provider takes
+    """
+
+    def __init__(self, outgoing: Outgoing, *, extras: Collection[str]) -> None:
         super().__init__(outgoing)
         self.from_email = self.extra_headers.pop("From")
-        if envelope and outgoing.envelope_sender:
+        if "envelope_sender" in extras and outgoing.envelope_sender:
             self.envelope_sender = outgoing.envelope_sender
+        token = self.extra_headers.get("Message-ID", "").strip("<>").partition("@")[0]
+        if "metadata" in extras and token:
+            self.metadata = {"delivery": token}
 
 
 class Verbatim(Message):

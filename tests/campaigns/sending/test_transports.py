@@ -1,6 +1,7 @@
 """From a URL to a transport, and Django's email backends as transports."""
 
 import base64
+import json
 import smtplib
 import threading
 from collections.abc import Iterator, Sequence
@@ -238,13 +239,14 @@ def test_any_text_is_a_transport_or_refused(text: str, start: str) -> None:
 
 
 def test_a_message_keeps_its_parts_for_a_backend() -> None:
-    message = AnymailMessage(make_message(), envelope=True)
+    message = AnymailMessage(make_message(), extras={"envelope_sender", "metadata"})
 
     assert message.subject == "Grüße"
     assert message.from_email == "Zöe <news@example.com>"
     assert message.to == ['"Ann, the first" <ann@example.org>']
     assert message.reply_to == ["answers@example.com"]
     assert message.envelope_sender == "b-1@bounce.example"
+    assert message.metadata == {"delivery": "abc"}
     assert message.body.strip() == "Grüße"
     assert [(type_, str(content).strip()) for content, type_ in message.alternatives] == [
         ("text/html", '<p>Grüße <img src="cid:logo"></p>')
@@ -490,11 +492,27 @@ def test_a_provider_that_knows_no_envelope_sender_gets_the_message_without_it() 
         transport = open_transport(
             f"backend:anymail.backends.brevo.EmailBackend?api_key=k&api_url={api.url}/"
         )
-        outcomes = [transport.send(make_message(data=PLAIN)) for _ in range(2)]
+        identified = b"Message-ID: <abc@example.com>\r\n" + PLAIN
+        outcomes = [transport.send(make_message(data=identified)) for _ in range(2)]
         transport.close()
 
     assert {kind(outcome) for outcome in outcomes} == {"Accepted"}
     assert [request.json["to"] for request in api.requests] == [[{"email": ANN}]] * 2
+    headers = [json.loads(request.body)["headers"] for request in api.requests]
+    assert {each["X-Mailin-custom"] for each in headers} == {'{"delivery": "abc"}'}
+
+
+def test_a_provider_that_knows_no_metadata_gets_the_message_without_it() -> None:
+    with ScriptedHTTP(Answer(202, {}, headers=(("X-Message-Id", "64c0ffee"),))) as api:
+        transport = open_transport(
+            f"backend:anymail.backends.mailersend.EmailBackend?api_token=k&api_url={api.url}/"
+        )
+        identified = b"Message-ID: <abc@example.com>\r\n" + PLAIN
+        outcomes = [transport.send(make_message(data=identified)) for _ in range(2)]
+        transport.close()
+
+    assert outcomes == [Accepted(diagnostic="queued 64c0ffee")] * 2
+    assert all(request.json["to"] == [{"email": ANN}] for request in api.requests)
 
 
 def test_what_a_provider_cannot_carry_is_rejected_before_the_request() -> None:
