@@ -43,6 +43,7 @@ from templates_app.media import scanning
 from tracking import engagement, unconfirmed
 from tracking import retention as of_hits
 from tracking.inbound import retention as of_inbound
+from tracking.webhooks import storing as webhooks
 
 logger = get_task_logger(__name__)
 
@@ -220,6 +221,7 @@ def retention() -> None:
     of_media.forget_unnamed(now=timezone.now())
     of_inbound.clean(now=timezone.now())
     of_hits.clean(now=timezone.now())
+    webhooks.forget_old(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)

@@ -16,11 +16,24 @@ NONE: tuple[str, ...] = ()
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,6})?", re.ASCII)
+_LOGIN = re.compile(r"[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]{16,}")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}(?:\.fifo)?")
+_SVIX = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _MILLION = 1_000_000
 _TERABYTE = 1_048_576  # in megabytes
 # As campaigns.queues says what each is for; a worker of several takes them in this order.
 OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports", "tracking")
+# By which Anymail verifies what providers sign; its names.
+WEBHOOK_KEYS = (
+    "MAILERSEND_SIGNING_SECRET",
+    "MAILGUN_WEBHOOK_SIGNING_KEY",
+    "MAILTRAP_TRACKING_SECRET",
+    "MANDRILL_WEBHOOK_KEY",
+    "POSTAL_WEBHOOK_KEY",
+    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
+    "UNISENDER_GO_API_KEY",
+)
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 STORAGE_FORM = "s3://KEY:SECRET@host/bucket?region=name&prefix=folder"
 
@@ -145,6 +158,27 @@ def keys(value: str) -> tuple[str, ...]:
 def long_secret(value: str) -> str:
     if len(value) < 32:
         raise ValueError("it is shorter than 32 characters; make a long random one")
+    return value
+
+
+def logins(value: str) -> tuple[str, ...]:
+    """Read what basic authentication may say, `user:password`, separated by commas."""
+    if not all(map(_LOGIN.fullmatch, words(value))):
+        raise ValueError("write user:password, with a password of at least 16 characters in ASCII")
+    return words(value)
+
+
+def topics(value: str) -> tuple[str, ...]:
+    """Read the ARNs of topics of Amazon SNS, separated by commas."""
+    for topic in words(value):
+        if not _TOPIC.fullmatch(topic):
+            raise ValueError(f"write arn:aws:sns:region:account:name, not {topic!r}")
+    return words(value)
+
+
+def svix(value: str) -> str:
+    if not _SVIX.fullmatch(value):
+        raise ValueError("write the signing secret as Resend shows it: whsec_ and base64")
     return value
 
 

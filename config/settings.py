@@ -6,6 +6,7 @@ docs/configuration.md lists the variables; `config.env` says how each is read.
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 from celery.schedules import crontab
@@ -218,6 +219,16 @@ HIT_DAYS = env.read("HIT_DAYS", read.days, default=365)
 GUARD_HARD_BOUNCES = env.read("GUARD_HARD_BOUNCES", read.percentage, default=5.0)
 GUARD_COMPLAINTS = env.read("GUARD_COMPLAINTS", read.percentage, default=0.3)
 GUARD_REFUSALS = env.read("GUARD_REFUSALS", read.percentage, default=20.0)
+# What providers tell is taken where one of these proves that they tell it; the names are Anymail's
+# but for Amazon's and Resend's, whose signatures are verified by us.
+ANYMAIL: dict[str, Any] = {
+    "WEBHOOK_SECRET": list(env.read("ANYMAIL_WEBHOOK_SECRET", read.logins, default=read.NONE)),
+    "AMAZON_SES_TOPICS": env.read("ANYMAIL_AMAZON_SES_TOPICS", read.topics, default=read.NONE),
+    "RESEND_WEBHOOK_SECRET": env.read("ANYMAIL_RESEND_WEBHOOK_SECRET", read.svix, default=""),
+    **{name: key for name in read.WEBHOOK_KEYS if (key := env.text(f"ANYMAIL_{name}"))},
+}
+# What they told is kept for so many days, and until it was worked off.
+WEBHOOK_DAYS = env.read("WEBHOOK_DAYS", read.days, default=30)
 
 # --- recipients -------------------------------------------------------------------------------
 
@@ -381,6 +392,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.fold",
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
+    },
+    "webhooks": {
+        "task": "tracking.handle_webhooks",
+        "schedule": timedelta(seconds=3),
+        "options": {"expire_seconds": 3},
     },
     "preflights": {
         "task": "campaigns.sweep_preflights",

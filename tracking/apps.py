@@ -10,6 +10,7 @@ class TrackingConfig(AppConfig):
         from recipients.importing import undoing
         from tracking import imports, privacy  # noqa: F401 - the latter registers itself
         from tracking.segment_rules import register_rules
+        from tracking.webhooks import storing  # noqa: F401 - Anymail's signal finds it
 
         undoing.obstacles.append(imports.sent_to_its_recipients)
         register_rules()

@@ -4,7 +4,7 @@ The tallies are moved later, by `tracking.tallying`; what the fact means for the
 suppressed) is done in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -85,6 +85,31 @@ def note(delivery: Delivery, fact: Fact, *, now: datetime) -> bool:
         _settle(held, fact, now)
         suppressing.follow(held, event, now=now)
     return is_new
+
+
+@transaction.atomic
+def note_all(told: Iterable[tuple[Delivery, Fact]], *, now: datetime) -> None:
+    """Note many facts as `note` does, by a few statements.
+
+    The caller sees to it that nobody else notes one of them at the same time.
+    """
+    locks.write_addresses()
+    facts = {(fact.source, fact.source_key): (delivery.pk, fact) for delivery, fact in told}
+    same = DeliveryEvent.objects.filter(
+        source__in={source for source, _ in facts}, source_key__in=[key for _, key in facts]
+    )
+    known = set(same.values_list("source", "source_key"))
+    held = Delivery.objects.select_related("recipient").in_bulk([pk for pk, _ in facts.values()])
+    new = [(held[pk], fact) for one, (pk, fact) in facts.items() if one not in known and pk in held]
+    events = DeliveryEvent.objects.bulk_create(
+        DeliveryEvent(
+            source=fact.source, source_key=fact.source_key, **_columns(delivery, fact, now)
+        )
+        for delivery, fact in new
+    )
+    for (delivery, fact), event in zip(new, events, strict=True):
+        _settle(delivery, fact, now)
+        suppressing.follow(delivery, event, now=now)
 
 
 def note_failures(failures: Sequence[Failure], *, now: datetime) -> None:

@@ -1,6 +1,6 @@
-"""Celery's doors into what comes back. Messages are wake-up calls: lost or repeated, they do no
-harm.
-"""
+"""Celery's doors into tracking. Messages are wake-up calls: lost or repeated, they do no harm."""
+
+import time
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
@@ -10,11 +10,15 @@ from redis import RedisError
 
 from tracking import consuming, feedback
 from tracking.hits.stream import Stream, connect
-from tracking.inbound import handling, polling
+from tracking.inbound import handling as inbound
+from tracking.inbound import polling
 from tracking.tallying import events, sent
+from tracking.webhooks import handling as webhooks
 
 CONSUME_SECONDS = 2.0  # then others have their turn, ticks among them; Beat calls again
 POLL_SECONDS = 300  # then a mailbox's server hangs in a way that no time-out notices
+HANDLE_SECONDS = 2.0  # then others have their turn; Beat calls again
+EVENTS_AT_ONCE = 500
 
 logger = get_task_logger(__name__)
 
@@ -38,7 +42,7 @@ def tally() -> None:
 @shared_task(name="tracking.handle_inbound", ignore_result=True)
 def handle_inbound() -> None:
     """Read what has come in; Beat calls this every five seconds."""
-    handling.handle_new(now=timezone.now())
+    inbound.handle_new(now=timezone.now())
 
 
 @shared_task(name="tracking.poll_mailboxes", ignore_result=True)
@@ -55,6 +59,15 @@ def poll_mailbox(name: str) -> None:
     for address in polling.mailboxes():
         if str(address) == name:
             polling.poll(address, clock=timezone.now)
+
+
+@shared_task(name="tracking.handle_webhooks", ignore_result=True)
+def handle_webhooks() -> None:
+    """Work off what providers told; Beat calls this every three seconds."""
+    until = time.monotonic() + HANDLE_SECONDS
+    count = EVENTS_AT_ONCE
+    while count == EVENTS_AT_ONCE and time.monotonic() < until:
+        count = webhooks.handle_new(now=timezone.now(), at_most=EVENTS_AT_ONCE)
 
 
 @shared_task(name="tracking.follow_failures", ignore_result=True)

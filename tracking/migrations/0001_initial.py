@@ -330,6 +330,8 @@ class Migration(migrations.Migration):
                 ('explanation', models.CharField(blank=True, max_length=300)),
             ],
             options={
+                'verbose_name': 'event of a provider',
+                'verbose_name_plural': 'events of providers',
                 'indexes': [models.Index(condition=models.Q(('handled_at__isnull', True)), fields=['id'], name='webhook_unhandled'), models.Index(fields=['received_at'], name='webhook_age')],
                 'constraints': [models.UniqueConstraint(fields=('provider', 'key'), name='webhook_once')],
             },

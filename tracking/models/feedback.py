@@ -211,6 +211,13 @@ class Mailbox(models.Model):
         return self.address
 
 
+class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
+    def unhandled(self, *, asked_before: datetime) -> Self:
+        """New, or without a delivery when they were looked at, and received before that time."""
+        waiting = Q(explanation="") | Q(received_at__lte=asked_before)
+        return self.filter(waiting, handled_at__isnull=True).order_by("id")
+
+
 class WebhookEvent(models.Model):
     """What a provider told us, as Anymail reads it; stored first and worked off later."""
 
@@ -224,7 +231,11 @@ class WebhookEvent(models.Model):
     handled_at = models.DateTimeField(null=True)
     explanation = models.CharField(max_length=300, blank=True)
 
+    objects = WebhookEventQuerySet.as_manager()
+
     class Meta:
+        verbose_name = "event of a provider"
+        verbose_name_plural = "events of providers"
         constraints = [models.UniqueConstraint(fields=["provider", "key"], name="webhook_once")]
         indexes = [
             models.Index(
