@@ -63,6 +63,24 @@ _TWICE = f"""
                     WHERE own.run_id = %(run)s AND own.recipient_id = %(to)s)
 """
 
+# What providers told of them, which is read as a whole: it is kept for weeks, and has no index.
+_TOLD = "payload ->> 'recipient' ~* %(alone)s"
+_EVENTS_KNOWN = f"""
+SELECT provider, event_type, received_at, payload ->> 'timestamp' AS at,
+       payload ->> 'description' AS description, payload ->> 'mta_response' AS answer
+  FROM tracking_webhookevent
+ WHERE {_TOLD}
+ ORDER BY id
+"""
+
+# Its key stays: told again, it is not stored again.
+_FORGET_EVENTS = f"""
+UPDATE tracking_webhookevent
+   SET payload = '{{}}', message_id = '', explanation = 'erased',
+       handled_at = coalesce(handled_at, %(now)s)
+ WHERE {_TOLD}
+"""
+
 _KNOWN = f"""
 SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.skip_reason,
        delivery.attempts, delivery.created_at, delivery.attempted_at, delivery.finished_at,
@@ -115,6 +133,24 @@ UPDATE tracking_deliveryevent SET recipient_id = NULL, diagnostic = ''
 _HAND_OVER_EVENTS = """
 UPDATE tracking_deliveryevent SET recipient_id = %(to)s WHERE recipient_id = %(former)s
 """
+
+
+def events_known(person: Person) -> list[dict[str, Any]]:
+    """Return what providers told of messages to a person, as long as it is kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS_KNOWN, {"alone": alone(person.keys)})
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def forget_events(person: Person, now: datetime) -> None:
+    """Forget what providers told of messages to a person, and who it is where others are told of.
+
+    What of it was not worked off yet comes to nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_EVENTS, {"alone": alone(person.keys), "now": now})
+    forget_mentions("tracking_webhookevent", "payload", person.keys, cast="::jsonb")
 
 
 def forget(person: Person, now: datetime) -> None:
@@ -199,3 +235,4 @@ def known_feedback(person: Person) -> list[dict[str, Any]]:
 register(Holder("messages", forget=forget, known=known, merge=merge))
 # It forgets before the ledger does, which then knows of nobody whose deliveries they were.
 register(Holder("feedback", forget=forget_feedback, known=known_feedback, merge=forgetting.merge))
+register(Holder("provider events", forget=forget_events, known=events_known))

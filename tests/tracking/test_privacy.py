@@ -57,7 +57,7 @@ from tests.factories import make_campaign, make_list, make_recipient, make_recip
 from tests.live import wait_until
 from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 from tracking import links
-from tracking.models import Delivery, Departure, RunCounters
+from tracking.models import Delivery, Departure, RunCounters, WebhookEvent
 from tracking.verify import disagreements
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -141,6 +141,12 @@ def write_her_down_everywhere(ada: Recipient) -> None:
     LogEntry.objects.create(
         user=User.objects.create(), object_repr=ADDRESS, action_flag=CHANGE, change_message=ADDRESS
     )
+    for number, address in enumerate((ADDRESS, "friend@example.org")):
+        payload = {"recipient": address, "raw": {"to": [ADDRESS], "subject": "For Ada"}}
+        WebhookEvent.objects.create(
+            provider="brevo", key=bytes([number]), event_type="bounced", message_id="<1@x>",
+            payload=payload, received_at=NOW,
+        )  # fmt: skip
     export = Export.objects.create(what="everybody", created_at=NOW, expires_at=NOW)
     export.file.save("", ContentFile(ADDRESS.encode()))
 
@@ -167,6 +173,7 @@ def test_a_dump_of_the_database_does_not_have_the_address_in_any_case(
         "django_celery_results_taskresult", "recipients_import", "recipients_importchange",
         "recipients_liftedsuppression", "recipients_notice", "recipients_recipient",
         "recipients_segment", "recipients_suppression", "recipients_tag", "tracking_delivery",
+        "tracking_webhookevent",
     }  # fmt: skip
     assert tables_naming(ADDRESS) == tables_naming(FORMER) == set()
     assert tables_naming("bob@example.org") >= {"tracking_delivery", "recipients_recipient"}
@@ -218,6 +225,23 @@ def test_why_a_person_left_goes_with_them() -> None:
 
     assert [each["comment"] for each in known] == ["I am Ada of number 12."]
     assert list(Departure.objects.values_list("comment", flat=True)) == ["Bye."]
+
+
+@pytest.mark.django_db
+def test_what_a_provider_told_of_a_person_is_handed_out_and_not_taken_once_more() -> None:
+    make_recipient(ADDRESS)
+    told = {"provider": "brevo", "key": b"1", "event_type": "bounced", "received_at": NOW}
+    payload = {"recipient": ADDRESS, "description": "gone"}
+    WebhookEvent.objects.create(**told, message_id="<1@x>", payload=payload)
+    [known] = privacy.known(privacy.person(KEY))["provider events"]
+
+    erase()
+    again = [WebhookEvent(**told, payload=payload)]
+    WebhookEvent.objects.bulk_create(again, ignore_conflicts=True)
+
+    assert (known["event_type"], known["description"]) == ("bounced", "gone")
+    kept = WebhookEvent.objects.get()
+    assert (kept.payload, kept.message_id, kept.handled_at) == ({}, "", NOW)
 
 
 @pytest.mark.django_db

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recipients import privacy
 from recipients.models import Subscription, Suppression
 from tests.tracking.webhooks.posting import Request, request, send
 from tests.tracking.webhooks.samples import SAMPLES, Message
@@ -121,6 +122,25 @@ def test_what_stays_unknown_is_said_to_be_and_not_looked_at_for_ever() -> None:
     event = WebhookEvent.objects.get()
     assert event.handled_at
     assert event.explanation == "nothing in it leads to a message of this installation"
+
+
+def test_what_is_told_of_who_was_erased_is_counted_and_names_nobody(
+    message: Message, delivery: Delivery
+) -> None:
+    for sample in SAMPLES["brevo"](message)[:2]:
+        send("brevo", request("brevo", sample.raw))
+    handle_new(now=timezone.now(), at_most=10)
+    privacy.erase(delivery.key, source="test", now=timezone.now())
+    for sample in SAMPLES["brevo"](message):
+        send("brevo", request("brevo", sample.raw))
+
+    handle_new(now=timezone.now(), at_most=100)
+
+    expected = [fact for sample in SAMPLES["brevo"](message) for fact in sample.facts]
+    assert facts() == sorted(expected)
+    assert set(WebhookEvent.objects.values_list("payload__recipient", "message_id")) == {(None, "")}
+    assert set(DeliveryEvent.objects.values_list("recipient_id", "diagnostic")) == {(None, "")}
+    assert not Suppression.objects.exclude(key=None).exists()
 
 
 def test_what_is_told_of_a_run_that_is_gone_says_so(message: Message, delivery: Delivery) -> None:
