@@ -41,6 +41,7 @@ _SIDEBAR = (
             ("Deliveries", "mark_email_read", "tracking.delivery"),
             ("Messages that came in", "inbox", "tracking.inboundmessage"),
             ("Mailboxes of bounces", "markunread_mailbox", "tracking.mailbox"),
+            ("Events of providers", "webhook", "tracking.webhookevent"),
             ("Task results", "task_alt", "django_celery_results.taskresult"),
         ),
     ),

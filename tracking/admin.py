@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import EmptyFieldListFilter, SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -26,6 +26,7 @@ from tracking.models import (
     Mailbox,
     RunCounters,
     SkipReason,
+    WebhookEvent,
 )
 
 RUNS_LISTED = 20
@@ -203,3 +204,21 @@ class InboundMessageAdmin(ReadOnlyAdmin):
 class MailboxAdmin(ReadOnlyAdmin):
     list_display = ("address", "read_at", "received_at", "messages", "error")
     ordering = ("address",)
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ManyRowsAdmin, ReadOnlyAdmin):
+    list_display = ("received_at", "provider", "event_type", "recipient", "explanation")
+    list_filter = ("provider", "event_type", ("handled_at", EmptyFieldListFilter))
+    ordering = ("-id",)
+    fields = (
+        ("provider", "event_type"),
+        ("received_at", "handled_at"),
+        "explanation",
+        "message_id",
+        "payload",
+    )
+
+    @display(description="Recipient")
+    def recipient(self, event: WebhookEvent) -> str:
+        return str(event.payload.get("recipient") or "")
