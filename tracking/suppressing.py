@@ -14,8 +14,9 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import connection
 
+from recipients import notices
 from recipients import services as recipients
-from recipients.models import Recipient, SuppressionReason
+from recipients.models import Notice, Recipient, SuppressionReason
 from recipients.suppression import suppress, suppress_all
 from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
 
@@ -33,6 +34,10 @@ _SOFT = _INVALID | {
 # What the next hop said may come to suppress an address; that we gave up in the end, never: a relay
 # that is away for days, or a limit of ours, says nothing about anybody.
 COUNTED = _SOFT - {Category.EXPIRED}
+_LEFT = {
+    EventKind.COMPLAINED: (SuppressionReason.COMPLAINT, "complaint about"),
+    EventKind.UNSUBSCRIBED: (SuppressionReason.UNSUBSCRIBED, "opt-out by report:"),
+}
 # A message of which nothing came back for so long has arrived: mail systems give up after five days
 # (RFC 5321 4.5.4.1).
 _SILENCE = timedelta(days=7)
@@ -133,12 +138,35 @@ def follow(delivery: Delivery, event: DeliveryEvent, *, now: datetime) -> None:
         return  # nobody knows any more whose it was
     source = f"delivery {delivery.pk}"
     match event.kind:
-        case EventKind.COMPLAINED:
-            _leave(delivery, SuppressionReason.COMPLAINT, f"complaint about {source}", now)
-        case EventKind.UNSUBSCRIBED if event.source != EventSource.LINK:
-            _leave(delivery, SuppressionReason.UNSUBSCRIBED, f"opt-out by report: {source}", now)
+        case EventKind.COMPLAINED | EventKind.UNSUBSCRIBED if event.source != EventSource.LINK:
+            reason, what = _LEFT[EventKind(event.kind)]
+            _leave(delivery, reason, f"{what} {source}", now)
         case EventKind.BOUNCED | EventKind.FAILED:
             _bounced(delivery, event, now)
+
+
+def follow_notice(
+    notice: Notice,
+    kind: EventKind,
+    *,
+    category: Category | None,
+    is_hard: bool,
+    diagnostic: str,
+    now: datetime,
+) -> None:
+    """Do what is said of a message of ours; there is no run in which it would count.
+
+    The caller holds `recipients.locks.write_addresses`.
+    """
+    source = f"message of ours {notice.pk}"
+    if left := _LEFT.get(kind):
+        reason, what = left
+        leave(notice.recipient, reason=reason, source=f"{what} {source}", now=now)
+        suppress(notice.key, reason=reason, source=f"{what} {source}", now=now)
+    elif kind == EventKind.BOUNCED and category:
+        if is_hard:
+            hard(notice.key, category=category, source=source, now=now)
+        notices.came_back(notice, why=f"{category.label}: {diagnostic}")
 
 
 def hard(key: str, *, category: str, source: str, now: datetime) -> None:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from recipients import locks, notices
-from recipients.models import Notice, SuppressionReason
-from recipients.suppression import suppress
+from recipients import locks
+from recipients.models import Notice
 from tracking import suppressing
 from tracking.bounces import Kind, Recipient, Report, read
 from tracking.feedback import Fact, note
@@ -32,10 +31,6 @@ _ACTIONS: Mapping[str, EventKind] = {
     "delivered": EventKind.DELIVERED,
     "relayed": EventKind.DELIVERED,
     "expanded": EventKind.DELIVERED,
-}
-_LEFT = {
-    Kind.COMPLAINT: SuppressionReason.COMPLAINT,
-    Kind.OPT_OUT: SuppressionReason.UNSUBSCRIBED,
 }
 
 
@@ -158,17 +153,16 @@ def _about_notice(report: Report, notice_id: int, now: datetime) -> _Verdict:
     notice = Notice.objects.select_related("recipient").filter(pk=notice_id).first()
     if notice is None:
         return _ignored("About a message of ours that is not there any more.")
-    source = f"message of ours {notice.pk}"
-    if reason := _LEFT.get(report.kind):
-        why = f"{report.kind.value} about {source}"
-        suppressing.leave(notice.recipient, reason=reason, source=why, now=now)
-        suppress(notice.key, reason=reason, source=why, now=now)
-    elif report.kind == Kind.BOUNCE:
-        who = report.failed[0]
-        if who.is_hard:
-            suppressing.hard(notice.key, category=who.category, source=source, now=now)
-        notices.came_back(notice, why=f"{who.category.label}: {who.diagnostic}")
-    return _Verdict(InboundStatus.DONE, f"{_KINDS[report.kind].label}: {source}")
+    kind, who = _KINDS[report.kind], next(iter(report.failed), Recipient())
+    suppressing.follow_notice(
+        notice,
+        kind,
+        category=who.category,
+        is_hard=who.is_hard,
+        diagnostic=who.diagnostic,
+        now=now,
+    )
+    return _Verdict(InboundStatus.DONE, f"{kind.label}: message of ours {notice.pk}")
 
 
 def _ignored(why: str) -> _Verdict:

@@ -9,9 +9,11 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from recipients import locks
+from recipients.models import Notice
 from recipients.suppression import erased
+from tracking import suppressing
 from tracking.feedback import Fact, note_all
-from tracking.models import EventSource, WebhookEvent
+from tracking.models import Delivery, EventSource, WebhookEvent
 from tracking.webhooks.matching import Finder, NotFound, OfAnother, key_of
 from tracking.webhooks.reading import REACTIONS, Ignored, Said, read
 
@@ -73,25 +75,43 @@ def _handle(ids: list[int], now: datetime) -> None:
     locks.write_addresses()  # before the rows: an erasure takes them in this order
     mine = WebhookEvent.objects.filter(pk__in=ids, handled_at=None).order_by("pk")
     events = list(mine.select_for_update(skip_locked=True))
-    finder, facts = Finder(events), {}
+    finder, facts = Finder(events), list[tuple[Delivery, Fact]]()
     for event in events:
         event.handled_at = now
-        said = read(event.provider, event.event_type, event.payload, received_at=event.received_at)
-        if isinstance(said, Ignored):
-            event.explanation = said
-            continue
         try:
-            delivery = finder.delivery_of(event)
+            event.explanation = _follow(event, finder, facts, now)
         except NotFound as error:
             is_over = isinstance(error, OfAnother) or event.received_at <= now - PATIENCE
             event.handled_at = now if is_over else None
             event.explanation = str(error)
-        else:
-            facts[event.pk] = (delivery, _fact(event, said))
-            event.explanation = f"delivery {delivery.pk}: {said.kind}"
-    note_all(facts.values(), now=now)
+    note_all(facts, now=now)
     _explain(events)
     _forget_erased(events)
+
+
+def _follow(
+    event: WebhookEvent, finder: Finder, facts: list[tuple[Delivery, Fact]], now: datetime
+) -> str:
+    """Do what an event means, or add it to the facts; return in words what came of it.
+
+    :raises NotFound:
+    """
+    said = read(event.provider, event.event_type, event.payload, received_at=event.received_at)
+    if isinstance(said, Ignored):
+        return said
+    message = finder.message_of(event)
+    if isinstance(message, Notice):
+        suppressing.follow_notice(
+            message,
+            said.kind,
+            category=said.category,
+            is_hard=said.is_hard,
+            diagnostic=said.diagnostic,
+            now=now,
+        )
+        return f"message of ours {message.pk}: {said.kind}"
+    facts.append((message, _fact(event, said)))
+    return f"delivery {message.pk}: {said.kind}"
 
 
 def _fact(event: WebhookEvent, said: Said) -> Fact:

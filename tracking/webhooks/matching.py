@@ -1,10 +1,11 @@
-"""Find the delivery that a provider speaks of."""
+"""Find the message that a provider speaks of."""
 
 import re
 from collections.abc import Iterable
 from json import dumps
 
 from recipients.addresses import BadAddress, parse_address
+from recipients.models import Notice
 from tracking.links import key_ring
 from tracking.models import Delivery, WebhookEvent
 from tracking.tokens import BadToken, Kind, read
@@ -21,14 +22,21 @@ class OfAnother(NotFound):
 
 
 class Finder:
-    """Finds the deliveries of some events; those that tokens lead to, by one query."""
+    """Finds the messages of some events; those that tokens lead to, by one query for each kind."""
 
     def __init__(self, events: Iterable[WebhookEvent]) -> None:
-        self._named = {event.pk: _ids_in(event) for event in events}
-        self._known = Delivery.objects.in_bulk(set().union(*self._named.values()))
+        self._named = {event.pk: _named_in(event) for event in events}
+        named = set().union(*self._named.values())
+        deliveries = Delivery.objects.in_bulk([pk for kind, pk in named if kind == Kind.MESSAGE])
+        ours = [pk for kind, pk in named if kind == Kind.NOTICE_MESSAGE]
+        notices = Notice.objects.select_related("recipient").in_bulk(ours) if ours else {}
+        self._known: dict[tuple[Kind, int], Delivery | Notice] = {
+            **{(Kind.MESSAGE, pk): delivery for pk, delivery in deliveries.items()},
+            **{(Kind.NOTICE_MESSAGE, pk): notice for pk, notice in notices.items()},
+        }
 
-    def delivery_of(self, event: WebhookEvent) -> Delivery:
-        """Return the delivery of one of the events.
+    def message_of(self, event: WebhookEvent) -> Delivery | Notice:
+        """Return what one of the events is about.
 
         By the token that is in the message's Message-ID and metadata, wherever the provider repeats
         one of them; else by the provider's own id of the message, among those to the same address.
@@ -37,8 +45,8 @@ class Finder:
         :raises NotFound: nothing leads to a message of ours, or not yet
         """
         address = event.payload.get("recipient") or ""
-        if ids := self._named[event.pk]:
-            known = [self._known[pk] for pk in sorted(ids) if pk in self._known]
+        if named := self._named[event.pk]:
+            known = [self._known[one] for one in sorted(named) if one in self._known]
             return _addressed(known, address)
         if found := _called(event.message_id, address):
             return found
@@ -53,30 +61,33 @@ def key_of(address: str) -> str:
         return address.strip().lower()
 
 
-def _ids_in(event: WebhookEvent) -> set[int]:
+def _named_in(event: WebhookEvent) -> set[tuple[Kind, int]]:
     told = f"{event.message_id} {dumps(event.payload)}"
-    return {pk for token in set(_TOKEN.findall(told)) if (pk := _id(token))}
+    named = (_read(token) for token in set(_TOKEN.findall(told)))
+    return {one for one in named if one}
 
 
-def _id(token: str) -> int:
-    try:
-        return read(token, kind=Kind.MESSAGE, ring=key_ring())
-    except BadToken:
-        return 0  # of another kind, or something else of forty digits
+def _read(token: str) -> tuple[Kind, int] | None:
+    for kind in (Kind.MESSAGE, Kind.NOTICE_MESSAGE):
+        try:
+            return kind, read(token, kind=kind, ring=key_ring())
+        except BadToken:
+            continue
+    return None  # of another kind, or something else of forty digits
 
 
-def _addressed(deliveries: list[Delivery], address: str) -> Delivery:
-    if not deliveries:
+def _addressed(messages: list[Delivery | Notice], address: str) -> Delivery | Notice:
+    if not messages:
         raise NotFound("its message is not in the ledger of this installation")
-    # Of who was erased, nobody can say which address it was.
-    mine = [
-        each
-        for each in deliveries
-        if not address or not each.address or each.key == key_of(address)
-    ]
+    mine = [each for each in messages if not address or _went_to(each, address)]
     if not mine:
         raise OfAnother("it tells of an address to which the message did not go")
     return mine[0]
+
+
+def _went_to(message: Delivery | Notice, address: str) -> bool:
+    # Of who was erased, nobody can say any more which address it was.
+    return message.key == key_of(address) or (isinstance(message, Delivery) and not message.address)
 
 
 def _called(message_id: str, address: str) -> Delivery | None:

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from recipients import privacy
-from recipients.models import Subscription, Suppression
+from recipients import notices, privacy
+from recipients.models import Notice, NoticeKind, Subscription, Suppression
+from tests.factories import make_recipient
 from tests.tracking.webhooks.posting import Request, request, send
 from tests.tracking.webhooks.samples import SAMPLES, Message
+from tracking import links
 from tracking.models import Delivery, DeliveryEvent, WebhookEvent
 from tracking.webhooks.handling import handle_new
 from tracking.webhooks.providers import PROVIDERS
@@ -167,3 +169,18 @@ def test_an_event_that_godwit_fails_at_keeps_no_other_from_its_turn(message: Mes
     assert told[1] == "could not be handled: IntegrityError"
     assert [kind for kind, _, _ in facts()] == ["delayed", "delayed"]
     assert not WebhookEvent.objects.filter(handled_at=None).exists()
+
+
+@pytest.mark.parametrize(("name", "reason"), [("complaint", "complaint"), ("hard", "bounce")])
+def test_what_is_told_of_a_message_of_ours_counts_like_any(name: str, reason: str) -> None:
+    ada = make_recipient("ada@example.org")
+    notices.write(NoticeKind.PRIVACY, recipient=ada, now=timezone.now())
+    token = links.notice_message_token(Notice.objects.get().pk)
+    [raw] = [each.raw for each in SAMPLES["brevo"](Message(token)) if each.name == name]
+    send("brevo", request("brevo", raw))
+    send("brevo", request("brevo", raw | {"email": "grace@example.org"}))
+
+    handle_new(now=timezone.now(), at_most=10)
+
+    assert list(Suppression.objects.values_list("key", "reason")) == [("ada@example.org", reason)]
+    assert facts() == []
