@@ -126,13 +126,6 @@ _FORGET_HITS = """
 UPDATE tracking_hit SET user_agent_id = NULL, network = ''
  WHERE delivery_id = ANY(%(ids)s::bigint[])
 """
-_FORGET_EVENTS = """
-UPDATE tracking_deliveryevent SET recipient_id = NULL, diagnostic = ''
- WHERE delivery_id = ANY(%(ids)s::bigint[])
-"""
-_HAND_OVER_EVENTS = """
-UPDATE tracking_deliveryevent SET recipient_id = %(to)s WHERE recipient_id = %(former)s
-"""
 
 
 def events_known(person: Person) -> list[dict[str, Any]]:
@@ -169,17 +162,15 @@ def forget(person: Person, now: datetime) -> None:
         _leave_out(run_id, ids, reason="no_address", now=now)
         forget_domains(ids)
         ledger.anonymize(ids)
-        _forget_what_came_back(ids)
+        _forget_hits(ids)
         ledger.unname(others, alone=named)
         Departure.objects.filter(delivery__in=ids).delete()
     forget_mentions("tracking_departure", "comment", person.keys)
-    forget_mentions("tracking_deliveryevent", "diagnostic", person.keys)
 
 
-def _forget_what_came_back(ids: Iterable[int]) -> None:
+def _forget_hits(ids: Iterable[int]) -> None:
     with connection.cursor() as cursor:
-        for sql in (_FORGET_HITS, _FORGET_EVENTS):
-            cursor.execute(sql, {"ids": ledger.bigints(ids)})
+        cursor.execute(_FORGET_HITS, {"ids": ledger.bigints(ids)})
 
 
 def merge(keep: int, other: int, now: datetime) -> None:
@@ -190,8 +181,6 @@ def merge(keep: int, other: int, now: datetime) -> None:
         ledger.move(run_id, pick=_TWICE, changes=_LEFT_OUT, params=params, now=now)
         ledger.hand_over(ids, to=keep)
     engagement.hand_over(other, to=keep)
-    with connection.cursor() as cursor:
-        cursor.execute(_HAND_OVER_EVENTS, {"former": other, "to": keep})
 
 
 def _theirs(ids: list[int], keys: list[str]) -> dict[int, set[int]]:
