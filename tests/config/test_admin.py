@@ -41,7 +41,7 @@ from tests.factories import (
     make_segment,
 )
 from tracking.inbound.storing import store
-from tracking.models import Mailbox
+from tracking.models import Mailbox, WebhookEvent
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,8 @@ def rows(disk: Path) -> None:
     ClockedSchedule.objects.create(clocked_time=timezone.now())
     Mailbox.objects.create(address="imaps://mail.example.org")
     store(b"Subject: Undelivered", origin="pipe", now=timezone.now())
+    now = timezone.now()
+    WebhookEvent.objects.create(provider="brevo", key=b"1", payload={}, received_at=now)
     GroupResult.objects.create(group_id="group", result="[]")
 
 
