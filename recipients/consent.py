@@ -86,6 +86,16 @@ SELECT %(block)s, coalesce(head.number, 0) + 1, previous.hash, %(content)s,
        SELECT coalesce(newest.hash, decode(repeat('00', 32), 'hex')) AS hash) previous
 """
 
+# Under the lock, so that nobody waits for a sum and has what another one waits for.
+_TALLY = """
+INSERT INTO recipients_consenttally AS tally (mailing_list_id, day, action, count)
+SELECT mailing_list_id, (occurred_at AT TIME ZONE 'UTC')::date, action, count(*)
+  FROM recipients_consentevent
+ WHERE block_id = %(block)s AND id BETWEEN %(first)s AND %(last)s AND mailing_list_id IS NOT NULL
+ GROUP BY 1, 2, 3
+    ON CONFLICT (mailing_list_id, day, action) DO UPDATE SET count = tally.count + excluded.count
+"""
+
 _RECOUNT = f"""
 WITH block AS MATERIALIZED (
     SELECT * FROM recipients_consentblock
@@ -192,11 +202,15 @@ def record(consents: Iterable[Consent], *, now: datetime) -> None:
 
 
 def seal(written: Iterable[Written], *, now: datetime) -> None:
-    """Add blocks to the chain whose events were written in this transaction: its last act."""
+    """Add blocks to the chain whose events were written in this transaction: its last act.
+
+    And count what they say of each list.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
         for block in written:
             cursor.execute(_SEAL, {**block._asdict(), "now": now})
+            cursor.execute(_TALLY, block._asdict())
 
 
 @dataclass(frozen=True, slots=True)

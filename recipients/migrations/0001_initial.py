@@ -78,6 +78,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConsentTally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('mailing_list_id', models.BigIntegerField()),
+                ('day', models.DateField()),
+                ('action', models.CharField(choices=[('granted', 'Granted'), ('confirmed', 'Confirmed'), ('withdrawn', 'Withdrawn'), ('imported', 'Imported'), ('erased', 'Erased')], max_length=9)),
+                ('count', models.PositiveIntegerField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('mailing_list_id', 'day', 'action'), name='consent_tally_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='Field',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -6,6 +6,7 @@ from recipients.models.consent import (
     ConsentDetail,
     ConsentEvent,
     ConsentPurpose,
+    ConsentTally,
     ConsentWording,
 )
 from recipients.models.exports import Export, ExportFormat, ExportStatus
@@ -24,6 +25,7 @@ __all__ = [
     "ConsentDetail",
     "ConsentEvent",
     "ConsentPurpose",
+    "ConsentTally",
     "ConsentWording",
     "Export",
     "ExportFormat",

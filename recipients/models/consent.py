@@ -108,6 +108,25 @@ class ConsentEvent(models.Model):
         return f"{self.action}: {self.purpose}, {self.source}"
 
 
+class ConsentTally(models.Model):
+    """How many events of a list a day of UTC has, by what was said: how the list grows."""
+
+    mailing_list_id = models.BigIntegerField()  # no foreign key, like the events
+    day = models.DateField()
+    action = models.CharField(max_length=9, choices=ConsentAction)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing_list_id", "day", "action"], name="consent_tally_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.count} {self.action}"
+
+
 class ConsentDetail(models.Model):
     """From where a person spoke. May be deleted: the event keeps a salted digest, and its truth."""
 

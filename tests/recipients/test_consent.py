@@ -1,3 +1,5 @@
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
@@ -11,6 +13,7 @@ from recipients.models import (
     ConsentBlock,
     ConsentDetail,
     ConsentEvent,
+    ConsentTally,
     ConsentWording,
 )
 from tests.conftest import APPEND_ONLY
@@ -163,6 +166,34 @@ def test_the_ledger_takes_what_it_knows(sql: str, constraint: str) -> None:
         transaction.atomic(),
     ):
         cursor.execute(f"{insert} VALUES (1, '', '', now(), {sql})")
+
+
+def test_the_ledger_counts_what_it_says_of_each_list_by_days_of_utc() -> None:
+    lists = [make_list(name).pk for name in ("News", "Offers")]
+    late = datetime(2026, 12, 4, 23, 59, tzinfo=UTC)
+
+    for now in (late, late, late + timedelta(minutes=1)):
+        consent.record(
+            [
+                Consent("ada@example.org", ConsentAction.GRANTED, "form", mailing_list_id=pk)
+                for pk in lists
+            ],
+            now=now,
+        )
+
+    days = ConsentTally.objects.filter(mailing_list_id=lists[0]).order_by("day")
+    assert [(str(each.day), each.action, each.count) for each in days] == [
+        ("2026-12-04", "granted", 2),
+        ("2026-12-05", "granted", 1),
+    ]
+
+
+def test_a_day_of_a_list_is_counted_in_one_place() -> None:
+    one = {"mailing_list_id": 1, "day": date(2026, 12, 4), "action": "granted"}
+    ConsentTally.objects.create(**one, count=1)
+
+    with pytest.raises(IntegrityError, match="consent_tally_unique"), transaction.atomic():
+        ConsentTally.objects.create(**one, count=1)
 
 
 def test_a_chain_has_no_fork() -> None:
