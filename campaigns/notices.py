@@ -16,7 +16,8 @@ from django.template.loader import render_to_string
 
 from campaigns import secrets
 from campaigns.models import Sender
-from campaigns.sending import compose, dkim
+from campaigns.product_mail import product_mail
+from campaigns.sending import compose
 from campaigns.sending.outcomes import (
     Accepted,
     Cause,
@@ -28,11 +29,11 @@ from campaigns.sending.outcomes import (
 )
 from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.retry_policy import RetryPolicy, expired
-from campaigns.sending.signing import NoKey, keys_of
+from campaigns.sending.signing import NoKey
 from campaigns.sending.transports import BadTransportURL, Transport
 from campaigns.sending.way_out import transport_of
 from recipients import signup
-from recipients.addresses import BadAddress, Mailbox, parse_address
+from recipients.addresses import BadAddress
 from recipients.consent import subject
 from recipients.headers import BadHeader
 from recipients.models import Notice, NoticeKind, Suppression
@@ -173,20 +174,18 @@ def _compose(notice: Notice, sender: Sender, *, now: datetime) -> Outgoing:
         part: render_to_string(f"{kind.template}.{part}", context)
         for part in ("subject.txt", "txt", "html")
     }
-    data = compose.notice(
-        sender=Mailbox(sender.display_name, parse_address(sender.address)),
-        reply_to=Mailbox("", parse_address(sender.reply_to)) if sender.reply_to else None,
+    return product_mail(
+        sender,
         to=recipient.address,
         subject=parts["subject.txt"].strip(),
-        html=parts["html"],
         text=parts["txt"],
+        html=parts["html"],
         message_id=compose.message_id(links.notice_message_token(notice.pk), sender.domain),
-        date=now,
+        envelope_sender=compose.envelope_sender(
+            links.notice_bounce_token(notice.pk), sender.domain
+        ),
+        now=now,
     )
-    if sender.dkim_domain:
-        data = dkim.sign(data, keys_of(sender.dkim_domain), now=now)
-    envelope = compose.envelope_sender(links.notice_bounce_token(notice.pk), sender.domain)
-    return Outgoing(envelope, recipient.address, data, is_well_formed=True)
 
 
 def _put_off(notice: Notice, deferral: Deferred, *, now: datetime) -> None:
