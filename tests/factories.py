@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns.models import Campaign, Priority, Run, Sender
+from campaigns.models import Campaign, Priority, Run, RunStatus, Sender
 from campaigns.sending import fire, snapshot
 from campaigns.services import create_campaign, get_sender, schedule
 from recipients.addresses import parse_address
@@ -21,13 +21,14 @@ from recipients.models import (
     SignupForm,
     Subscription,
     SubscriptionState,
+    Tracking,
 )
 from templates_app.media import library
 from templates_app.models import EmailTemplate, MediaFile
-from templates_app.services import create_template
+from templates_app.services import create_template, freeze
 from tracking import engagement
 from tracking.engagement import Deed
-from tracking.models import Delivery
+from tracking.models import Delivery, DeliveryState, Response, RunCounters, RunTally
 
 HTML = "<p>Hello {{ first_name | default('there') }}</p><a href='{{ unsubscribe_url }}'>Leave</a>"
 
@@ -168,3 +169,41 @@ def make_reading(
     assert delivery.recipient_id
     times = (opened_at, clicked_at)
     engagement.note([Deed(delivery.run_id, delivery.recipient_id, *times, *times)])
+
+
+def make_past_run(
+    campaign: Campaign, *, at: datetime | None = None, sent: int = 0, failed: int = 0, **tally: int
+) -> Run:
+    """Make a run that has ended, with its sums alone: of no delivery is anything written down.
+
+    :param tally: columns of RunTally.
+    """
+    at = at or timezone.now()
+    run = Run.objects.create(
+        campaign=campaign,
+        version=freeze(campaign.template),
+        occurrence=at,
+        status=RunStatus.COMPLETED,
+        tracking=Tracking.FULL,
+        audience=sent + failed,
+        started_at=at,
+        finished_at=at,
+    )
+    RunCounters.objects.create(run=run, sent=sent, failed=failed)
+    RunTally.objects.create(run=run, **tally)
+    return run
+
+
+def make_delivery(run: Run, recipient: Recipient, **response: Any) -> Delivery:
+    """Write down a message that was sent, and what came back for it: columns of Response."""
+    delivery = Delivery.objects.create(
+        run=run,
+        recipient=recipient,
+        address=recipient.address,
+        key=recipient.key,
+        domain=recipient.domain,
+        state=DeliveryState.SENT,
+    )
+    if response:
+        Response.objects.create(delivery=delivery, run=run, **response)
+    return delivery

@@ -119,6 +119,12 @@ class Hit(models.Model):
             ),
             # verifying and retention of a run
             models.Index(fields=["run", "id"], name="hit_of_run"),
+            # who clicked a link: each once, in order
+            models.Index(
+                fields=["run", "link_number", "delivery"],
+                name="hit_of_link",
+                condition=Q(link_number__isnull=False, delivery__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,35 @@ clicks, `people` is the number of recipients of whom a person's hit is known, `u
 recipients with any hit, `total` the number of hits.
 """
 
+from typing import Self
+
 from django.db import models
+from django.db.models import Q
 
 
 def _count() -> "models.PositiveIntegerField[int, int]":
     return models.PositiveIntegerField(default=0, db_default=0)
+
+
+_CLICKED = Q(clicked_by_person_at__isnull=False)
+_SEEN = Q(opened_at__isnull=False) | Q(clicked_at__isnull=False)
+_DID = {
+    "opened": Q(opened_by_person_at__isnull=False) | _CLICKED,  # who clicks has opened
+    "clicked": _CLICKED,
+    "machines": _SEEN & Q(opened_by_person_at__isnull=True, clicked_by_person_at__isnull=True),
+    "bounced": Q(bounced_at__isnull=False),
+    "complained": Q(complained_at__isnull=False),
+    "unsubscribed": Q(unsubscribed_at__isnull=False),
+    "failed": ~Q(failure=""),
+}
+# Few of a large run do so. Opens have no index: each would be written twice for it.
+_RARELY_DID = ("clicked", "bounced", "complained", "unsubscribed", "failed")
+
+
+class ResponseQuerySet(models.QuerySet["Response"]):
+    def that(self, did: str) -> Self:
+        """Of who did this, or whom it befell; opens and clicks are those of people."""
+        return self.filter(_DID[did])
 
 
 class Response(models.Model):
@@ -43,8 +67,19 @@ class Response(models.Model):
     bounce = models.CharField(max_length=17, blank=True, db_default="")
     departure = models.CharField(max_length=12, blank=True, db_default="")
 
+    objects = ResponseQuerySet.as_manager()
+
     class Meta:
-        indexes = [models.Index(fields=["run", "delivery"], name="response_of_run")]
+        indexes = [
+            models.Index(fields=["run", "delivery"], name="response_of_run"),
+            # a page of those who did it, in order
+            *(
+                models.Index(
+                    fields=["run", "delivery"], name=f"response_{did}", condition=_DID[did]
+                )
+                for did in _RARELY_DID
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.opens} opens, {self.clicks} clicks"
