@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Self
 
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -847,3 +848,39 @@ class Page(models.Model):
 
     def __str__(self) -> str:
         return f"page {self.number} of run {self.run_id}"
+
+
+class ReportFrequency(models.TextChoices):
+    DAILY = "daily", "Each day"
+    WEEKLY = "weekly", "Each week, on Monday"
+    AFTER_RUN = "after_run", "A day after each run has ended"
+
+
+class ReportSubscription(models.Model):
+    """A member of staff who wants the figures by mail; `campaigns.summaries` sends them."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        db_index=False,
+        related_name="report_subscriptions",
+    )
+    frequency = models.CharField(max_length=9, choices=ReportFrequency)
+    # Up to when they were told; claimed before a message is sent, so that nobody gets two.
+    last_sent_at = models.DateTimeField()
+    # What the last attempt met with; empty where it was sent.
+    problem = models.CharField(max_length=300, blank=True, default="", editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "frequency"], name="report_subscription_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(frequency__in=ReportFrequency.values),
+                name="report_subscription_frequency_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.get_frequency_display().lower()}"

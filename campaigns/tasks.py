@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import notices, screenshots
+from campaigns import notices, screenshots, summaries
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run, RunStatus
 from campaigns.preflight import jobs as preflights
@@ -143,6 +143,13 @@ def send_notices() -> None:
     """Send the messages of ours whose time has come; another worker may send others of them."""
     if not instance.check():
         notices.send_due(clock=utc_now)
+
+
+@shared_task(name="campaigns.send_summaries", ignore_result=True)
+def send_summaries() -> None:
+    """Send staff the figures that they asked for; Beat calls this each minute."""
+    if not instance.check():
+        summaries.send_due(clock=utc_now)
 
 
 @shared_task(name="campaigns.write_export", ignore_result=True)

@@ -327,6 +327,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.check_sender": {"queue": "imports"},
     "tracking.*": {"queue": "tracking"},
     "campaigns.send_notices": {"queue": "transactional"},
+    "campaigns.send_summaries": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -397,6 +398,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tracking.handle_webhooks",
         "schedule": timedelta(seconds=3),
         "options": {"expire_seconds": 3},
+    },
+    "summaries": {
+        "task": "campaigns.send_summaries",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
     },
     "preflights": {
         "task": "campaigns.sweep_preflights",

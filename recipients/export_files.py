@@ -44,7 +44,7 @@ def _csv(file: TextIO, names: Sequence[str]) -> Write:
     writer.writerow([*COLUMNS, *map(guarded, names)])
 
     def write(row: Row) -> None:
-        writer.writerow([_text(value) for value in _values(row, names)])
+        writer.writerow([text_of(value) for value in _values(row, names)])
 
     return write
 
@@ -92,8 +92,8 @@ def _typed(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def _text(value: object) -> str:
-    """Return a cell's text; numbers are no formulas, whatever they begin with."""
+def text_of(value: object) -> str:
+    """Return a cell's text, as CSV has it; numbers are no formulas, whatever they begin with."""
     if value is None:
         return ""
     if isinstance(value, bool):

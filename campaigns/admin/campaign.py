@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +23,8 @@ from unfold.enums import ActionVariant
 from campaigns import services, trial, wording
 from campaigns.admin import preflight
 from campaigns.admin.audience import audience_context
+from campaigns.admin.reports import others
+from campaigns.admin.reports import pages as reports
 from campaigns.audience import Audience
 from campaigns.forms import CampaignForm, ConfirmForm, ScheduleForm, TrialForm
 from campaigns.models import (
@@ -145,7 +148,9 @@ class CampaignAdmin(ModelAdmin):
         "excluded_segments",
     )
     change_form_outer_before_template = "campaigns/_campaign_situation.html"
+    actions_list: Any = ("compare", "summaries")
     actions_detail = (
+        "report",
         "audience_page",
         "preflight_page",
         "schedule",
@@ -245,6 +250,24 @@ class CampaignAdmin(ModelAdmin):
     ) -> None:
         super().save_related(request, form, formsets, change)
         services.attach(form.instance, files=list(form.cleaned_data["attached"]))
+
+    # --- reports -------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        return [*reports.urls_of(self), *others.urls_of(self), *super().get_urls()]
+
+    @action(description="Report", url_path="report", icon="monitoring", permissions=["view"])
+    def report(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        subject = reports.subject_of(self, request, object_id)
+        return reports.overview_page(request, subject)
+
+    @action(description="Compare", url_path="compare", icon="compare", permissions=["view"])
+    def compare(self, request: HttpRequest) -> HttpResponseBase:
+        return others.compare_page(self, request)
+
+    @action(description="Summaries by mail", url_path="summaries", icon="mail")
+    def summaries(self, request: HttpRequest) -> HttpResponseBase:
+        return others.summaries_page(self, request)
 
     # --- verbs ---------------------------------------------------------------------------------
 
@@ -359,7 +382,7 @@ def _why_locked(campaign: Campaign) -> str:
 
 
 def _fitting_verbs(campaign: Campaign) -> set[str]:
-    verbs = {"audience", "test"}
+    verbs = {"report", "audience", "test"}
     if campaign.status in OPEN:
         verbs |= {"cancel", "preflight"}
         if not campaign.runs.exists():

@@ -2,6 +2,7 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import recipients.validators
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -10,6 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '__first__'),
         ('campaigns', '0001_initial'),
         ('recipients', '0001_initial'),
         ('templates_app', '0001_initial'),
@@ -257,6 +259,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['authentication', 'message', 'links', 'audience'])), name='preflight_step_kind_known'), models.UniqueConstraint(fields=('preflight', 'kind', 'number'), name='preflight_step_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ReportSubscription',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('frequency', models.CharField(choices=[('daily', 'Each day'), ('weekly', 'Each week, on Monday'), ('after_run', 'A day after each run has ended')], max_length=9)),
+                ('last_sent_at', models.DateTimeField()),
+                ('problem', models.CharField(blank=True, default='', editable=False, max_length=300)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='report_subscriptions', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('frequency__in', ['daily', 'weekly', 'after_run'])), name='report_subscription_frequency_known'), models.UniqueConstraint(fields=('user', 'frequency'), name='report_subscription_unique')],
             },
         ),
         migrations.CreateModel(

@@ -7,7 +7,9 @@ from django.db.models import Exists, Prefetch, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
@@ -63,6 +65,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
         "tag_names",
         "fields_in_words",
         "consent",
+        "sent_messages",
         "created_at",
         "updated_at",
     )
@@ -71,7 +74,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
         (None, {"fields": ("address", "may_be_mailed", "tag_names", "fields_in_words")}),
         ("Language and time", {"fields": (("language", "time_zone"),)}),
         ("Edit the fields", {"fields": ("fields",)}),
-        ("History", {"fields": (("created_at", "updated_at"), "consent")}),
+        ("History", {"fields": (("created_at", "updated_at"), "consent", "sent_messages")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
@@ -125,6 +128,14 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
             return state_tag("suppressed", "Suppressed")
         return state_tag("mailable", "May be mailed")
 
+    @display(description="Messages")
+    def sent_messages(self, recipient: Recipient) -> SafeString | str:
+        """Link to what the app of campaigns shows, of which this one knows nothing."""
+        if not recipient.pk:
+            return "None yet"
+        url = reverse("admin:campaigns_recipient_history", args=[recipient.pk])
+        return format_html('<a href="{}">What was sent, and what became of it</a>', url)
+
     @display(description="Fields")
     def fields_in_words(self, recipient: Recipient) -> SafeString | str:
         if not recipient.fields:
@@ -143,10 +154,11 @@ class MailingListAdmin(ModelAdmin):
         "is_public",
         "tracking",
         "confirmed",
+        "growth",
         "identifier",
         "created_at",
     )
-    readonly_fields = ("confirmed", "identifier", "created_at")
+    readonly_fields = ("confirmed", "growth", "identifier", "created_at")
     actions = None  # deleting is for empty lists, one by one
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -161,6 +173,14 @@ class MailingListAdmin(ModelAdmin):
     @display(description="Recipients")
     def recipients(self, mailing_list: MailingList) -> SafeString:
         return link_to_recipients("list", mailing_list.pk)
+
+    @display(description="Growth")
+    def growth(self, mailing_list: MailingList) -> SafeString | str:
+        """Link to what the app of campaigns shows, of which this one knows nothing."""
+        if not mailing_list.pk:
+            return "None yet"
+        url = reverse("admin:campaigns_list_growth", args=[mailing_list.pk])
+        return format_html('<a href="{}">Who came and left, by day or week</a>', url)
 
     @display(description="Confirmed recipients")
     def confirmed(self, mailing_list: MailingList) -> str:

@@ -1,0 +1,62 @@
+"""Bars of an SVG: places and heights as text, so that no language writes them with a comma."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 720, 96
+_GAP = 0.15  # of a bar's room
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    x: str
+    y: str
+    width: str
+    height: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars of one kind; `summary` says in words what they show."""
+
+    name: str
+    tone: str
+    bars: Sequence[Bar]
+    summary: str
+
+
+def chart(name: str, tone: str, points: Sequence[tuple[str, int]]) -> Chart:
+    """Return the bars of these points, each a name and a count."""
+    most = max((count for _, count in points), default=0)
+    room = WIDTH / len(points) if points else 0
+    bars = [
+        Bar(
+            x=f"{number * room:.2f}",
+            y=f"{HEIGHT - _height(count, most):.2f}",
+            width=f"{room * (1 - _GAP):.2f}",
+            height=f"{_height(count, most):.2f}",
+            title=f"{title}: {count:,}",
+        )
+        for number, (title, count) in enumerate(points)
+        if count
+    ]
+    return Chart(name, tone, bars, _summary(points, most))
+
+
+def width_of(part: int, whole: int) -> str:
+    """Return the width of a bar of a hundred."""
+    return f"{100 * part / whole:.2f}" if whole else "0"
+
+
+def _height(count: int, most: int) -> float:
+    """Return the height of a bar; what is not nothing is seen."""
+    return max(2.0, HEIGHT * count / most) if count else 0.0
+
+
+def _summary(points: Sequence[tuple[str, int]], most: int) -> str:
+    if not most:
+        return "None."
+    total = sum(count for _, count in points)
+    title = next(title for title, count in points if count == most)
+    return f"{total:,} in all; most at {title}: {most:,}."
