@@ -19,7 +19,7 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.utils import timezone
 
-from config.benchmark import compose, segments, storing
+from config.benchmark import compose, reports, segments, storing
 from config.benchmark.chart import Bar, bars
 from config.benchmark.report import table
 from config.benchmark.sink import Tally
@@ -32,11 +32,13 @@ from config.rig.place import (
     clear_up_after_the_killed,
     move_in,
 )
+from recipients import consent
 from recipients.models import Field
 from recipients.segments.grammar import parse
 from recipients.segments.indexes import mend_indexes
 from templates_app.rendering import compile_content
-from tracking.models import Hit
+from tracking import recounting
+from tracking.models import Hit, RunTally
 
 SECONDS = 120  # far above what anything here takes
 
@@ -341,6 +343,27 @@ def test_storing_hits_is_measured_and_their_sums_are_proven(broker: redis.Redis)
     assert Hit.objects.count() == 120
     assert all(one.rate > 0 and one.cpu_us > 0 for one in found)
     assert len(storing.table(found)) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pages_of_reports_are_measured_in_a_history_whose_sums_are_those_of_the_product(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "RUNS", 2)
+    monkeypatch.setattr(reports, "ROUNDS", 1)
+
+    runs = reports.make_history(1_000, 500, say=str)
+    found = list(reports.measure(reports.pages(runs)))
+
+    assert [recounting.differences(run.pk, now=timezone.now()) for run in runs] == [[], []]
+    assert RunTally.objects.get(run=runs[0]).opens_people > 50
+    assert consent.verify().problems == []
+    assert {one.page for one in found} >= {
+        "run: overview",
+        "who clicked link 8",
+        "growth of a list",
+    }
+    assert all(one.queries < 15 for one in found)
 
 
 @pytest.mark.django_db
