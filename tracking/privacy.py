@@ -213,6 +213,7 @@ def _ids(person: Person) -> list[int]:
 
 def forget_feedback(person: Person, now: datetime) -> None:
     """Forget what was said about their messages, and where else they are named."""
+    hold_sums()  # whoever counts these events holds that, and would wait for them
     forgetting.forget(_ids(person), person.keys)
 
 

@@ -1,8 +1,13 @@
 """Erasing and merging people keep the sums true, and leave nothing that says whose they were."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import transaction
 
 from recipients import merging, privacy
+from tests.live import wait_until
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 from tests.tracking.arrivals import (
     NOW,
     arrival,
@@ -21,6 +26,7 @@ from tracking.models import (
     RunTally,
 )
 from tracking.tallying.events import fold
+from tracking.tallying.lock import hold_sums
 from tracking.tallying.sent import recount
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +54,25 @@ def test_of_who_is_erased_the_sums_stay_and_nothing_says_whose_they_were() -> No
     assert not Hit.objects.exclude(user_agent=None, network="").exists()
     assert DeliveryEvent.objects.values_list("recipient_id", "diagnostic").get() == (None, "")
     assert wrong(run) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_and_a_count_of_what_came_back_do_not_lock_each_other_out() -> None:
+    run = make_measured_run("ada")
+    say(delivery_to("ada", run), EventKind.BOUNCED, "1")
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            hold_sums()
+            erased = threads.submit(in_a_connection_of_its_own, erase_ada)
+            wait_until(waiting_for_locks, "the erasure waits", timeout=10)
+            DeliveryEvent.objects.uncounted().update(counted_at=NOW)
+
+        assert erased.result()
+
+
+def erase_ada() -> bool:
+    return privacy.erase("ada@ada.example", source="asked for it", now=NOW)
 
 
 def test_sums_stay_true_where_two_rows_become_one_person_and_more_comes_in() -> None:
