@@ -300,6 +300,16 @@ def test_an_erasure_takes_what_came_in_about_a_person_or_names_them(delivery: De
     assert of_bob.diagnostic == "550 5.7.1 spam"
 
 
+def test_what_comes_in_about_who_was_erased_is_noted_and_not_kept(delivery: Delivery) -> None:
+    privacy.erase("ada@example.org", source="a test", now=NOW)
+
+    message = take(bounced(delivery.pk))
+
+    assert (message.status, message.raw) == ("done", None)
+    event = DeliveryEvent.objects.get()
+    assert (event.kind, event.recipient_id, event.diagnostic) == ("bounced", None, "")
+
+
 def test_what_is_known_of_a_person_has_what_was_said_about_their_messages(
     delivery: Delivery,
 ) -> None:

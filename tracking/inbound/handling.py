@@ -63,7 +63,11 @@ def _handle_next(after: int, now: datetime) -> int | None:
     verdict = _safely_judged(message, now)
     message.status, message.handled_at = verdict.status, now
     message.explanation, message.delivery = verdict.explanation[:300], verdict.delivery
-    message.save(update_fields=["status", "handled_at", "explanation", "delivery"])
+    written = ["status", "handled_at", "explanation", "delivery"]
+    if verdict.delivery and not verdict.delivery.address:  # about who was erased meanwhile
+        message.raw = None
+        written.append("raw")
+    message.save(update_fields=written)
     return message.pk
 
 
