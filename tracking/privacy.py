@@ -12,7 +12,7 @@ from recipients.mentions import alone, forget_mentions
 from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
 from tracking.inbound import forgetting
-from tracking.models import Departure
+from tracking.models import DeliveryEvent, Departure
 from tracking.tallying.forgetting import forget_domains
 from tracking.tallying.lock import hold_sums
 
@@ -165,6 +165,7 @@ def forget(person: Person, now: datetime) -> None:
         _forget_hits(ids)
         ledger.unname(others, alone=named)
         Departure.objects.filter(delivery__in=ids).delete()
+        DeliveryEvent.objects.filter(delivery__in=ids).recount()
     forget_mentions("tracking_departure", "comment", person.keys)
 
 

@@ -112,7 +112,12 @@ def has_left(delivery: Delivery) -> bool:
 
 @transaction.atomic
 def keep_reason(delivery: Delivery, *, reason: str, comment: str) -> None:
-    """Keep why the recipient left; said once more, the newer words count."""
+    """Keep why the recipient left; said once more, the newer words count.
+
+    Of who was erased nothing is kept any more.
+    """
+    if not held(delivery).address:
+        return
     Departure.objects.update_or_create(
         delivery=delivery, defaults={"reason": reason, "comment": comment}
     )

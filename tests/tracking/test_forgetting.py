@@ -20,11 +20,14 @@ from tests.tracking.arrivals import (
 from tracking.consuming import write
 from tracking.models import (
     DeliveryEvent,
+    Departure,
     DomainTally,
     EventKind,
     Hit,
+    ReasonTally,
     RunTally,
 )
+from tracking.services import keep_reason
 from tracking.tallying.events import fold
 from tracking.tallying.lock import hold_sums
 from tracking.tallying.sent import recount
@@ -54,6 +57,32 @@ def test_of_who_is_erased_the_sums_stay_and_nothing_says_whose_they_were() -> No
     assert not Hit.objects.exclude(user_agent=None, network="").exists()
     assert DeliveryEvent.objects.values_list("recipient_id", "diagnostic").get() == (None, "")
     assert wrong(run) == []
+
+
+def test_why_somebody_left_goes_with_them_from_the_sums_as_well() -> None:
+    run = make_measured_run("ada", "bob")
+    ada = delivery_to("ada", run)
+    say(ada, EventKind.UNSUBSCRIBED, "1")
+    keep_reason(ada, reason="too_many", comment="I am Ada of number 12.")
+    fold(now=NOW)
+
+    privacy.erase("ada@ada.example", source="asked for it", now=NOW)
+    fold(now=NOW)
+
+    assert wrong(run) == []
+    left = ReasonTally.objects.filter(count__gt=0).values_list("kind", "reason", "count")
+    assert list(left) == [("unsubscribed", "", 1)]
+    assert RunTally.objects.get().unsubscribed == 1
+
+
+def test_nobody_says_why_who_was_erased_has_left() -> None:
+    run = make_measured_run("ada")
+    ada = delivery_to("ada", run)
+    privacy.erase("ada@ada.example", source="asked for it", now=NOW)
+
+    keep_reason(ada, reason="other", comment="I am Ada of number 12.")
+
+    assert not Departure.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
