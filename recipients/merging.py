@@ -119,6 +119,12 @@ def merge(
     return kept
 
 
+def taken_over(key: str) -> Recipient | None:
+    """Return the recipient that one with this address became a part of."""
+    merge = Merge.objects.select_related("recipient").filter(former_key=key).first()
+    return merge.recipient if merge else None
+
+
 def _held(keep: int, other: int) -> tuple[Recipient, Recipient]:
     if keep == other:
         raise NotMerged("this is one recipient; choose another one")

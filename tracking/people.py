@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from recipients import locks
-from recipients.models import Merge, Notice, Recipient
+from recipients.merging import taken_over
+from recipients.models import Notice, Recipient
 from recipients.privacy import LINK_HOLDS
 from tracking.links import key_ring
 from tracking.models import Delivery
@@ -132,8 +133,7 @@ def _delivery(pk: int) -> Delivery:
         raise Unknown
     if delivery.recipient is None:
         # Two rows of one person in one run became one: the other delivery kept it.
-        merge = Merge.objects.select_related("recipient").filter(former_key=delivery.key).first()
-        delivery.recipient = merge.recipient if merge else None
+        delivery.recipient = taken_over(delivery.key)
     return delivery
 
 

@@ -16,6 +16,7 @@ from django.db import connection
 
 from recipients import notices
 from recipients import services as recipients
+from recipients.merging import taken_over
 from recipients.models import Notice, Recipient, SuppressionReason
 from recipients.suppression import suppress, suppress_all
 from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
@@ -190,7 +191,7 @@ def leave(recipient: Recipient, *, reason: SuppressionReason, source: str, now: 
 
 def _leave(delivery: Delivery, reason: SuppressionReason, source: str, now: datetime) -> None:
     """Suppress the address that was mailed, and the person, who may have another one by now."""
-    recipient = delivery.recipient
+    recipient = delivery.recipient or taken_over(delivery.key)
     if recipient:
         leave(recipient, reason=reason, source=source, now=now)
     if recipient is None or recipient.key != delivery.key:

@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 
 from recipients import merging, privacy
+from recipients.models import Subscription, Suppression
 from tests.live import wait_until
 from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 from tests.tracking.arrivals import (
@@ -122,3 +123,19 @@ def test_sums_stay_true_where_two_rows_become_one_person_and_more_comes_in() -> 
     assert (tally.opens_people, tally.clicks_people, tally.bounced_soft) == (2, 2, 1)
     assert set(DeliveryEvent.objects.values_list("recipient_id", flat=True)) >= {ada.recipient_id}
     assert wrong(run) == []
+
+
+def test_a_complaint_about_the_second_message_to_two_rows_that_became_one_is_the_persons() -> None:
+    run = make_measured_run("ada", "bob")
+    ada, bob = delivery_to("ada", run), delivery_to("bob", run)
+    assert ada.recipient_id
+    assert bob.recipient_id
+    merging.merge(ada.recipient_id, bob.recipient_id, by="staff", now=NOW)
+
+    say(bob, EventKind.COMPLAINED, "1")
+
+    suppressed = Suppression.objects.order_by("key").values_list("key", "reason")
+    assert list(suppressed) == [
+        ("ada@ada.example", "complaint"), ("bob@bob.example", "complaint"),
+    ]  # fmt: skip
+    assert set(Subscription.objects.values_list("state", flat=True)) == {"unsubscribed"}
