@@ -8,7 +8,16 @@ from datetime import datetime
 from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from tracking.models import Category, Delivery, DeliveryEvent, Hit, Link, Response, Verdict
+from tracking.models import (
+    Category,
+    Delivery,
+    DeliveryEvent,
+    EventKind,
+    Hit,
+    Link,
+    Response,
+    Verdict,
+)
 
 SHOWN = 50
 HITS_SHOWN = 20  # of a message, the first; one that a machine opens all day has many more
@@ -75,7 +84,7 @@ def _sent(
 ) -> Sent:
     version, response = row.run.version_id, getattr(row, "response", None) or Response()
     happened = [
-        *map(_of_event, events),
+        *(_of_event(event, row) for event in events),
         *(_of_hit(hit, links.get((version, hit.link_number), "")) for hit in hits),
     ]
     happened.sort(key=lambda one: one.at)
@@ -84,11 +93,13 @@ def _sent(
     return Sent(row, happened, response.opens, response.clicks)
 
 
-def _of_event(event: DeliveryEvent) -> Happened:
+def _of_event(event: DeliveryEvent, row: Delivery) -> Happened:
     what = str(event.get_kind_display())
     if event.category:
         what += f", {Category(event.category).label}"
-    return Happened(event.at, what, event.diagnostic)
+    # What the next hop answered stands in the ledger alone.
+    said = row.diagnostic if event.kind == EventKind.FAILED else event.diagnostic
+    return Happened(event.at, what, said)
 
 
 def _of_hit(hit: Hit, target: str) -> Happened:

@@ -131,7 +131,7 @@ def _people(ids: Sequence[int]) -> list[Person]:
     """Return what is known of these deliveries, in this order, in two queries."""
     rows = Delivery.objects.filter(pk__in=ids).select_related("response", "departure")
     by_id = {row.pk: row for row in rows}
-    reasons = _reasons(ids)
+    reasons = _reasons(by_id)
     return [_person(by_id[pk], reasons.get(pk, [])) for pk in ids if pk in by_id]
 
 
@@ -157,13 +157,15 @@ def _person(row: Delivery, reasons: list[str]) -> Person:
     )
 
 
-def _reasons(ids: Sequence[int]) -> Mapping[int, list[str]]:
+def _reasons(rows: Mapping[int, Delivery]) -> Mapping[int, list[str]]:
     events = DeliveryEvent.objects.filter(
-        delivery__in=ids, kind__in=(EventKind.FAILED, EventKind.BOUNCED)
+        delivery__in=rows, kind__in=(EventKind.FAILED, EventKind.BOUNCED)
     )
     found: dict[int, list[str]] = {}
-    rows = events.order_by("pk").values_list("delivery", "category", "diagnostic")
-    for delivery, category, diagnostic in rows:
+    told = events.order_by("pk").values_list("delivery", "kind", "category", "diagnostic")
+    for delivery, kind, category, said in told:
         label = str(Category(category).label) if category else "reason not told"
+        # What the next hop answered stands in the ledger alone.
+        diagnostic = rows[delivery].diagnostic if kind == EventKind.FAILED else said
         found.setdefault(delivery, []).append(f"{label}: {diagnostic}" if diagnostic else label)
     return found

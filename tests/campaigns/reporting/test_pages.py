@@ -31,6 +31,7 @@ from tests.factories import (
     make_recipients,
     make_template,
 )
+from tracking import feedback
 from tracking.models import (
     Category,
     Delivery,
@@ -292,6 +293,20 @@ def test_what_a_mail_system_said_is_shown_as_text(run: Run) -> None:
 
     assert "mailbox switched off: <script>alert(1)</script>" in text(answer)
     assert b"<script>alert" not in answer.content
+
+
+def test_what_the_next_hop_answered_is_shown_with_the_reason(run: Run) -> None:
+    ada = make_recipient()
+    row = make_delivery(run, ada, failure=Category.RATE)
+    said = {"diagnostic": "550 5.7.1 Too fast", "finished_at": NOW, "state": "failed"}
+    Delivery.objects.filter(pk=row.pk).update(**said)
+    feedback.note_failures([feedback.Failure(row.pk, Category.RATE)], now=NOW)
+
+    answer = superuser().get(url("people", run), {"did": "failed"})
+    [happened] = history(ada.pk)[0][0].happened
+
+    assert "too many messages: 550 5.7.1 Too fast" in text(answer)
+    assert (happened.what, happened.detail) == ("Failed, too many messages", "550 5.7.1 Too fast")
 
 
 # --- files ------------------------------------------------------------------------------------
