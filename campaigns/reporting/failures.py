@@ -27,8 +27,8 @@ ADVICE: Mapping[str, Advice] = {
     ),
     Category.DISABLED: Advice(
         "There was such a mailbox; it is switched off or given up.",
-        "Nothing: where that is certain the address is suppressed. Mail people more than once "
-        "a year, and you learn of it sooner.",
+        "Nothing: some come back, and who stays away is suppressed after some more of them. Mail "
+        "people more than once a year, and you learn of it sooner.",
     ),
     Category.MAILBOX_FULL: Advice(
         "The mailbox has no room.",
@@ -74,7 +74,7 @@ ADVICE: Mapping[str, Advice] = {
         "The message could not be made for this recipient: a field that it needs is missing or "
         "is of another kind.",
         "Look at the delivery's diagnostic, fill in the field, or give it a default in the "
-        'template: {{ city|default: "your city" }}.',
+        'template: {{ city | default("your city") }}.',
     ),
     Category.UNKNOWN: Advice(
         "The mail system gave no reason that is known.",

@@ -39,6 +39,6 @@ def losses(found: Figures) -> list[Step]:
         Step("Bounced", found.bounces, *sent, "bounced"),
         Step("Unsubscribed", found.unsubscribes, *sent, "unsubscribed"),
         Step("Complained", found.complaints, *sent, "complained"),
-        Step("Refused at hand-over", found.failed, found.audience, "the audience", "failed"),
+        Step("Failed at hand-over", found.failed, found.audience, "the audience", "failed"),
         Step("Left out", found.skipped, found.audience, "the audience"),
     ]

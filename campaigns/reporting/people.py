@@ -32,7 +32,7 @@ class Did(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed", "unsubscribed"
     COMPLAINED = "complained", "complained"
     BOUNCED = "bounced", "bounced"
-    FAILED = "failed", "were refused at hand-over"
+    FAILED = "failed", "got nothing: it failed at hand-over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from campaigns.reporting.funnel import funnel, losses
 from campaigns.reporting.links import links_of_campaign, links_of_run
 from campaigns.reporting.shares import percent
 from campaigns.reporting.timeline import MOST_DAYS, MOST_HOURS, timeline
+from templates_app.rendering import compile_content
 from tests.factories import make_campaign, make_past_run
 from tracking.models import Category, DomainTally, HourTally, Link, LinkTally, ReasonTally
 
@@ -137,7 +138,7 @@ def test_the_funnel_goes_from_the_audience_to_those_who_left(
         ("Bounced", 10, "9.1 %"),
         ("Unsubscribed", 4, "3.6 %"),
         ("Complained", 1, "0.9 %"),
-        ("Refused at hand-over", 7, "6.0 %"),
+        ("Failed at hand-over", 7, "6.0 %"),
         ("Left out", 0, "0 %"),
     ]
 
@@ -238,6 +239,14 @@ def test_failures_come_with_what_to_do_and_departures_with_their_reasons(
 
 def test_there_is_advice_for_each_category() -> None:
     assert set(ADVICE) == set(Category)
+
+
+def test_what_a_template_is_to_be_given_can_be_written_into_it() -> None:
+    remedy = ADVICE[Category.RENDERING].remedy
+
+    compiled = compile_content(subject="", html="", text=remedy)
+
+    assert "".join(compiled.render({}).text).endswith("in the template: your city.")
 
 
 def test_campaigns_stand_side_by_side_in_two_queries(
