@@ -325,6 +325,8 @@ CELERY_TASK_ROUTES = {
     "recipients.import_step": {"queue": "imports"},
     "campaigns.preflight": {"queue": "imports"},
     "campaigns.check_sender": {"queue": "imports"},
+    # It waits for the servers of others, up to half a minute each time.
+    "tracking.poll_mailbox": {"queue": "imports"},
     "tracking.*": {"queue": "tracking"},
     "campaigns.send_notices": {"queue": "transactional"},
     "campaigns.send_summaries": {"queue": "transactional"},

@@ -16,6 +16,7 @@ from tracking.tallying import events, sent
 from tracking.webhooks import handling as webhooks
 
 CONSUME_SECONDS = 2.0  # then others have their turn, ticks among them; Beat calls again
+POLL_EVERY = 60.0  # seconds; one that waited so long has another behind it
 POLL_SECONDS = 300  # then a mailbox's server hangs in a way that no time-out notices
 HANDLE_SECONDS = 2.0  # then others have their turn; Beat calls again
 EVENTS_AT_ONCE = 500
@@ -50,7 +51,7 @@ def poll_mailboxes() -> None:
     """Have each mailbox of bounces emptied; Beat calls this each minute."""
     for address in polling.mailboxes():
         # By its name, not by its URL: the broker is to see no password.
-        poll_mailbox.delay(str(address))
+        poll_mailbox.apply_async((str(address),), expires=POLL_EVERY)
 
 
 @shared_task(name="tracking.poll_mailbox", ignore_result=True, time_limit=POLL_SECONDS)

@@ -47,10 +47,20 @@ def test_the_queues_of_the_settings_are_those_of_the_engine() -> None:
 
 
 def test_what_comes_back_has_a_queue_of_its_own() -> None:
-    tasks = {"tracking.handle_inbound", "tracking.poll_mailboxes", "tracking.poll_mailbox"}
-    router = current_app.amqp.Router()
+    tasks = {"tracking.handle_inbound", "tracking.handle_webhooks", "tracking.consume"}
 
-    assert {router.route({}, name)["queue"].name for name in tasks} == {queues.TRACKING}
+    assert {queue_of(name) for name in tasks} == {queues.TRACKING}
+
+
+def test_a_mailbox_whose_server_hangs_keeps_no_tick_waiting() -> None:
+    queue = queue_of("tracking.poll_mailbox")
+
+    [served] = [worker.queues for worker in WORKERS.values() if queue in worker.queues]
+    assert queue_of("campaigns.tick") not in served
+
+
+def queue_of(task: str) -> str:
+    return str(current_app.amqp.Router().route({}, task)["queue"].name)
 
 
 def test_one_machine_serves_the_queues_of_its_senders_too() -> None:
