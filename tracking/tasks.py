@@ -20,6 +20,7 @@ POLL_EVERY = 60.0  # seconds; one that waited so long has another behind it
 POLL_SECONDS = 300  # then a mailbox's server hangs in a way that no time-out notices
 HANDLE_SECONDS = 2.0  # then others have their turn; Beat calls again
 EVENTS_AT_ONCE = 500
+INBOUND_AT_ONCE = 300  # some ten milliseconds each; then others have their turn
 
 logger = get_task_logger(__name__)
 
@@ -43,7 +44,7 @@ def tally() -> None:
 @shared_task(name="tracking.handle_inbound", ignore_result=True)
 def handle_inbound() -> None:
     """Read what has come in; Beat calls this every five seconds."""
-    inbound.handle_new(now=timezone.now())
+    inbound.handle_new(now=timezone.now(), at_most=INBOUND_AT_ONCE)
 
 
 @shared_task(name="tracking.poll_mailboxes", ignore_result=True)

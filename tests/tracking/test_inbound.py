@@ -18,6 +18,7 @@ from tests.console import staff, superuser, text
 from tests.factories import make_list, make_recipient
 from tests.threads import in_a_connection_of_its_own
 from tests.tracking.inbound_messages import arf, auto_reply, bounced, complained, dsn, verp
+from tracking import tasks
 from tracking.inbound import retention
 from tracking.inbound.handling import handle_new
 from tracking.inbound.storing import LIMIT, store
@@ -272,6 +273,21 @@ def test_what_was_read_is_deleted_after_its_days_and_what_was_not_is_kept(
 
     assert counts == [0, 1, 0]
     assert bytes(InboundMessage.objects.get().raw or b"") == b"new"
+
+
+def test_of_a_storm_of_bounces_so_many_are_handled_that_others_have_their_turn(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "INBOUND_AT_ONCE", 2)
+    for number in range(3):
+        store(dsn(said=f"550 {number}"), origin="pipe", now=NOW)
+    left = []
+
+    for _ in range(2):
+        tasks.handle_inbound()
+        left.append(InboundMessage.objects.new().count())
+
+    assert left == [1, 0]
 
 
 # --- people -----------------------------------------------------------------------------------

@@ -40,13 +40,15 @@ class _Verdict(NamedTuple):
     delivery: Delivery | None = None
 
 
-def handle_new(*, now: datetime) -> int:
+def handle_new(*, now: datetime, at_most: int | None = None) -> int:
     """Handle what has come in and nobody works on; return how many messages that were.
 
     Each is a transaction of its own, and a fault in one keeps no other from its turn.
+
+    :param at_most: so many; None: all of them
     """
     count, after = 0, 0
-    while last := _handle_next(after, now):
+    while count != at_most and (last := _handle_next(after, now)):
         count, after = count + 1, last
     return count
 
