@@ -101,6 +101,23 @@ def test_an_erasure_and_a_count_of_what_came_back_do_not_lock_each_other_out() -
         assert erased.result()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_count_of_the_ledger_writes_down_no_domain_that_is_erased_meanwhile() -> None:
+    run = make_measured_run("ada", "bob")
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            erase_ada()
+            counted = threads.submit(in_a_connection_of_its_own, lambda: recount(run.pk))
+            wait_until(waiting_for_locks, "the count waits", timeout=10)
+        counted.result()
+
+    assert sorted(DomainTally.objects.values_list("domain", "sent")) == [
+        ("", 1), ("bob.example", 1),
+    ]  # fmt: skip
+    assert wrong(run) == []
+
+
 def erase_ada() -> bool:
     return privacy.erase("ada@ada.example", source="asked for it", now=NOW)
 

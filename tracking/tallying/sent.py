@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from recipients import locks
 from tracking.tallying.lock import hold_sums
 from tracking.tallying.moves import DOMAINS, HOURS
 
@@ -65,6 +66,7 @@ def recount_due(*, now: datetime) -> list[int]:
 def recount(run_id: int) -> None:
     """Count the sent and failed messages of a run by domain and hour, from the ledger."""
     params: dict[str, Any] = {"run": run_id}
+    locks.write_addresses()  # a domain may be one person's, and what is read is written later
     with connection.cursor() as cursor:
         cursor.execute("SELECT moved_at FROM tracking_runcounters WHERE run_id = %(run)s", params)
         params["moved"] = cursor.fetchone()[0]
