@@ -37,7 +37,7 @@ MEANINGS = {
     DeliveryState.SENDING: "A worker is handing it over at this moment.",
     DeliveryState.SENT: "The next hop took it. That is no proof of reading.",
     DeliveryState.RETRY: "Refused for now; it is attempted again by itself.",
-    DeliveryState.FAILED: "Refused for good. Nothing was handed over.",
+    DeliveryState.FAILED: "Given up; the diagnostic says why. Nothing was handed over.",
     DeliveryState.UNCONFIRMED: (
         "The connection broke after the message was handed over. It may have arrived;"
         " sending it again may make two."
