@@ -203,13 +203,9 @@ def links_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
 
 def _frames(version: TemplateVersion, links: Sequence[FollowedLink]) -> list[tuple[str, str]]:
     """Return the message of each language as a document with numbers, under its language."""
-    contents: list[TemplateVersion | VersionVariant] = [
-        version,
-        *version.variants.order_by("language"),
-    ]
     return [
         (one.language, framed(_filled(one, clickmap.with_numbers(one.html, own))))
-        for one in contents
+        for one in version.contents()
         if (own := [link for link in links if link.language == one.language])
     ]
 
