@@ -1,6 +1,6 @@
 """Bars of an SVG: places and heights as text, so that no language writes them with a comma."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720, 96
@@ -24,6 +24,13 @@ class Chart:
     tone: str
     bars: Sequence[Bar]
     summary: str
+
+
+def charts(names: Sequence[str], kinds: Iterable[tuple[str, str, Iterable[int]]]) -> list[Chart]:
+    """Return the chart of each kind (name, tone, counts) over the same times or periods."""
+    return [
+        chart(name, tone, list(zip(names, counts, strict=True))) for name, tone, counts in kinds
+    ]
 
 
 def chart(name: str, tone: str, points: Sequence[tuple[str, int]]) -> Chart:

@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils import timezone
 
 from campaigns import summaries
-from campaigns.admin.reports.charts import chart
+from campaigns.admin.reports.charts import Chart, charts
 from campaigns.admin.reports.pages import is_id
 from campaigns.models import ReportFrequency, ReportSubscription
 from campaigns.reporting.comparison import MOST, compare, lines, newest
@@ -96,17 +96,14 @@ def history_page(model_admin: Any, request: HttpRequest, *, pk: int) -> HttpResp
     return TemplateResponse(request, "campaigns/report_history.html", context)
 
 
-def _charts(periods: list[Period]) -> list[Any]:
+def _charts(periods: list[Period]) -> list[Chart]:
     kinds = (
         ("Asked to get it", "opened", [one.subscribed for one in periods]),
         ("Imported", "sent", [one.imported for one in periods]),
         ("Confirmed", "clicked", [one.confirmed for one in periods]),
         ("Left", "bad", [one.left for one in periods]),
     )
-    names = [f"{one.first:%-d %b %Y}" for one in periods]
-    return [
-        chart(name, tone, list(zip(names, counts, strict=True))) for name, tone, counts in kinds
-    ]
+    return charts([f"{one.first:%-d %b %Y}" for one in periods], kinds)
 
 
 def summaries_page(model_admin: Any, request: HttpRequest) -> HttpResponseBase:

@@ -157,10 +157,7 @@ def _charts(times: Timeline) -> list[charts.Chart]:
         ("Clicked by people", "clicked", [moment.clicked for moment in times.moments]),
     )
     names = [f"{moment.at:{form}}" for moment in times.moments]
-    return [
-        charts.chart(name, tone, list(zip(names, counts, strict=True)))
-        for name, tone, counts in kinds
-    ]
+    return charts.charts(names, kinds)
 
 
 def _is(subject: Subject, mode: Tracking) -> bool:
