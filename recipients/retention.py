@@ -19,10 +19,10 @@ WINDOWS_KEPT = timedelta(hours=2)  # they count uses within an hour
 def clean(*, now: datetime) -> dict[str, int]:
     """Delete what is too old; return how much of each."""
     return {
-        "consent details": _in_batches(lambda: _delete(_old_details(now))),
-        "notices": _in_batches(lambda: _delete(_old_notices(now))),
-        "sign-up windows": _in_batches(
-            lambda: _delete(SignupWindow.objects.filter(hour__lt=now - WINDOWS_KEPT))
+        "consent details": delete_in_batches(_old_details(now)),
+        "notices": delete_in_batches(_old_notices(now)),
+        "sign-up windows": delete_in_batches(
+            SignupWindow.objects.filter(hour__lt=now - WINDOWS_KEPT)
         ),
         "import files": _in_batches(lambda: _forget_imports(now)),
         "uploads of no import": jobs.forget_strays(before=now - STRAYS_KEPT),
@@ -40,6 +40,11 @@ def _old_notices(now: datetime) -> "QuerySet[Notice]":
     ended = Q(sent_at__isnull=False) | Q(failed_at__isnull=False)
     before = now - timedelta(days=settings.NOTICE_DAYS)  # their links lead nowhere from then on
     return Notice.objects.filter(ended, created_at__lt=before)
+
+
+def delete_in_batches(rows: "QuerySet[Any]") -> int:
+    """Delete these rows, so many in a transaction; return how many that were."""
+    return _in_batches(lambda: _delete(rows))
 
 
 def _delete(rows: "QuerySet[Any]") -> int:

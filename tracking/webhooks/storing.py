@@ -15,10 +15,9 @@ from django.dispatch import receiver
 from django.http import QueryDict
 from django.utils import timezone
 
+from recipients.retention import delete_in_batches
 from tracking.models import WebhookEvent
 from tracking.webhooks.reading import REACTIONS
-
-BATCH = 5_000  # rows in one transaction
 
 _told: ContextVar[list[WebhookEvent]] = ContextVar("told")
 
@@ -61,12 +60,7 @@ def forget_old(*, now: datetime) -> int:
     """Delete what was worked off and is older than the installation wants to keep it."""
     before = now - timedelta(days=settings.WEBHOOK_DAYS)
     old = WebhookEvent.objects.filter(received_at__lt=before, handled_at__isnull=False)
-    deleted, last = 0, BATCH
-    while last == BATCH:
-        ids = list(old.order_by("received_at").values_list("pk", flat=True)[:BATCH])
-        last, _ = WebhookEvent.objects.filter(pk__in=ids).delete()
-        deleted += last
-    return deleted
+    return delete_in_batches(old)
 
 
 def _payload(event: AnymailTrackingEvent) -> dict[str, Any]:
