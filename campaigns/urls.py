@@ -1,10 +1,12 @@
 from django.urls import path
 
-from campaigns import views
+from campaigns.views import dashboard, public
 
 app_name = "campaigns"
 urlpatterns = [
-    path("c/<str:token>/<int:number>", views.follow, name="follow"),
-    path("v/links", views.links, name="links"),
-    path("v/<str:token>", views.view, name="view"),
+    path("", dashboard.dashboard, name="dashboard"),
+    path("-/now/", dashboard.dashboard_now, name="dashboard_now"),
+    path("c/<str:token>/<int:number>", public.follow, name="follow"),
+    path("v/links", public.links, name="links"),
+    path("v/<str:token>", public.view, name="view"),
 ]

@@ -63,7 +63,12 @@ _SIDEBAR = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's groups, with what this user may see."""
-    start = {"title": "Start", "icon": "home", "link": reverse("start"), "active": False}
+    start = {
+        "title": "Start",
+        "icon": "home",
+        "link": reverse("campaigns:dashboard"),
+        "active": False,
+    }
     groups = [{"title": title, "items": _items(items, request)} for title, items in _SIDEBAR]
     return [{"items": [start]}, *(group for group in groups if group["items"])]
 

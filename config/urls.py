@@ -3,8 +3,9 @@ from django.urls import include, path
 
 from config import views
 
+handler403 = views.forbidden
+
 urlpatterns = [
-    path("", views.start, name="start"),
     path("healthz", views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("", include("recipients.urls")),

@@ -1,5 +1,6 @@
 """The pages by which people subscribe; they need no token, no cookie and no script."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,6 +19,7 @@ AN_HOUR = "3600"  # seconds
 
 # Other sites post to it without a cookie of ours, and it uses none: whoever makes a browser post
 # here could as well post by themselves.
+@login_not_required
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

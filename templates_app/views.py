@@ -3,6 +3,7 @@
 import logging
 import re
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
@@ -25,6 +26,7 @@ _HEADERS = {
 }
 
 
+@login_not_required
 @require_safe
 def media(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
     """Answer with the bytes that have this token: an image to be shown, all else to be saved.

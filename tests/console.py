@@ -8,9 +8,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 
-def staff(*permissions: str) -> Client:
+def staff(*permissions: str, name: str = "staff") -> Client:
     """Return the browser of a staff user with these permissions, such as `campaigns.view_run`."""
-    user = User.objects.create_user("staff", is_staff=True)
+    user = User.objects.create_user(name, is_staff=True)
     for permission in permissions:
         app, codename = permission.split(".")
         user.user_permissions.add(

@@ -4,6 +4,7 @@ import logging
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -25,6 +26,7 @@ from tracking.tokens import Hit
 logger = logging.getLogger(__name__)
 
 
+@login_not_required
 @never_cache
 @require_safe
 def view(request: HttpRequest, token: str) -> HttpResponse:
@@ -45,12 +47,14 @@ def view(request: HttpRequest, token: str) -> HttpResponse:
     return _guarded(render(request, "campaigns/view_text.html", {"content": content}))
 
 
+@login_not_required
 @require_safe
 def links(request: HttpRequest) -> HttpResponse:
     """Say that the links of a message work in the message itself."""
     return _guarded(render(request, "campaigns/view_links.html"))
 
 
+@login_not_required
 @never_cache
 @require_safe
 def follow(request: HttpRequest, token: str, number: int) -> HttpResponse:

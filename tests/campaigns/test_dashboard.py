@@ -2,16 +2,16 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns.models import Run, RunStatus
+from campaigns.models import Gate, Run, RunStatus, Transport
 from campaigns.sending import instance
 from campaigns.services import schedule
 from tests.console import staff, superuser, text
 from tests.factories import make_campaign, make_list, make_recipient, make_run
+from tracking.models import RunCounters
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +21,8 @@ def admin_client() -> Client:
     return superuser()
 
 
-def refreshes(client: Client) -> bool:
-    return 'http-equiv="refresh"' in client.get("/").content.decode()
+def asks_again(client: Client) -> bool:
+    return 'hx-trigger="every' in client.get("/").content.decode()
 
 
 def test_who_is_not_logged_in_is_asked_to(client: Client) -> None:
@@ -35,7 +35,7 @@ def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:
     page = text(admin_client.get("/"))
 
     assert "Three steps to the first campaign" in page
-    assert not refreshes(admin_client)
+    assert not asks_again(admin_client)
 
 
 def test_staff_who_may_not_see_runs_are_told_so() -> None:
@@ -68,14 +68,14 @@ def test_a_run_without_counters_is_shown(admin_client: Client) -> None:
     assert "Nobody counted yet" in page
 
 
-def test_the_page_reads_itself_again_only_while_something_can_change(admin_client: Client) -> None:
+def test_the_page_asks_again_only_while_something_can_change(admin_client: Client) -> None:
     make_recipient(lists=[make_list()])
     run = make_run(make_campaign())
 
     answers = {}
     for status in RunStatus:
         Run.objects.filter(pk=run.pk).update(status=status)
-        answers[status.value] = refreshes(admin_client)
+        answers[status.value] = asks_again(admin_client)
 
     assert [status for status, again in answers.items() if not again] == ["completed", "cancelled"]
 
@@ -88,9 +88,9 @@ def test_what_is_sent_next_is_shown_with_its_time(admin_client: Client) -> None:
 
     page = text(admin_client.get("/"))
 
-    assert "Next Digest" in page
+    assert "Next seven days Digest" in page
     assert "Asia/Ho Chi Minh" in page
-    assert refreshes(admin_client)
+    assert asks_again(admin_client)
 
 
 def test_more_runs_take_no_more_queries(admin_client: Client) -> None:
@@ -116,15 +116,46 @@ def test_a_name_cannot_bring_markup_along(admin_client: Client) -> None:
 
     page = admin_client.get("/").content.decode()
 
-    assert "<script" not in page
+    assert "<script>" not in page
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_a_page_for_what_went_wrong_needs_no_context(status: int) -> None:
-    assert "<h1>" in render_to_string(f"{status}.html")
+def test_what_needs_a_person_comes_first(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    run = make_run(make_campaign("Spring"))
+    Run.objects.filter(pk=run.pk).hold("it is too late")
+    RunCounters.objects.filter(run=run).update(unconfirmed=3, queued=0)
+
+    page = text(admin_client.get("/"))
+
+    assert "Needs attention Spring: it is too late Held" in page
+    assert "Spring: of 3 messages nobody knows whether they arrived. In doubt" in page
 
 
-def test_the_process_says_that_it_is_alive(client: Client) -> None:
-    answer = client.get("/healthz")
+def test_a_transport_that_refuses_us_needs_a_person(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("Spring"))
+    transport = Transport.objects.create(name="relay")
+    until = timezone.now() + timedelta(minutes=5)
+    Gate.objects.create(transport=transport, cause="connection", shut_until=until)
 
-    assert (answer.status_code, answer.content) == (200, b"ok\n")
+    page = text(admin_client.get("/"))
+
+    assert "relay: Waiting: transport relay cannot be reached" in page
+
+
+def test_the_part_that_changes_is_sent_once(admin_client: Client) -> None:
+    make_recipient(lists=[make_list()])
+    make_run(make_campaign("Spring"))
+    asked = {"HX-Request": "true"}
+    first = admin_client.get("/-/now/", headers=asked)
+
+    again = admin_client.get("/-/now/", headers={**asked, "HX-PTag": first["HX-PTag"]})
+
+    assert first.content.decode().strip().startswith('<div id="now"')
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_part_opened_by_itself_leads_to_the_page(admin_client: Client) -> None:
+    answer = admin_client.get("/-/now/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/")

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,6 +19,7 @@ from tracking.forms import ListsForm
 from tracking.links import notice_preferences_url
 
 
+@login_not_required
 @csrf_exempt  # the token is the permission, and there is no cookie
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,3 +1,4 @@
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,6 +15,7 @@ from tracking.forms import PreferencesForm
 from tracking.models import Delivery
 
 
+@login_not_required
 @csrf_exempt  # the token is the permission, and there is no cookie
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

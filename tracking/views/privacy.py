@@ -1,3 +1,4 @@
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,6 +14,7 @@ from tracking import people
 SOURCE = "the person, by a link mailed to the address"
 
 
+@login_not_required
 @csrf_exempt  # the token is the permission, and there is no cookie
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,3 +1,4 @@
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,6 +15,7 @@ from tracking.models import Delivery
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
+@login_not_required
 @csrf_exempt  # the token is the permission; a mail program has no cookie (RFC 8058 3.1)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,6 +59,7 @@ def _unsubscribe(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     return render(request, "tracking/unsubscribe_done.html", context)
 
 
+@login_not_required
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -3,6 +3,7 @@
 import logging
 
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
+from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 LARGEST = 10_000_000
 
 
+@login_not_required
 @csrf_exempt
 def webhook(request: HttpRequest, provider: str) -> HttpResponseBase:
     """Store what a provider tells: all of a request, or nothing of it."""

@@ -1,0 +1,98 @@
+// What pages do beyond htmx. Each page works without this file.
+
+const ERRORS_BACK_OFF = [5, 10, 20, 40, 60];
+const IDLE_AFTER = 10 * 60_000;
+
+let lastTouched = Date.now();
+let errors = 0;
+let resumeAt = 0;
+
+for (const kind of ["pointerdown", "keydown"]) {
+  document.addEventListener(kind, () => { lastTouched = Date.now(); }, { passive: true });
+}
+
+function isPoll(event) {
+  const trigger = event.target.getAttribute?.("hx-trigger") ?? "";
+  return trigger.includes("every ");
+}
+
+// A page that nobody looks at asks for nothing; one whose server fails asks less and less often.
+document.addEventListener("htmx:before:request", (event) => {
+  if (!isPoll(event)) return;
+  const now = Date.now();
+  const isIdle = now - lastTouched > IDLE_AFTER && now - Number(event.target.dataset.asked ?? 0) < 60_000;
+  if (document.hidden || now < resumeAt || isIdle) {
+    event.preventDefault();
+    return;
+  }
+  event.target.dataset.asked = String(now);
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const each of document.querySelectorAll("[hx-trigger*='every ']")) htmx.trigger(each, "refresh");
+});
+
+function failed() {
+  resumeAt = Date.now() + 1000 * ERRORS_BACK_OFF[Math.min(errors++, ERRORS_BACK_OFF.length - 1)];
+  shout(document.body.dataset.offline);
+}
+
+document.addEventListener("htmx:error", failed);
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.detail?.ctx?.response?.status >= 500) failed();
+});
+
+document.addEventListener("htmx:after:request", (event) => {
+  const status = event.detail?.ctx?.response?.status ?? 0;
+  if (status && status < 500) { errors = 0; resumeAt = 0; }
+});
+
+// What a fragment wants to be said stands in its data-say; the same is said once.
+let said = "";
+document.addEventListener("htmx:after:swap", () => {
+  const text = document.querySelector("[data-say]")?.dataset.say ?? "";
+  if (text && text !== said) document.getElementById("say").textContent = said = text;
+});
+
+function shout(text) {
+  const place = document.getElementById("shout");
+  if (text && place.textContent !== text) place.textContent = text;
+}
+
+// A form is sent once.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+  for (const button of form.querySelectorAll("button:not([type=button])")) button.setAttribute("aria-disabled", "true");
+});
+
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+  }
+});
+
+// What was typed and not saved is not left by mistake.
+const typed = new Set();
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.dataset.guard !== undefined) typed.add(form);
+});
+document.addEventListener("submit", (event) => typed.delete(event.target));
+window.addEventListener("beforeunload", (event) => { if (typed.size) event.preventDefault(); });
+
+// After a form was refused, the summary of its errors is read first.
+function toErrors() { document.querySelector(".errors")?.focus(); }
+toErrors();
+document.addEventListener("htmx:after:swap", toErrors);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  document.getElementById("say").textContent = button.dataset.copied;
+});

@@ -1,0 +1,92 @@
+"""Who may open what: each page of staff's and the permission it asks for, in one table.
+
+A page that is in no table opens to nobody. What a page shows, and what it acts on, is narrowed
+further where its rows are read (`visible_to(user)`).
+"""
+
+from typing import Any, NamedTuple
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class Need(NamedTuple):
+    """The permissions to look at a page, and to send its form; empty: to be signed in."""
+
+    look: str = ""
+    act: str = ""
+
+    def of(self, method: str | None) -> str:
+        return self.look if method in SAFE_METHODS else self.act or self.look
+
+
+# By the name of the URL.
+PAGES: dict[str, Need] = {
+    "campaigns:dashboard": Need(),
+    "campaigns:dashboard_now": Need(),
+}
+
+# These packages look after their pages themselves.
+_LOOKED_AFTER = {"admin"}
+
+
+class Denied(PermissionDenied):
+    """Somebody lacks a permission; `403.html` says which, and who can give it."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"the permission {permission} is missing")
+        self.permission = permission
+
+
+class AccessMiddleware(LoginRequiredMiddleware):
+    """Ask everybody to sign in, and refuse a page to who may not open it.
+
+    Public pages (`@login_not_required`) are let pass before the cookie is looked at: Django's own
+    middleware looks first, and so has caches keep one copy of a public page for each cookie.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None
+        sign_in = super().process_view(request, view_func, view_args, view_kwargs)
+        match = request.resolver_match
+        if sign_in or match is None or not _LOOKED_AFTER.isdisjoint(match.app_names):
+            return sign_in
+        require(request.user, match.view_name, request.method)
+        return None
+
+
+def may_open(user: AbstractBaseUser | AnonymousUser, page: str, method: str = "GET") -> bool:
+    """Whether this user may look at a page, or send its form.
+
+    :param page: the name of its URL.
+    """
+    need = PAGES[page].of(method)
+    return not need or user.has_perm(need)  # type: ignore[union-attr]
+
+
+def require(user: AbstractBaseUser | AnonymousUser, page: str, method: str | None) -> None:
+    """Let a user pass.
+
+    :raises Denied: a permission is missing.
+    :raises PermissionDenied: the page is not in the table.
+    """
+    if page not in PAGES:
+        raise PermissionDenied(f"nobody may open {page!r}: it is not in the table")
+    need = PAGES[page].of(method)
+    if need and not user.has_perm(need):  # type: ignore[union-attr]
+        raise Denied(need)
+
+
+def name_of(permission: str) -> str:
+    """Return what a permission is called where it is given: “Can change campaign”."""
+    app, _, codename = permission.partition(".")
+    found = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    return found.values_list("name", flat=True).first() or permission

@@ -1,0 +1,53 @@
+"""The menu at the side: what this user may open, in four groups."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config.web.access import may_open
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    title: str | Promise
+    url: str
+    is_here: bool
+
+
+# Group, then the title of each item and the name of its URL.
+_MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] = (
+    (_("Send"), ()),
+    (_("People"), ()),
+    (_("Understand"), ()),
+    (_("Run"), ()),
+)
+
+
+def menu(request: HttpRequest) -> dict[str, Any]:
+    """Give each page the menu (a context processor; it is worked out where it is shown)."""
+    return {"menu": lambda: _groups(request), "may_use_console": lambda: _may_use_console(request)}
+
+
+def _groups(request: HttpRequest) -> list[tuple[str | Promise, list[Item]]]:
+    groups = [
+        (
+            title,
+            [_item(name, page, request) for name, page in items if may_open(request.user, page)],
+        )
+        for title, items in _MENU
+    ]
+    return [(title, items) for title, items in groups if items]
+
+
+def _item(title: str | Promise, page: str, request: HttpRequest) -> Item:
+    url = reverse(page)
+    return Item(title, url, is_here=request.path.startswith(url))
+
+
+def _may_use_console(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return bool(user and user.is_active and user.is_staff)
