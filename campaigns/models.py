@@ -380,6 +380,7 @@ class Campaign(models.Model):
     objects = CampaignQuerySet.as_manager()
 
     class Meta:
+        permissions = [("approve_campaign", "Can approve what another person wants to send")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=CampaignStatus.values), name="campaign_status_known"
@@ -412,6 +413,65 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class When(models.TextChoices):
+    NOW = "now", "as soon as it is confirmed"
+    AT = "at", "once, at a time"
+    CRON = "cron", "again and again"
+
+
+class Plan(models.Model):
+    """When a draft is to be sent, until somebody confirms it; without one, nobody has said."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="plan")
+    when = models.CharField(max_length=4, choices=When)
+    at = models.DateTimeField(null=True, blank=True)
+    cron = models.CharField(max_length=100, blank=True)
+    time_zone = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(when=When.NOW, at=None, cron="")
+                | (Q(when=When.AT, at__isnull=False) & Q(cron=""))
+                | (Q(when=When.CRON, at=None) & ~Q(cron="")),
+                name="plan_says_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, {self.get_when_display()}"
+
+
+class Approval(models.Model):
+    """What one person asks to send, and another one has looked at: this content, this audience."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="approvals", db_index=False
+    )
+    # Of content and audience (campaigns.preflight.verdict): another one needs another approval.
+    fingerprint = models.CharField(max_length=64)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "fingerprint"], name="approval_unique"),
+            models.CheckConstraint(
+                condition=~Q(approved_by=models.F("asked_by")), name="approval_by_another_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by="", approved_at=None)
+                | (~Q(approved_by="") & Q(approved_at__isnull=False)),
+                name="approval_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, asked for by {self.asked_by}"
 
 
 class CampaignAttachmentQuerySet(models.QuerySet["CampaignAttachment"]):

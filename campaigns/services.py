@@ -10,8 +10,8 @@ from django.db.models import F, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from campaigns import approval, secrets
 from campaigns import attachments as attaching
-from campaigns import secrets
 from campaigns.audience import Audience
 from campaigns.models import (
     Campaign,
@@ -149,10 +149,8 @@ def create_campaign(
     """Create a draft.
 
     :param attachments: files of the library that go with each message, in this order.
-    :raises Refused: without a list and without a segment.
+    :raises Refused: where a name cannot be that of a campaign.
     """
-    if not (lists or segments):
-        raise Refused("a campaign needs at least one list or segment")
     campaign = Campaign(
         name=name.strip(),
         sender=sender,
@@ -200,22 +198,41 @@ def schedule(
     :param accepted: names of warnings of the preflight in spite of which it is to be sent.
     :param by: the account that accepts them.
     :raises Refused: where nobody can be mailed, the content has a fault, a file may not be sent,
-        the time is over, or the preflight has an error or a warning that nobody has accepted.
+        the time is over, the preflight has an error or a warning that nobody has accepted, or a
+        second person has to approve it and has not.
     """
-    fire_at = _fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
+    due = fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
     _check_audience(campaign, now=now)
     _check_content(campaign)
     # Locked, so that it does not fire between the look and the change.
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    _check_history(locked, fire_at)
+    _check_history(locked, due)
     locked.status = CampaignStatus.SCHEDULED
     locked.version = freeze(locked.template)
     _pin_attachments(locked, locked.version)
     _check_preflight(locked, locked.version, accepted=accepted, by=by, now=now)
-    locked.next_fire_at, locked.cron, locked.time_zone = fire_at, cron, time_zone
+    locked.next_fire_at, locked.cron, locked.time_zone = due, cron, time_zone
     locked.save()
     campaign.refresh_from_db()
     return campaign
+
+
+@transaction.atomic
+def withdraw(campaign: Campaign) -> None:
+    """Take a scheduled campaign back: it is a draft again, and may be edited.
+
+    Runs of a recurring one that are under way go on.
+
+    :raises Refused: where it is not scheduled, or has departed already.
+    """
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status != CampaignStatus.SCHEDULED:
+        raise Refused(f"campaign {campaign.pk} is not scheduled")
+    if locked.next_fire_at is None:
+        raise Refused(f"campaign {campaign.pk} has departed already; pause or cancel it")
+    locked.status, locked.next_fire_at = CampaignStatus.DRAFT, None
+    locked.save(update_fields=["status", "next_fire_at", "updated_at"])
+    campaign.refresh_from_db()
 
 
 def pause(campaign: Campaign) -> int:
@@ -306,7 +323,7 @@ def _check_history(campaign: Campaign, fire_at: datetime) -> None:
         raise Refused(f"campaign {campaign.pk} has a run of that time already; choose another one")
 
 
-def _fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
+def fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
     if time_zone not in time_zones():
         raise Refused(f"{time_zone!r} is no time zone; write one like Europe/Berlin")
     if cron:
@@ -358,6 +375,10 @@ def _check_preflight(
     except verdict.Blocked as blocked:
         raise Refused(str(blocked)) from None
     key = verdict.fingerprint(campaign, version)
+    try:
+        approval.require(campaign, key)
+    except approval.NotApproved as missing:
+        raise Refused(str(missing)) from None
     jobs.note_accepted(campaign, key, judged.open_names, by=by, now=now)
 
 

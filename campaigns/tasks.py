@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import notices, screenshots, summaries
+from campaigns import approval, notices, screenshots, summaries
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run, RunStatus
 from campaigns.preflight import jobs as preflights
@@ -67,7 +67,7 @@ def tick() -> None:
     for campaign_id, at in Campaign.objects.due(now=timezone.now() + TICK).times():
         time.sleep(max(0.0, (at - timezone.now()).total_seconds()))
         try:
-            if run_id := fire.fire(campaign_id, now=timezone.now()):
+            if run_id := fire.fire(campaign_id, now=timezone.now(), doubt=approval.doubt):
                 go_on(run_id)
         except Exception:
             logger.exception("campaign %s could not be fired", campaign_id)

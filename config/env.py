@@ -92,6 +92,12 @@ def positive_seconds(value: str) -> int:
     return int(value)
 
 
+def ten_minutes(value: str) -> int:
+    if not value.isdecimal() or int(value) > 600:
+        raise ValueError(f"write a whole number of seconds from 0 to 600, not {value!r}")
+    return int(value)
+
+
 def count(value: str) -> int:
     if not value.isdecimal() or not 0 < int(value) <= _MILLION:
         raise ValueError(f"write a whole number from 1 to {_MILLION}, not {value!r}")

@@ -180,6 +180,10 @@ WORKER_MEMORY_MB = env.read("WORKER_MEMORY_MB", read.megabytes, default=400)
 UNCONFIRMED_RESEND_SECONDS = env.read(
     "UNCONFIRMED_RESEND_SECONDS", read.positive_seconds, default=900
 )
+# How long after it was confirmed a campaign departs that is to be sent now: time to take it back.
+DEPARTURE_SECONDS = env.read("DEPARTURE_SECONDS", read.ten_minutes, default=60)
+# Whether a second person has to approve what is sent.
+TWO_PERSON_APPROVAL = env.read("TWO_PERSON_APPROVAL", read.flag, default=False)
 SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 # TaskResult rows of runs that ended longer ago are deleted; 0 keeps them for ever.
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender')),
             ],
             options={
+                'permissions': [('approve_campaign', 'Can approve what another person wants to send')],
                 'indexes': [models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='campaign_tracking_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
             },
@@ -59,6 +60,21 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('campaign', 'fingerprint', 'name'), name='accepted_warning_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Approval',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('asked_by', models.CharField(max_length=150)),
+                ('asked_at', models.DateTimeField()),
+                ('approved_by', models.CharField(blank=True, max_length=150)),
+                ('approved_at', models.DateTimeField(blank=True, null=True)),
+                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='campaigns.campaign')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('approved_by', models.F('asked_by')), _negated=True), name='approval_by_another_person'), models.CheckConstraint(condition=models.Q(models.Q(('approved_at', None), ('approved_by', '')), models.Q(models.Q(('approved_by', ''), _negated=True), ('approved_at__isnull', False)), _connector='OR'), name='approval_has_time'), models.UniqueConstraint(fields=('campaign', 'fingerprint'), name='approval_unique')],
             },
         ),
         migrations.CreateModel(
@@ -222,6 +238,20 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('resume_at__isnull', False), ('state', 'waiting')), fields=['resume_at'], name='page_resumes'), models.Index(condition=models.Q(('state__in', ['waiting', 'open'])), fields=['run', 'number'], name='page_unclosed')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'open', 'closed'])), name='page_state_known'), models.CheckConstraint(condition=models.Q(('first_delivery__lte', models.F('last_delivery'))), name='page_range_ordered'), models.UniqueConstraint(fields=('run', 'number'), name='page_number_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Plan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('when', models.CharField(choices=[('now', 'as soon as it is confirmed'), ('at', 'once, at a time'), ('cron', 'again and again')], max_length=4)),
+                ('at', models.DateTimeField(blank=True, null=True)),
+                ('cron', models.CharField(blank=True, max_length=100)),
+                ('time_zone', models.CharField(max_length=64)),
+                ('campaign', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='plan', to='campaigns.campaign')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('at', None), ('cron', ''), ('when', 'now')), models.Q(('at__isnull', False), ('when', 'at'), ('cron', '')), models.Q(('at', None), ('when', 'cron'), models.Q(('cron', ''), _negated=True)), _connector='OR'), name='plan_says_when')],
             },
         ),
         migrations.CreateModel(

@@ -1,5 +1,6 @@
 """Fire: turn campaigns whose time has come into runs, once for each occurrence."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -28,9 +29,15 @@ def next_occurrence(cron: str, *, time_zone: str, after: datetime) -> datetime:
     return next(CronSim(cron, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 
+def _none(_run: Run) -> str:
+    return ""
+
+
 @transaction.atomic(durable=True)
-def fire(campaign_id: int, *, now: datetime) -> int | None:
+def fire(campaign_id: int, *, now: datetime, doubt: Callable[[Run], str] = _none) -> int | None:
     """Make a run of a campaign that is due, and return its id if it may be prepared.
+
+    :param doubt: says why a person has to say go first, or nothing.
 
     The campaign's row is locked and its time moved on in one transaction; of two processes that do
     this at once, one finds nothing due.
@@ -57,7 +64,7 @@ def fire(campaign_id: int, *, now: datetime) -> int | None:
     if run.tracking != Tracking.OFF:
         registry.links_of(campaign.version)
         transaction.on_commit(partial(_publish_targets, run.pk), robust=True)
-    if reason := _doubt(run, now=now):
+    if reason := _doubt(run, now=now) or doubt(run):
         Run.objects.filter(pk=run.pk).hold(reason)
         return None
     return run.pk if run.status == RunStatus.PREPARING else None

@@ -141,11 +141,40 @@ def test_a_recurring_campaign_can_get_new_content_between_its_runs(campaign: Cam
     assert sorted(subjects) == ["Edited", "News"]
 
 
-def test_a_campaign_without_a_list_is_refused() -> None:
-    with pytest.raises(Refused, match="needs at least one list or segment"):
-        services.create_campaign("X", sender=make_sender(), template=make_template(), lists=[])
+def test_a_draft_may_have_no_audience_yet_and_is_not_scheduled_like_that() -> None:
+    draft = services.create_campaign("Spring", sender=make_sender(), template=make_template())
 
-    assert not Campaign.objects.exists()
+    with pytest.raises(Refused, match="there is no list and no segment"):
+        services.schedule(draft, now=NOW, at=NOW)
+
+
+def test_a_campaign_that_was_taken_back_is_a_draft_and_does_not_fire(campaign: Campaign) -> None:
+    services.schedule(campaign, now=NOW, at=NOW)
+
+    services.withdraw(campaign)
+
+    assert campaign.status == CampaignStatus.DRAFT
+    assert fire(campaign.pk, now=NOW) is None
+
+
+def test_a_campaign_that_has_departed_is_not_taken_back(campaign: Campaign) -> None:
+    make_run(campaign)
+
+    with pytest.raises(Refused, match="has departed already; pause or cancel it"):
+        services.withdraw(campaign)
+
+    assert Campaign.objects.get().status == CampaignStatus.SCHEDULED
+
+
+def test_a_recurring_campaign_is_taken_back_between_its_runs(campaign: Campaign) -> None:
+    services.schedule(campaign, now=NOW, cron="0 9 * * *")
+    run_id = fire(campaign.pk, now=NOW + timedelta(days=1))
+
+    services.withdraw(campaign)
+
+    assert run_id == Run.objects.get().pk
+    assert Run.objects.get().status == RunStatus.PREPARING
+    assert Campaign.objects.get().next_fire_at is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import redis
@@ -35,10 +36,10 @@ def test_a_campaign_that_cannot_be_fired_keeps_no_other_from_it(
     )
     real = fire.fire
 
-    def failing(campaign_id: int, *, now: datetime) -> int | None:
+    def failing(campaign_id: int, **how: Any) -> int | None:
         if campaign_id == bad.pk:
             raise RuntimeError("no such luck")
-        return real(campaign_id, now=now)
+        return real(campaign_id, **how)
 
     monkeypatch.setattr(fire, "fire", failing)
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from campaigns.management.base import Command as BaseCommand
 from campaigns.management.base import add_schedule_arguments, schedule_options
 from campaigns.models import Priority
-from campaigns.services import create_campaign, get_sender, schedule
+from campaigns.services import Refused, create_campaign, get_sender, schedule
 from recipients.models import MailingList, Segment, Tracking
 from templates_app.media.library import find
 from templates_app.models import EmailTemplate
@@ -51,6 +51,8 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
+        if not (options["list"] or options["segment"]):
+            raise Refused("a campaign needs at least one list or segment")
         campaign = create_campaign(
             options["name"],
             sender=get_sender(options["sender"]),

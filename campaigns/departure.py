@@ -1,0 +1,125 @@
+"""From a plan to the departure: what is planned, and what is confirmed.
+
+A confirmation carries what its page has shown: if content or audience moved meanwhile, it is
+refused with the difference, and asked again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from campaigns import services
+from campaigns.audience import Audience
+from campaigns.models import Campaign, CampaignStatus, Plan, When
+from campaigns.preflight import jobs, verdict
+from campaigns.services import Refused
+from recipients.segments.grammar import BadRules
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a confirmation is about."""
+
+    fingerprint: str
+    """Of content, audience and sender (`verdict.fingerprint`)."""
+    receiving: int
+    """How many would receive it at that moment."""
+
+
+class Moved(Refused):
+    """Content or audience are not what was shown; the text says what is different."""
+
+    def __init__(self, difference: str, shown: Shown) -> None:
+        super().__init__(difference)
+        self.shown = shown
+
+
+@transaction.atomic
+def plan(
+    campaign: Campaign,
+    *,
+    when: When,
+    now: datetime,
+    at: datetime | None = None,
+    cron: str = "",
+    time_zone: str,
+) -> Plan:
+    """Note when a draft is to be sent; nothing is sent by that.
+
+    :raises Refused: it is no draft, or that is no time.
+    """
+    services.fire_at(now=now, at=now if when == When.NOW else at, cron=cron, time_zone=time_zone)
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status != CampaignStatus.DRAFT:
+        raise Refused(f"campaign {campaign.pk} is {locked.status}; only a draft is planned")
+    chosen = {"when": when, "at": at, "cron": cron, "time_zone": time_zone}
+    planned, _ = Plan.objects.update_or_create(campaign=locked, defaults=chosen)
+    return planned
+
+
+def unplan(campaign: Campaign) -> None:
+    """Forget when a draft is to be sent."""
+    Plan.objects.filter(campaign=campaign).delete()
+
+
+def look(campaign: Campaign, *, now: datetime) -> Shown:
+    """Return what would be sent and to how many; some seconds for a million.
+
+    :raises Refused: the audience cannot be found.
+    :raises templates_app.services.Refused: the content has a fault.
+    """
+    with transaction.atomic():
+        key = verdict.fingerprint(campaign, jobs.version_of(campaign))
+        transaction.set_rollback(True)  # a version that was made for it is not kept
+    try:
+        return Shown(key, Audience(campaign).arithmetic(now=now).receiving)
+    except BadRules as error:
+        raise Refused(f"the audience cannot be found: {error}") from None
+
+
+def confirm(
+    campaign: Campaign,
+    shown: Shown,
+    *,
+    now: datetime,
+    accepted: Collection[str] = (),
+    by: str = "",
+) -> Campaign:
+    """Schedule a draft as it is planned, if it is still what was shown.
+
+    :raises Moved: it is not.
+    :raises Refused: as `services.schedule`; or nobody has said when.
+    """
+    planned = Plan.objects.filter(campaign=campaign).first()
+    if planned is None:
+        raise Refused(f"nobody has said yet when campaign {campaign.pk} is to be sent")
+    require_as_shown(campaign, shown, now=now)
+    at = now + timedelta(seconds=settings.DEPARTURE_SECONDS)
+    return services.schedule(
+        campaign,
+        now=now,
+        at=at if planned.when == When.NOW else planned.at,
+        cron=planned.cron,
+        time_zone=planned.time_zone,
+        accepted=accepted,
+        by=by,
+    )
+
+
+def require_as_shown(campaign: Campaign, shown: Shown, *, now: datetime) -> None:
+    """Pass what is still as it was shown.
+
+    :raises Moved: it is not; the text says what is different.
+    """
+    is_now = look(campaign, now=now)
+    differences = []
+    if more := is_now.receiving - shown.receiving:
+        what = "more" if more > 0 else "fewer"
+        differences.append(f"{abs(more):,} {what} people would receive it: {is_now.receiving:,}")
+    if is_now.fingerprint != shown.fingerprint:
+        differences.append("its content, audience or sender was changed")
+    if differences:
+        raise Moved(f"since you looked, {' and '.join(differences)}", is_now)
