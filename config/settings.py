@@ -398,8 +398,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=10),
         "options": {"expire_seconds": 10},
     },
-    "follow_failures": {
-        "task": "tracking.follow_failures",
+    "follow_feedback": {
+        "task": "tracking.follow_feedback",
         "schedule": timedelta(seconds=10),
         "options": {"expire_seconds": 10},
     },

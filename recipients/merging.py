@@ -211,4 +211,6 @@ def _suppress_both(kept: Recipient, gone: Recipient, *, source: str, now: dateti
     entries = Suppression.objects.filter(key__in=keys).values_list("reason", flat=True)
     reasons = [SuppressionReason(reason) for reason in entries]
     if reasons:
-        suppress_all(keys, reason=stronger(reasons), source=source, now=now)
+        # Soft bounces were of one of them: that both are suppressed, staff say who merged them.
+        reason = stronger([SuppressionReason.MANUAL, *reasons])
+        suppress_all(keys, reason=reason, source=source, now=now)

@@ -24,6 +24,7 @@ _LISTED = 10  # lines that cannot be read
 
 # A reason that binds us more takes the place of one that binds us less: who may lift it changes.
 _RANKS: Mapping[SuppressionReason, int] = {
+    SuppressionReason.SOFT_BOUNCE: 0,
     SuppressionReason.MANUAL: 1,
     SuppressionReason.BOUNCE: 2,
     SuppressionReason.COMPLAINT: 3,
@@ -188,17 +189,33 @@ def lift(
     if known is None:
         raise NotLifted(f"{key} is not suppressed")
     _refuse(known, why=why.strip(), even_complaints=even_complaints)
+    _lift(known, why=why.strip(), by=by, now=now)
+    return SuppressionReason(known.reason)
+
+
+@transaction.atomic
+def take_back(key: str, *, reason: SuppressionReason, why: str, now: datetime) -> bool:
+    """Lift a suppression for this reason, because it does not hold; return whether there was one.
+
+    What else was said of the address has taken the place of a weaker reason, and stays.
+    """
+    known = Suppression.objects.select_for_update().filter(key=key, reason=reason).first()
+    if known:
+        _lift(known, why=why, by="", now=now)
+    return known is not None
+
+
+def _lift(known: Suppression, *, why: str, by: str, now: datetime) -> None:
     LiftedSuppression.objects.create(
-        key=key,
+        key=known.key or "",
         reason=known.reason,
         source=known.source,
         suppressed_at=known.created_at,
         lifted_at=now,
         lifted_by=by[:150],
-        why=why.strip()[:500],
+        why=why[:500],
     )
     known.delete()
-    return SuppressionReason(known.reason)
 
 
 def _refuse(known: Suppression, *, why: str, even_complaints: bool) -> None:

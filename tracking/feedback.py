@@ -1,10 +1,10 @@
 """Note what is said about a message, each fact once: the door for bounces and complaints.
 
 The tallies are moved later, by `tracking.tallying`; what the fact means for the recipient (being
-suppressed) is done in the same transaction.
+suppressed) is done in the same transaction, or left for `follow_due`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from tracking.models import (
     EventKind,
     EventSource,
 )
+from tracking.owners import OWNER, with_owners
 
 DIAGNOSTIC = 2_000  # characters
 
@@ -54,11 +55,11 @@ class Failure(NamedTuple):
 
 # Whose it was and what was answered is taken from the ledger, which has just been written. A
 # delivery fails once.
-_NOTE_FAILURES = """
+_NOTE_FAILURES = f"""
 INSERT INTO tracking_deliveryevent
        (delivery_id, run_id, recipient_id, kind, category, is_hard, reply_code,
         enhanced_status_code, source, source_key, at, noted_at, is_to_follow)
-SELECT delivery.id, delivery.run_id, delivery.recipient_id, 'failed', told.category, told.is_hard,
+SELECT delivery.id, delivery.run_id, {OWNER}, 'failed', told.category, told.is_hard,
        delivery.reply_code, delivery.enhanced_status_code, 'handover', delivery.id::text,
        delivery.finished_at, %(now)s, told.is_to_follow
   FROM unnest(%(ids)s::bigint[], %(categories)s::text[], %(hard)s::boolean[],
@@ -75,11 +76,13 @@ WEIGHED_IN_A_ROW = 1_000  # some seconds
 def note(delivery: Delivery, fact: Fact, *, now: datetime) -> bool:
     """Note a fact about a delivery, and do what follows from it; return whether it is new."""
     locks.write_addresses()
-    held = Delivery.objects.select_related("recipient").filter(pk=delivery.pk).first()
+    held = with_owners([delivery.pk]).get(delivery.pk)
     if held is None:
         return False
     event, is_new = DeliveryEvent.objects.get_or_create(
-        source=fact.source, source_key=fact.source_key, defaults=_columns(held, fact, now)
+        source=fact.source,
+        source_key=fact.source_key,
+        defaults=_columns(held, fact, _sent_back([(held, fact)]), now),
     )
     if is_new:
         _settle(held, fact, now)
@@ -99,11 +102,14 @@ def note_all(told: Iterable[tuple[Delivery, Fact]], *, now: datetime) -> None:
         source__in={source for source, _ in facts}, source_key__in=[key for _, key in facts]
     )
     known = set(same.values_list("source", "source_key"))
-    held = Delivery.objects.select_related("recipient").in_bulk([pk for pk, _ in facts.values()])
+    held = with_owners(pk for pk, _ in facts.values())
     new = [(held[pk], fact) for one, (pk, fact) in facts.items() if one not in known and pk in held]
+    sent_back = _sent_back(new)
     events = DeliveryEvent.objects.bulk_create(
         DeliveryEvent(
-            source=fact.source, source_key=fact.source_key, **_columns(delivery, fact, now)
+            source=fact.source,
+            source_key=fact.source_key,
+            **_columns(delivery, fact, sent_back, now),
         )
         for delivery, fact in new
     )
@@ -116,7 +122,7 @@ def note_failures(failures: Sequence[Failure], *, now: datetime) -> None:
     """Note why deliveries failed, in the transaction that has moved them, and in one statement.
 
     What it means for their addresses takes locks that whoever holds a run's counters must not wait
-    for: `follow_failures` does it afterwards.
+    for: `follow_due` does it afterwards.
     """
     if not failures:
         return
@@ -135,21 +141,21 @@ def _is_to_follow(failure: Failure) -> bool:
     return failure.is_hard or failure.category in suppressing.COUNTED
 
 
-def follow_failures(*, now: datetime) -> int:
-    """Do what failures mean for their addresses, as far as nobody else is at it; return how many.
+def follow_due(*, now: datetime) -> int:
+    """Do what is left of what events mean for their addresses; return of how many it was done.
 
-    Of very many some are left for the next time.
+    What somebody else is at is passed over, and of very many some are left for the next time.
     """
     hard = _follow_hard(now)
-    to_weigh = DeliveryEvent.objects.to_follow().filter(is_hard=False).order_by("id")
+    to_weigh = DeliveryEvent.objects.to_weigh(noted_before=now - suppressing.WAIT)
     ids = list(to_weigh.values_list("pk", flat=True)[:WEIGHED_IN_A_ROW])
-    return hard + sum(_follow(pk, now) for pk in ids)
+    return hard + sum(_weigh(pk, now) for pk in ids)
 
 
 @transaction.atomic
 def _follow_hard(now: datetime) -> int:
     locks.write_addresses()
-    hard = DeliveryEvent.objects.to_follow().filter(is_hard=True).order_by("id")
+    hard = DeliveryEvent.objects.to_refuse()
     held = hard.select_for_update(skip_locked=True).values_list("pk", "delivery")
     events = dict(held[:_SUPPRESSED_AT_ONCE])
     # Of the others nobody knows any more whose they were.
@@ -160,21 +166,38 @@ def _follow_hard(now: datetime) -> int:
 
 
 @transaction.atomic
-def _follow(pk: int, now: datetime) -> bool:
+def _weigh(pk: int, now: datetime) -> bool:
     # One by one: each locks its recipient.
     locks.write_addresses()
     to_follow = DeliveryEvent.objects.to_follow().filter(pk=pk)
     event = to_follow.select_for_update(skip_locked=True).first()
     if event is None:
         return False
-    delivery = Delivery.objects.select_related("recipient").get(pk=event.delivery_id)
-    suppressing.follow(delivery, event, now=now)
+    delivery = with_owners([event.delivery_id])[event.delivery_id]
+    suppressing.reconsider(delivery, now=now)
     event.is_to_follow = False
     event.save(update_fields=["is_to_follow"])
     return True
 
 
-def _columns(delivery: Delivery, fact: Fact, now: datetime) -> dict[str, Any]:
+def _sent_back(told: Iterable[tuple[Delivery, Fact]]) -> set[int | None]:
+    """Return of those to whom a message arrived whose messages also came back."""
+    arrived = (delivery for delivery, fact in told if fact.kind == EventKind.DELIVERED)
+    reached = {delivery.recipient_id for delivery in arrived} - {None}
+    returns = DeliveryEvent.objects.returns_to(reached)
+    return set(returns.values_list("recipient_id", flat=True)) if reached else set()
+
+
+def _is_to_weigh(delivery: Delivery, fact: Fact, sent_back: Container[int | None]) -> bool:
+    """Whether it may change what the soft bounces of an address come to."""
+    if fact.kind == EventKind.DELIVERED:
+        return delivery.recipient_id in sent_back
+    return fact.kind in {EventKind.BOUNCED, EventKind.FAILED} and not fact.is_hard
+
+
+def _columns(
+    delivery: Delivery, fact: Fact, sent_back: Container[int | None], now: datetime
+) -> dict[str, Any]:
     return {
         "delivery": delivery,
         "run_id": delivery.run_id,
@@ -188,6 +211,7 @@ def _columns(delivery: Delivery, fact: Fact, now: datetime) -> dict[str, Any]:
         "diagnostic": _legible(fact.diagnostic) if delivery.address else "",
         "at": fact.at,
         "noted_at": now,
+        "is_to_follow": _is_to_weigh(delivery, fact, sent_back),
     }
 
 

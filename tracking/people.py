@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from recipients import locks
-from recipients.merging import taken_over
 from recipients.models import Notice, Recipient
 from recipients.privacy import LINK_HOLDS
 from tracking.links import key_ring
 from tracking.models import Delivery
+from tracking.owners import with_owners
 from tracking.tokens import BadToken, Hit, Kind, read, read_hit
 
 
@@ -128,12 +128,9 @@ def _person(delivery: Delivery) -> Recipient:
 
 
 def _delivery(pk: int) -> Delivery:
-    delivery = Delivery.objects.select_related("recipient").filter(pk=pk).first()
+    delivery = with_owners([pk]).get(pk)
     if delivery is None:
         raise Unknown
-    if delivery.recipient is None:
-        # Two rows of one person in one run became one: the other delivery kept it.
-        delivery.recipient = taken_over(delivery.key)
     return delivery
 
 

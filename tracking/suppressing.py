@@ -1,7 +1,8 @@
 """What a bounce, a complaint or an opt-out means for the address that the message went to.
 
 One event suppresses only where a strict code says that the address takes no mail. All else has to
-happen again, on other days and in other runs, with nothing between that shows a living mailbox.
+happen again, on other days and in other runs, with nothing between that shows a living mailbox:
+that is weighed later, and anew whenever something is told that may change it.
 What is the sender's fault (policy, authentication, rate) never counts against a person.
 """
 
@@ -9,17 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
 from recipients import notices
 from recipients import services as recipients
-from recipients.merging import taken_over
 from recipients.models import Notice, Recipient, SuppressionReason
-from recipients.suppression import suppress, suppress_all
+from recipients.suppression import suppress, suppress_all, take_back
 from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
+from tracking.owners import MESSAGES
 
 _INVALID = frozenset({Category.INVALID_ADDRESS, Category.INVALID_DOMAIN})
 # Counted when they happen again and again. A phrase that says that the address is invalid counts
@@ -42,37 +43,54 @@ _LEFT = {
 # A message of which nothing came back for so long has arrived: mail systems give up after five days
 # (RFC 5321 4.5.4.1).
 _SILENCE = timedelta(days=7)
+# Soft bounces are weighed so long after they were noted: by then most of what happened before them
+# has been told. What is told later has them weighed anew.
+WAIT = timedelta(hours=1)
+TAKEN_BACK = "what was told later of the same messages shows that the address takes mail"
 
-# What came back of messages to this address since it last showed that somebody has it: by a click,
-# by a confirmation, by a message that arrived, or by staff, who lifted a suppression. What a
-# provider calls delivered and what comes back later all the same is no such sign.
-_TOLD = """
-WITH deliveries AS (
-    SELECT delivery.id, delivery.state, delivery.finished_at,
-           EXISTS (SELECT FROM tracking_deliveryevent event
-                    WHERE event.delivery_id = delivery.id
-                      AND event.kind IN ('bounced', 'failed')) AS came_back
-      FROM tracking_delivery delivery
-     WHERE delivery.recipient_id = %(recipient)s AND delivery.key = %(key)s
-), alive AS (
-    SELECT GREATEST(
-        (SELECT clicked_at FROM tracking_activity WHERE recipient_id = %(recipient)s),
-        (SELECT max(occurred_at) FROM recipients_consentevent
-          WHERE recipient_id = %(recipient)s AND action = 'confirmed'),
-        (SELECT max(lifted_at) FROM recipients_liftedsuppression WHERE key = %(key)s),
-        (SELECT max(finished_at) FROM deliveries
-          WHERE state = 'sent' AND NOT came_back AND finished_at < %(silent)s),
-        (SELECT max(event.at) FROM deliveries
-           JOIN tracking_deliveryevent event ON event.delivery_id = deliveries.id
-          WHERE NOT came_back AND event.kind = 'delivered')
-    ) AS at
+# All messages to an address of a recipient.
+_OF_ADDRESS = f"""
+WITH message AS MATERIALIZED (
+    SELECT * FROM ({MESSAGES}) AS theirs WHERE key = %(key)s
+), event AS MATERIALIZED (
+    SELECT event.* FROM message JOIN tracking_deliveryevent event ON event.delivery_id = message.id
+), arrived AS (
+    SELECT * FROM message
+     WHERE NOT EXISTS (SELECT FROM event WHERE event.delivery_id = message.id
+                                           AND event.kind IN ('bounced', 'failed'))
 )
-SELECT event.run_id, event.at, event.category
-  FROM deliveries JOIN tracking_deliveryevent event ON event.delivery_id = deliveries.id
-       CROSS JOIN alive
- WHERE (event.kind = 'bounced' OR event.kind = 'failed' AND event.category <> 'expired')
-   AND (alive.at IS NULL OR event.at > alive.at)
- ORDER BY event.at, event.id
+"""
+# What came back of them. A day's notices about one run weigh no more than two: as many as anybody
+# writes who has the token of a message.
+_TOLD = f"""
+{_OF_ADDRESS}
+SELECT DISTINCT run_id, unnest(ARRAY[min(at), max(at)]) AS at, category
+  FROM event
+ WHERE kind = 'bounced' OR kind = 'failed' AND category <> 'expired'
+ GROUP BY run_id, category, (at AT TIME ZONE 'UTC')::date
+"""
+# What shows that somebody has the address: a click, a confirmation, a message that arrived. What a
+# provider calls delivered and what comes back later all the same is no such sign. That nothing came
+# back is known later than it happened.
+_SIGNS = f"""
+{_OF_ADDRESS}
+SELECT clicked_at, clicked_at FROM tracking_activity
+ WHERE recipient_id = ANY(%(ids)s::bigint[]) AND clicked_at IS NOT NULL
+ UNION ALL
+SELECT clicked_at, clicked_at FROM tracking_engagement
+ WHERE recipient_id = ANY(%(ids)s::bigint[]) AND clicked_at IS NOT NULL
+ UNION ALL
+SELECT occurred_at, occurred_at FROM recipients_consentevent
+ WHERE recipient_id = ANY(%(ids)s::bigint[]) AND action = 'confirmed'
+ UNION ALL
+SELECT finished_at, finished_at + %(silence)s FROM arrived WHERE state = 'sent'
+ UNION ALL
+SELECT event.at, event.at FROM arrived JOIN event ON event.delivery_id = arrived.id
+ WHERE event.kind = 'delivered'
+"""
+# What happened before staff lifted a suppression is settled.
+_SETTLED = """
+SELECT max(lifted_at) FROM recipients_liftedsuppression WHERE key = %(key)s AND lifted_by <> ''
 """
 
 
@@ -82,6 +100,13 @@ class Told(NamedTuple):
     run_id: int
     at: datetime
     category: str
+
+
+class Sign(NamedTuple):
+    """A sign of life: what shows that somebody has the address."""
+
+    at: datetime
+    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +132,23 @@ def limits() -> Limits:
     )
 
 
+def decide(told: Iterable[Told], signs: Iterable[Sign], limits: Limits) -> str:
+    """Return why an address came to be suppressed at some time, or nothing.
+
+    By what had happened until then since the last sign of life, and not by when we heard of it.
+    """
+    soft = sorted((each for each in told if each.category in _SOFT), key=lambda each: each.at)
+    signs = list(signs)
+    for end in soft:
+        alive = max((sign.at for sign in signs if sign.known_at <= end.at), default=None)
+        since = [each for each in soft if each.at <= end.at and (not alive or each.at > alive)]
+        if why := weigh(since, limits):
+            return why
+    return ""
+
+
 def weigh(told: Iterable[Told], limits: Limits) -> str:
-    """Return why these messages that came back suppress their address, or nothing.
+    """Return why these messages that came back, with no sign of life between, suppress an address.
 
     More of them never suppress less, whatever their order.
     """
@@ -131,9 +171,10 @@ def _is_repeated(one: Told, other: Told, limits: Limits) -> bool:
 
 
 def follow(delivery: Delivery, event: DeliveryEvent, *, now: datetime) -> None:
-    """Do what an event that was just noted means for the address and its owner.
+    """Do what an event that was just noted means at once for the address and its owner.
 
-    The caller holds `recipients.locks.write_addresses`, and has read the delivery after it.
+    What is to be weighed is left for `reconsider`. The caller holds
+    `recipients.locks.write_addresses`, and has read the delivery after it, with its owner.
     """
     if not delivery.address:
         return  # nobody knows any more whose it was
@@ -142,8 +183,26 @@ def follow(delivery: Delivery, event: DeliveryEvent, *, now: datetime) -> None:
         case EventKind.COMPLAINED | EventKind.UNSUBSCRIBED if event.source != EventSource.LINK:
             reason, what = _LEFT[EventKind(event.kind)]
             _leave(delivery, reason, f"{what} {source}", now)
-        case EventKind.BOUNCED | EventKind.FAILED:
-            _bounced(delivery, event, now)
+        case EventKind.BOUNCED | EventKind.FAILED if event.is_hard:
+            hard(delivery.key, category=event.category, source=source, now=now)
+
+
+def reconsider(delivery: Delivery, *, now: datetime) -> None:
+    """Suppress the address of a message, or take that back, as all that was told of it says.
+
+    However often it is done, and in whatever order things were told, the end is the same. The
+    caller holds and has read the same as for `follow`.
+    """
+    recipient = delivery.recipient
+    if not delivery.address or recipient is None:
+        return  # nobody knows any more whose it was
+    # Two at once would each see but its own.
+    list(Recipient.objects.select_for_update().filter(pk=recipient.pk))
+    reason = SuppressionReason.SOFT_BOUNCE
+    if why := decide(*_history(recipient.pk, delivery.key), limits()):
+        suppress(delivery.key, reason=reason, source=why, now=now)
+    else:
+        take_back(delivery.key, reason=reason, why=TAKEN_BACK, now=now)
 
 
 def follow_notice(
@@ -191,30 +250,21 @@ def leave(recipient: Recipient, *, reason: SuppressionReason, source: str, now: 
 
 def _leave(delivery: Delivery, reason: SuppressionReason, source: str, now: datetime) -> None:
     """Suppress the address that was mailed, and the person, who may have another one by now."""
-    recipient = delivery.recipient or taken_over(delivery.key)
+    recipient = delivery.recipient
     if recipient:
         leave(recipient, reason=reason, source=source, now=now)
     if recipient is None or recipient.key != delivery.key:
         suppress(delivery.key, reason=reason, source=source, now=now)
 
 
-def _bounced(delivery: Delivery, event: DeliveryEvent, now: datetime) -> None:
-    if event.is_hard:
-        source = f"delivery {delivery.pk}"
-        hard(delivery.key, category=event.category, source=source, now=now)
-    elif event.category in _SOFT and delivery.recipient_id:
-        # Two at once would each see but its own.
-        list(Recipient.objects.select_for_update().filter(pk=delivery.recipient_id))
-        if why := weigh(_told(delivery, now), limits()):
-            suppress(delivery.key, reason=SuppressionReason.BOUNCE, source=why, now=now)
-
-
-def _told(delivery: Delivery, now: datetime) -> list[Told]:
-    params = {
-        "recipient": delivery.recipient_id,
-        "key": delivery.key,
-        "silent": now - _SILENCE,
-    }
+def _history(recipient: int, key: str) -> tuple[list[Told], list[Sign]]:
+    """Return what came back from an address since staff last lifted something, and its signs."""
+    params: dict[str, Any] = {"ids": [recipient], "key": key, "silence": _SILENCE}
     with connection.cursor() as cursor:
+        cursor.execute(_SETTLED, params)
+        [settled] = cursor.fetchone()
         cursor.execute(_TOLD, params)
-        return [Told(*row) for row in cursor.fetchall()]
+        told = [Told(*row) for row in cursor.fetchall()]
+        cursor.execute(_SIGNS, params)
+        signs = [Sign(*row) for row in cursor.fetchall()]
+    return [each for each in told if not settled or each.at > settled], signs

@@ -72,7 +72,7 @@ def handle_webhooks() -> None:
         count = webhooks.handle_new(now=timezone.now(), at_most=EVENTS_AT_ONCE)
 
 
-@shared_task(name="tracking.follow_failures", ignore_result=True)
-def follow_failures() -> None:
-    """Weigh what failures mean for their addresses; Beat calls this every ten seconds."""
-    feedback.follow_failures(now=timezone.now())
+@shared_task(name="tracking.follow_feedback", ignore_result=True)
+def follow_feedback() -> None:
+    """Do what failures and bounces mean for their addresses; Beat calls this every ten seconds."""
+    feedback.follow_due(now=timezone.now())

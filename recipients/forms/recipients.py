@@ -10,7 +10,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from recipients.addresses import Address, BadAddress, parse_address
 from recipients.importing.layout import RESERVED, STANDARD
-from recipients.models import Field, FieldKind, Recipient, Suppression, SuppressionReason
+from recipients.models import (
+    GIVEN_BY_STAFF,
+    Field,
+    FieldKind,
+    Recipient,
+    Suppression,
+    SuppressionReason,
+)
 from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
 from recipients.services import misfit
@@ -189,4 +196,6 @@ class SuppressionForm(forms.ModelForm[Suppression]):
         reason: str = self.cleaned_data["reason"]
         if reason == SuppressionReason.ERASED:
             raise ValidationError("Erase the recipient instead: then nothing of it is kept.")
+        if reason not in GIVEN_BY_STAFF:
+            raise ValidationError("Choose “messages came back”: Godwit alone weighs soft bounces.")
         return reason

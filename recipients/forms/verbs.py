@@ -13,10 +13,10 @@ from unfold.widgets import (
 
 from recipients.forms.recipients import clean_address
 from recipients.handout import HandoutFormat
-from recipients.models import Export, MergePolicy, Recipient, SuppressionReason
+from recipients.models import GIVEN_BY_STAFF, Export, MergePolicy, Recipient, SuppressionReason
 from recipients.suppression import LONGEST_SOURCE, BadEntry, entries_of
 
-_REASONS = [(one.value, one.label) for one in SuppressionReason if one != SuppressionReason.ERASED]
+_REASONS = [(one.value, one.label) for one in GIVEN_BY_STAFF]
 
 
 class SuppressManyForm(forms.Form):

@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=254, verbose_name='address or domain')),
-                ('reason', models.CharField(choices=[('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
+                ('reason', models.CharField(choices=[('soft_bounce', 'messages came back again and again'), ('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
                 ('source', models.CharField(blank=True, max_length=200)),
                 ('suppressed_at', models.DateTimeField()),
                 ('lifted_at', models.DateTimeField()),
@@ -369,13 +369,13 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=254, null=True, verbose_name='address or domain')),
                 ('digest', models.BinaryField(max_length=32, null=True)),
-                ('reason', models.CharField(choices=[('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
+                ('reason', models.CharField(choices=[('soft_bounce', 'messages came back again and again'), ('bounce', 'messages came back'), ('complaint', 'Complaint'), ('unsubscribed', 'asked for no mail at all'), ('manual', 'added by staff'), ('erased', 'asked to be forgotten')], max_length=12)),
                 ('source', models.CharField(blank=True, max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
                 'permissions': [('lift_complaint', 'Can lift a suppression that follows a complaint')],
-                'constraints': [models.UniqueConstraint(fields=('key',), name='suppression_key_unique'), models.UniqueConstraint(fields=('digest',), name='suppression_digest_unique'), models.CheckConstraint(condition=models.Q(('key__isnull', True), ('digest__isnull', True), _connector='XOR'), name='suppression_key_or_digest'), models.CheckConstraint(condition=models.Q(('reason__in', ['bounce', 'complaint', 'unsubscribed', 'manual', 'erased'])), name='suppression_reason_known')],
+                'constraints': [models.UniqueConstraint(fields=('key',), name='suppression_key_unique'), models.UniqueConstraint(fields=('digest',), name='suppression_digest_unique'), models.CheckConstraint(condition=models.Q(('key__isnull', True), ('digest__isnull', True), _connector='XOR'), name='suppression_key_or_digest'), models.CheckConstraint(condition=models.Q(('reason__in', ['soft_bounce', 'bounce', 'complaint', 'unsubscribed', 'manual', 'erased'])), name='suppression_reason_known')],
             },
         ),
         migrations.AddField(

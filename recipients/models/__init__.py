@@ -17,9 +17,15 @@ from recipients.models.merges import Merge
 from recipients.models.people import Recipient, Tag, Tagging, TrackingConsent
 from recipients.models.segments import Segment
 from recipients.models.signup import Notice, NoticeKind, Signup, SignupForm, SignupWindow
-from recipients.models.suppression import LiftedSuppression, Suppression, SuppressionReason
+from recipients.models.suppression import (
+    GIVEN_BY_STAFF,
+    LiftedSuppression,
+    Suppression,
+    SuppressionReason,
+)
 
 __all__ = [
+    "GIVEN_BY_STAFF",
     "ConsentAction",
     "ConsentBlock",
     "ConsentDetail",

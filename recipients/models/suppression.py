@@ -5,6 +5,7 @@ from django.db.models import OuterRef, Q
 
 
 class SuppressionReason(models.TextChoices):
+    SOFT_BOUNCE = "soft_bounce", "messages came back again and again"
     BOUNCE = "bounce", "messages came back"
     COMPLAINT = "complaint"
     UNSUBSCRIBED = "unsubscribed", "asked for no mail at all"
@@ -12,6 +13,14 @@ class SuppressionReason(models.TextChoices):
     ERASED = "erased", "asked to be forgotten"
 
 
+# What staff may give: an erasure does more, and of soft bounces alone the policy speaks, which may
+# take back what it said.
+GIVEN_BY_STAFF = (
+    SuppressionReason.BOUNCE,
+    SuppressionReason.COMPLAINT,
+    SuppressionReason.UNSUBSCRIBED,
+    SuppressionReason.MANUAL,
+)
 # A person who asked for it may come back, by a fresh double opt-in; no other reason is theirs.
 LIFTED_BY_PERSON = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.ERASED)
 
@@ -68,14 +77,14 @@ class Suppression(models.Model):
 
 
 class LiftedSuppression(models.Model):
-    """A suppression that was lifted by staff: what it said, who lifted it, and why."""
+    """A suppression that was lifted: what it said, who lifted it, and why."""
 
     key = models.CharField("address or domain", max_length=254)
     reason = models.CharField(max_length=12, choices=SuppressionReason)
     source = models.CharField(max_length=200, blank=True)
     suppressed_at = models.DateTimeField()
     lifted_at = models.DateTimeField()
-    lifted_by = models.CharField(max_length=150)
+    lifted_by = models.CharField(max_length=150)  # empty: nobody; it was weighed anew
     why = models.CharField(max_length=500)
 
     class Meta:
@@ -85,4 +94,4 @@ class LiftedSuppression(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}, lifted by {self.lifted_by}"
+        return f"{self.key}, lifted by {self.lifted_by or 'Godwit'}"

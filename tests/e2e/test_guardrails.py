@@ -9,7 +9,7 @@ from tests.e2e.steps import Installation, send_now, wait_for_end
 from tests.live import wait_until
 from tests.smtp_server import ScriptedSMTP, hold, refuse
 from tracking.models import Delivery, DeliveryEvent, RunCounters
-from tracking.tasks import follow_failures
+from tracking.tasks import follow_feedback
 from tracking.verify import disagreements
 
 BLOCKED = "550 5.7.1 Message blocked: your domain has a bad reputation"
@@ -18,7 +18,7 @@ NOBODY = "550 5.1.1 No such user"
 
 def follows_all() -> bool:
     """Follow failures as Beat has it done, until the worker that may be at it has none left."""
-    follow_failures()
+    follow_feedback()
     return not DeliveryEvent.objects.to_follow().exists()
 
 

@@ -222,6 +222,19 @@ def test_a_suppression_that_is_there_is_an_error_of_the_form(console: Client) ->
     assert "Suppression with this Address or domain already exists." in text(answer)
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [("erased", "Erase the recipient instead"), ("soft_bounce", "Choose “messages came back”")],
+)
+def test_a_reason_that_staff_cannot_give_is_an_error_of_the_form(
+    console: Client, reason: str, advice: str
+) -> None:
+    answer = console.post(f"{SUPPRESSIONS}add/", {"key": "ada@example.org", "reason": reason})
+
+    assert advice in text(answer)
+    assert not Suppression.objects.exists()
+
+
 def test_suppressions_are_found_by_address(console: Client) -> None:
     for key in ("ada@example.org", "bob@example.org"):
         Suppression.objects.create(key=key, reason=SuppressionReason.BOUNCE)

@@ -1,8 +1,11 @@
 """When what comes back of messages suppresses an address, and when it does not."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
+from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +17,11 @@ from recipients.models import (
     Recipient,
     Subscription,
     Suppression,
+    SuppressionReason,
 )
-from recipients.suppression import lift
+from recipients.suppression import lift, suppress
 from tests.factories import make_campaign, make_list, make_recipient, make_run
-from tracking.feedback import Fact, note
+from tracking.feedback import Fact, follow_due, note
 from tracking.models import (
     Activity,
     Category,
@@ -27,7 +31,7 @@ from tracking.models import (
     EventKind,
     EventSource,
 )
-from tracking.suppressing import Limits, Told, weigh
+from tracking.suppressing import TAKEN_BACK, WAIT, Limits, Told, weigh
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LIMITS = Limits(soft=3, soft_span=timedelta(days=14), repeated=timedelta(days=30))
@@ -130,6 +134,7 @@ def say(
     *,
     is_hard: bool = False,
     source: EventSource = EventSource.MAIL,
+    noted: float | None = None,
 ) -> None:
     fact = Fact(
         kind=kind,
@@ -139,7 +144,12 @@ def say(
         category=category,
         is_hard=is_hard,
     )
-    note(delivery, fact, now=day(at))
+    note(delivery, fact, now=day(at if noted is None else noted))
+
+
+def weighed() -> list[tuple[str | None, str, str]]:
+    follow_due(now=day(100))
+    return suppressed()
 
 
 def suppressed() -> list[tuple[str | None, str, str]]:
@@ -168,12 +178,84 @@ def test_three_soft_bounces_of_three_runs_in_two_weeks_suppress(
 ) -> None:
     for number, delivery in enumerate(deliveries[:2]):
         say(delivery, 7 * number + 1)
+    follow_due(now=day(14))
     before = suppressed()
 
     say(deliveries[2], 15)
+    follow_due(now=day(15) + WAIT - timedelta(seconds=1))
+    waiting = suppressed()
 
     why = "soft bounces of 3 runs on 3 days, and no sign of life between"
-    assert (before, suppressed()) == ([], [("ada@example.org", "bounce", why)])
+    assert (before, waiting) == ([], [])
+    assert weighed() == [("ada@example.org", "soft_bounce", why)]
+
+
+Said = tuple[int, float, EventKind, Category | None]
+BOUNCES: list[Said] = [(n, 7 * n + 1, EventKind.BOUNCED, FULL) for n in (0, 1, 3)]
+ARRIVED: Said = (2, 17, EventKind.DELIVERED, None)
+CAME_BACK: Said = (2, 18, EventKind.BOUNCED, Category.POLICY_CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (BOUNCES, ["soft_bounce"]),
+        ([*BOUNCES, ARRIVED], []),  # between them
+        ([*BOUNCES, (2, 23, EventKind.DELIVERED, None)], ["soft_bounce"]),  # when it was too late
+        ([*BOUNCES, ARRIVED, CAME_BACK], ["soft_bounce"]),  # it had not arrived after all
+    ],
+    ids=["bounces", "one arrived", "one arrived too late", "one came back after all"],
+)
+def test_in_whatever_order_facts_are_told_and_weighed_they_end_the_same(
+    deliveries: list[Delivery], facts: list[Said], expected: list[str]
+) -> None:
+    Delivery.objects.filter(pk=deliveries[2].pk).update(finished_at=day(16))
+    orders = [each for number, each in enumerate(permutations(facts)) if number % 5 in {0, 3}]
+
+    ends = {tuple(after(deliveries, order)) for order in orders}
+
+    assert ends == {tuple(expected)}
+
+
+def after(deliveries: list[Delivery], order: Iterable[Said]) -> list[str]:
+    """Return why the address is suppressed in the end, where each is weighed before the next."""
+    with transaction.atomic():
+        for number, (index, at, kind, category) in enumerate(order, start=30):
+            say(deliveries[index], at, kind, category, noted=number)
+            follow_due(now=day(number + 0.5))
+        reasons = [reason for _, reason, _ in suppressed()]
+        transaction.set_rollback(True)
+    return reasons
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("reason", [SuppressionReason.MANUAL, SuppressionReason.BOUNCE])
+def test_what_anybody_else_said_of_the_address_stays(
+    deliveries: list[Delivery], reason: SuppressionReason, before: bool
+) -> None:
+    Delivery.objects.filter(pk=deliveries[2].pk).update(finished_at=day(16))
+    for number, (index, at, kind, category) in enumerate([*BOUNCES, ARRIVED]):
+        if number == (0 if before else 3):
+            suppress("ada@example.org", reason=reason, source="root", now=day(at))
+        say(deliveries[index], at, kind, category, noted=30 + number)
+        weighed()
+
+    assert [reason for _, reason, _ in suppressed()] == [reason]
+    assert not LiftedSuppression.objects.exists()
+
+
+def test_what_is_taken_back_is_kept_and_nobody_has_lifted_it(deliveries: list[Delivery]) -> None:
+    Delivery.objects.filter(pk=deliveries[2].pk).update(finished_at=day(16))
+    for index, at, kind, category in BOUNCES:
+        say(deliveries[index], at, kind, category)
+    before = weighed()
+
+    say(deliveries[2], 17, EventKind.DELIVERED, None, noted=40)
+
+    assert (len(before), weighed()) == (1, [])
+    lifted = LiftedSuppression.objects.get()
+    assert (lifted.reason, lifted.lifted_by, lifted.why) == ("soft_bounce", "", TAKEN_BACK)
+    assert str(lifted) == "ada@example.org, lifted by Godwit"
 
 
 def test_a_click_begins_the_count_anew(deliveries: list[Delivery]) -> None:
@@ -183,7 +265,7 @@ def test_a_click_begins_the_count_anew(deliveries: list[Delivery]) -> None:
     for number in (1, 2):
         say(deliveries[number], 7 * number + 1)
 
-    assert suppressed() == []
+    assert weighed() == []
 
 
 def test_a_message_that_arrived_begins_the_count_anew(deliveries: list[Delivery]) -> None:
@@ -192,7 +274,7 @@ def test_a_message_that_arrived_begins_the_count_anew(deliveries: list[Delivery]
 
     say(deliveries[3], 22)
 
-    assert suppressed() == []
+    assert weighed() == []
 
 
 def test_what_a_provider_delivered_begins_the_count_anew_unless_it_came_back_after_all(
@@ -203,13 +285,13 @@ def test_what_a_provider_delivered_begins_the_count_anew_unless_it_came_back_aft
     say(second, 8, EventKind.DELIVERED, None)
     say(third, 15)
     say(fourth, 22)
-    before = suppressed()
+    before = weighed()
 
     say(second, 9)
     Delivery.objects.filter(pk=second.pk).update(finished_at=day(8))
     say(fourth, 23)
 
-    assert (before, len(suppressed())) == ([], 1)
+    assert (before, len(weighed())) == ([], 1)
 
 
 def test_who_confirms_once_more_begins_the_count_anew(deliveries: list[Delivery]) -> None:
@@ -219,7 +301,7 @@ def test_who_confirms_once_more_begins_the_count_anew(deliveries: list[Delivery]
     for number in (1, 2):
         say(deliveries[number], 7 * number + 1)
 
-    assert suppressed() == []
+    assert weighed() == []
 
 
 def confirmed(recipient_id: int | None, at: datetime) -> None:
@@ -238,11 +320,12 @@ def test_what_staff_lifted_is_not_suppressed_again_by_the_same_bounces(
 ) -> None:
     for number in range(3):
         say(deliveries[number], 7 * number + 1)
+    weighed()
     lift("ada@example.org", why="they wrote to us", by="root", now=day(20))
 
     say(deliveries[3], 22)
 
-    assert (suppressed(), LiftedSuppression.objects.count()) == ([], 1)
+    assert (weighed(), LiftedSuppression.objects.count()) == ([], 1)
 
 
 def test_bounces_of_an_earlier_address_say_nothing_of_the_present_one(
@@ -254,7 +337,7 @@ def test_bounces_of_an_earlier_address_say_nothing_of_the_present_one(
 
     say(deliveries[2], 15)
 
-    assert suppressed() == []
+    assert weighed() == []
 
 
 def test_a_complaint_suppresses_at_once_and_takes_the_consent_back(
@@ -296,7 +379,7 @@ def test_what_is_the_senders_fault_is_noted_and_suppresses_nobody(
     for number, category in enumerate(OURS * 4):
         say(deliveries[number % 4], number, category=category)
 
-    assert (DeliveryEvent.objects.count(), suppressed()) == (24, [])
+    assert (DeliveryEvent.objects.count(), weighed()) == (24, [])
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """What mail systems, providers and people say about messages that were sent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
@@ -62,8 +63,22 @@ class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
         return self.update(counted_at=None)
 
     def to_follow(self) -> Self:
-        """Noted while many were recorded; what follows for the address was left for later."""
+        """What they mean for the address is still to be done."""
         return self.filter(is_to_follow=True)
+
+    def to_refuse(self) -> Self:
+        """To follow, by a strict code, which says all that is to be known."""
+        return self.to_follow().filter(is_hard=True).order_by("noted_at")
+
+    def to_weigh(self, *, noted_before: datetime) -> Self:
+        """To follow, beside all else that is told of the address, and noted until that time."""
+        soft = self.to_follow().filter(is_hard=False, noted_at__lte=noted_before)
+        return soft.order_by("noted_at")
+
+    def returns_to(self, recipients: Iterable[int | None]) -> Self:
+        """That a message to one of these recipients came back, or was refused."""
+        kinds = [EventKind.BOUNCED, EventKind.FAILED]
+        return self.filter(recipient_id__in=recipients, kind__in=kinds)
 
 
 class DeliveryEvent(models.Model):
@@ -75,7 +90,7 @@ class DeliveryEvent(models.Model):
     run = models.ForeignKey(
         "campaigns.Run", on_delete=models.CASCADE, db_index=False, db_constraint=False
     )
-    # Whose it was then; the policy of suppression counts by it.
+    # Whose it was then, or is since a merge.
     recipient_id = models.BigIntegerField(null=True)
     kind = models.CharField(max_length=12, choices=EventKind)
     category = models.CharField(max_length=17, choices=Category, blank=True, db_default="")
@@ -91,7 +106,7 @@ class DeliveryEvent(models.Model):
     at = models.DateTimeField()
     noted_at = models.DateTimeField(db_default=Now())
     counted_at = models.DateTimeField(null=True)
-    # What it means for the address is still to be done (feedback.follow_failures).
+    # What it means for the address is still to be done (feedback.follow_due).
     is_to_follow = models.BooleanField(default=False, db_default=False)
 
     objects = DeliveryEventQuerySet.as_manager()
@@ -119,7 +134,7 @@ class DeliveryEvent(models.Model):
                 condition=Q(counted_at__isnull=True),
             ),
             models.Index(
-                fields=["id"],
+                fields=["is_hard", "noted_at"],
                 name="delivery_event_to_follow",
                 condition=Q(is_to_follow=True),
             ),

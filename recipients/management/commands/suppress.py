@@ -5,10 +5,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recipients.management.arguments import add_entries, read_entries
-from recipients.models import SuppressionReason
+from recipients.models import GIVEN_BY_STAFF, SuppressionReason
 from recipients.suppression import suppress_all
 
-REASONS = [reason.value for reason in SuppressionReason if reason != SuppressionReason.ERASED]
+REASONS = [reason.value for reason in GIVEN_BY_STAFF]
 
 
 class Command(BaseCommand):

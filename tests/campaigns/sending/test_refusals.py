@@ -18,8 +18,9 @@ from campaigns.sending.retry_policy import RetryPolicy
 from recipients.models import Suppression
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking import feedback
-from tracking.feedback import Failure, follow_failures
+from tracking.feedback import Failure, follow_due
 from tracking.models import Category, Delivery, DeliveryEvent
+from tracking.suppressing import WAIT
 from tracking.verify import disagreements
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -156,9 +157,9 @@ def test_a_failed_delivery_without_an_event_is_found(run: Run) -> None:
 def test_who_is_not_there_is_suppressed_and_who_refused_us_is_not(run: Run) -> None:
     record_all(run, [NOBODY, BLOCKED, FULL])
 
-    followed = follow_failures(now=NOW), follow_failures(now=NOW)
+    followed = [follow_due(now=NOW + wait) for wait in (timedelta(0), WAIT, WAIT)]
 
-    assert followed == (2, 0)
+    assert followed == [1, 1, 0]
     assert list(Suppression.objects.values_list("key", "reason")) == [
         ("r0001@example.org", "bounce")
     ]
@@ -170,7 +171,7 @@ def test_of_very_many_failures_some_are_left_for_the_next_time(
     monkeypatch.setattr(feedback, "WEIGHED_IN_A_ROW", 2)
     record_all(run, [FULL] * 3)
 
-    followed = [follow_failures(now=NOW) for _ in range(3)]
+    followed = [follow_due(now=NOW + WAIT) for _ in range(3)]
 
     assert followed == [2, 1, 0]
 
@@ -183,7 +184,7 @@ def test_nobody_is_suppressed_because_a_relay_was_away_for_days_again_and_again(
     readers = list(run.campaign.lists.all())
     record_all(make_run(make_campaign("Next", lists=readers), now=NOW), [FULL])
 
-    follow_failures(now=NOW)
+    follow_due(now=NOW + timedelta(days=5))
 
     assert DeliveryEvent.objects.filter(category=Category.EXPIRED).count() == 6
     assert not Suppression.objects.exists()
