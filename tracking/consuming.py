@@ -18,6 +18,7 @@ from tracking import measuring, unconfirmed, verdicts
 from tracking.hits.stream import Arrival, Entry, Stream
 from tracking.judging import Seen
 from tracking.ledger import bigints
+from tracking.owners import OWNER
 from tracking.tallying.lock import hold_sums, sums_are_held
 from tracking.tokens import NOBODY
 from tracking.verdicts import Hit
@@ -34,10 +35,10 @@ SELECT run.id, run.tracking
  WHERE run.id = ANY(%(runs)s) AND run.tracking <> 'off' AND tally.purged_at IS NULL
 """
 # Of somebody who is still there, and has nothing against it by now.
-_DELIVERIES = """
+_DELIVERIES = f"""
 SELECT delivery.id, delivery.run_id
   FROM tracking_delivery delivery
-  JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
+  JOIN recipients_recipient recipient ON recipient.id = {OWNER}
  WHERE delivery.id = ANY(%(ids)s::bigint[]) AND recipient.tracking_consent = ANY(%(measurable)s)
 """
 

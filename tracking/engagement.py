@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from tracking.ledger import array, bigints
 from tracking.models import Fold, RunCounters
+from tracking.owners import MESSAGES
 
 SLICE = 20_000  # deliveries in one transaction
 QUIET = timedelta(minutes=5)  # a run's snapshot may still be under way
@@ -47,12 +48,20 @@ SELECT told.recipient_id, max(GREATEST(last_opened_at, last_clicked_at)), max(ru
        clicked_run = GREATEST(activity.clicked_run, excluded.clicked_run)
 """
 
-# What was no person's after all. The fact becomes what is left of it; the summary is made anew, of
-# hits, and of the facts where the hits are gone.
-_TAKE_BACK = """
-WITH told AS (
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
-               AS told (run_id, recipient_id, opened_at, clicked_at)
+# What was no person's after all. The fact becomes what is left of it, in all messages of the run
+# that are theirs; the summary is made anew, of hits, and of the facts where the hits are gone.
+_TAKE_BACK = f"""
+WITH asked AS (
+    SELECT * FROM unnest(%(runs)s::bigint[], %(ids)s::bigint[]) AS asked (run_id, recipient_id)
+), theirs AS (
+    {MESSAGES}
+), told AS (
+    SELECT asked.run_id, asked.recipient_id, min(response.opened_by_person_at) AS opened_at,
+           min(response.clicked_by_person_at) AS clicked_at
+      FROM asked
+      LEFT JOIN theirs ON theirs.run_id = asked.run_id AND theirs.owner_id = asked.recipient_id
+      LEFT JOIN tracking_response response ON response.delivery_id = theirs.id
+     GROUP BY asked.run_id, asked.recipient_id
 ), forgotten AS (
     DELETE FROM tracking_engagement AS engagement USING told
      WHERE engagement.run_id = told.run_id AND engagement.recipient_id = told.recipient_id
@@ -64,15 +73,14 @@ UPDATE tracking_engagement AS engagement
  WHERE engagement.run_id = told.run_id AND engagement.recipient_id = told.recipient_id
    AND (told.opened_at IS NOT NULL OR told.clicked_at IS NOT NULL)
 """
-_SUM_UP = """
+_SUM_UP = f"""
 WITH did AS (
     SELECT recipient_id, run_id, GREATEST(opened_at, clicked_at) AS opened_at, clicked_at
       FROM tracking_engagement WHERE recipient_id = ANY(%(ids)s::bigint[])
      UNION ALL
-    SELECT delivery.recipient_id, delivery.run_id, hit.at,
-           CASE WHEN hit.kind = 'click' THEN hit.at END
-      FROM tracking_delivery delivery JOIN tracking_hit hit ON hit.delivery_id = delivery.id
-     WHERE delivery.recipient_id = ANY(%(ids)s::bigint[]) AND hit.verdict = 'person'
+    SELECT theirs.owner_id, theirs.run_id, hit.at, CASE WHEN hit.kind = 'click' THEN hit.at END
+      FROM ({MESSAGES}) AS theirs JOIN tracking_hit hit ON hit.delivery_id = theirs.id
+     WHERE hit.verdict = 'person'
 ), latest AS (
     SELECT asked.id, max(opened_at) AS opened_at, max(run_id) AS opened_run,
            max(clicked_at) AS clicked_at,
@@ -167,12 +175,16 @@ def note(deeds: Sequence[Deed]) -> None:
 
 
 def take_back(deeds: Sequence[Deed]) -> None:
-    """Note what is left of what was noted before, and turned out to be a program's."""
+    """Note what is left of what was noted before, and turned out to be a program's.
+
+    What is counted of the messages (`Response`) says so already.
+    """
     if not deeds:
         return
     note([deed for deed in deeds if deed.opened_at or deed.clicked_at])
+    ids = bigints(deed.recipient_id for deed in deeds)
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_BACK, [array(c) for c in zip(*(d[:4] for d in deeds), strict=True)])
+        cursor.execute(_TAKE_BACK, {"runs": bigints(deed.run_id for deed in deeds), "ids": ids})
         cursor.execute(_SUM_UP, {"ids": bigints({deed.recipient_id for deed in deeds})})
 
 

@@ -17,6 +17,7 @@ from tracking.engagement import Deed
 from tracking.judging import RULES, Judgement, Seen, judge
 from tracking.ledger import array, bigints
 from tracking.models import HitKind, Verdict
+from tracking.owners import OWNER
 from tracking.tallying.facts import NOTHING, OF_HITS, Facts, earliest, keep, known
 from tracking.tallying.moves import LINKS, Moves
 
@@ -48,11 +49,11 @@ class Hit(NamedTuple):
 
 # When it was sent lies between its claim and the record of its end, ten seconds at most after it
 # (campaigns.sending.claim). Where its arrival was in doubt, only the first of these is about it.
-_MESSAGES = """
+_MESSAGES = f"""
 SELECT delivery.id, delivery.run_id, recipient.id, delivery.domain,
        LEAST(delivery.finished_at, delivery.attempted_at + interval '10 seconds')
   FROM tracking_delivery delivery
-  LEFT JOIN recipients_recipient recipient ON recipient.id = delivery.recipient_id
+  LEFT JOIN recipients_recipient recipient ON recipient.id = {OWNER}
  WHERE delivery.id = ANY(%(ids)s::bigint[])
 """
 _HITS = """

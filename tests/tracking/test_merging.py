@@ -29,8 +29,27 @@ from tests.factories import (
     make_recipient,
     make_run,
 )
-from tracking import links
-from tracking.models import Activity, Delivery, Engagement
+from tests.tracking.arrivals import (
+    SENT,
+    arrival,
+    delivery_to,
+    entry,
+    make_measured_run,
+    say,
+    wrong,
+)
+from tracking import feedback, links
+from tracking.consuming import write
+from tracking.models import (
+    Activity,
+    Category,
+    Delivery,
+    DeliveryEvent,
+    DeliveryState,
+    Engagement,
+    EventKind,
+    Hit,
+)
 from tracking.verify import disagreements
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +205,70 @@ def test_what_they_opened_and_clicked_is_counted_together() -> None:
     assert (summary.opened_at, summary.clicked_at) == (later, NOW)
     [message, _] = privacy.known(privacy.person("ada@example.org"))["messages"]
     assert message["clicked_at"] == NOW
+
+
+def test_what_they_do_later_with_either_message_of_one_run_is_theirs() -> None:
+    run = make_measured_run("ada", "bob")
+    ada, bob = delivery_to("ada", run), delivery_to("bob", run)
+    write([entry(arrival(run, ada, 3, after=7_200))], now=NOW)
+    merge(ada.recipient_id or 0, bob.recipient_id or 0, by="root", now=NOW)
+
+    write([entry(arrival(run, bob, 0, after=60))], now=NOW)
+    fact, summary = Engagement.objects.get(), Activity.objects.get()
+    write([entry(arrival(run, bob, 1, after=60.5), arrival(run, bob, 2, after=61))], now=NOW)
+
+    assert (fact.recipient_id, fact.clicked_at) == (ada.recipient_id, SENT + timedelta(minutes=1))
+    assert summary.clicked_at == SENT + timedelta(hours=2)
+    # A program followed bob's links; what ada did stays.
+    assert Engagement.objects.get().clicked_at == SENT + timedelta(hours=2)
+    assert Activity.objects.get().clicked_at == SENT + timedelta(hours=2)
+    assert Hit.objects.filter(delivery=bob).count() == 3
+    assert wrong(run) == []
+
+
+def test_what_they_do_with_either_message_is_forgotten_with_them() -> None:
+    run = make_measured_run("ada", "bob")
+    ada, bob = delivery_to("ada", run), delivery_to("bob", run)
+    merge(ada.recipient_id or 0, bob.recipient_id or 0, by="root", now=NOW)
+    write([entry(arrival(run, bob, 1))], now=NOW)
+    say(bob, EventKind.BOUNCED, "1", category=Category.MAILBOX_FULL, diagnostic="<bob@bob.example>")
+
+    privacy.erase("ada@ada.example", source="test", now=NOW)
+    write([entry(arrival(run, bob, 2))], now=NOW)
+
+    assert Hit.objects.get().user_agent is None
+    event = DeliveryEvent.objects.get()
+    assert (event.recipient_id, event.diagnostic) == (None, "")
+    assert not Engagement.objects.exists()
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bounced", 1), ("delivered", 0)])
+def test_what_is_told_of_either_message_of_one_run_is_weighed(kind: str, expected: int) -> None:
+    keep, gone = ada(), augusta()
+    _, former = [[make_message(each, week) for week in range(4)] for each in (keep, gone)]
+    merge(keep.pk, gone.pk, by="root", now=NOW)
+
+    for week, delivery in enumerate(former):
+        told = EventKind(kind) if week == 2 else EventKind.BOUNCED
+        at = 24 * (7 * week + 6)
+        say(delivery, told, str(week), hour=at, category=Category.MAILBOX_FULL)
+    feedback.follow_due(now=SENT + timedelta(days=2))
+
+    keys = Suppression.objects.filter(reason="soft_bounce").values_list("key", flat=True)
+    assert list(keys) == ["augusta@example.net"] * expected
+
+
+def make_message(recipient: Recipient, week: int) -> Delivery:
+    """Make a delivery of the run of a week, which is no more than its number."""
+    return Delivery.objects.create(
+        run_id=1_000 + week,
+        recipient=recipient,
+        address=recipient.address,
+        key=recipient.key,
+        domain=recipient.domain,
+        state=DeliveryState.SENT,
+        finished_at=SENT + timedelta(days=7 * week + 5),
+    )
 
 
 def test_the_history_of_both_is_found_and_both_addresses_are_erased() -> None:
