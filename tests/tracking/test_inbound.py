@@ -144,10 +144,22 @@ def test_the_same_report_twice_is_one_and_is_read_once(delivery: Delivery) -> No
     assert (InboundMessage.objects.count(), DeliveryEvent.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize("header", [b"", b"Message-ID: <1@mx.example.org>\r\n"])
+def test_the_same_report_by_two_ways_is_one_fact(header: bytes, delivery: Delivery) -> None:
+    by_pipe = header + bounced(delivery.pk)
+    by_mailbox = b"Return-Path: <>\nReceived: by mx.example.org\n" + by_pipe.replace(b"\r\n", b"\n")
+
+    came_in = [take(raw) for raw in (by_pipe, by_mailbox)]
+
+    assert [message.explanation for message in came_in] == ["Bounced: no such mailbox"] * 2
+    assert DeliveryEvent.objects.count() == 1
+
+
 def test_a_date_that_cannot_be_is_not_believed(delivery: Delivery) -> None:
     for date in ("Fri, 01 Jan 2100 00:00:00 +0000", "Thu, 01 Jan 1970 00:00:00 +0000", "today"):
-        take(dsn(to=verp(bounce_token(delivery.pk)), date=date))
+        take(dsn(to=verp(bounce_token(delivery.pk)), date=date, notice=f"Written {date}."))
 
+    assert DeliveryEvent.objects.count() == 3
     assert set(DeliveryEvent.objects.values_list("at", flat=True)) == {NOW}
 
 

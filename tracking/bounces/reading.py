@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 
 from tracking.bounces import complaints, notices, replies, status
 from tracking.bounces.addresses import addresses, is_system, message_ids, tokens
@@ -151,6 +152,7 @@ def _made(
         message_ids=message_ids([*ids, *opened.top.each("in-reply-to", "references")]),
         feedback_type=feedback_type,
         date=_date(opened.top.first("date")),
+        identity=opened.top.first("message-id") or sha256(opened.top.body).hexdigest(),
     )
 
 

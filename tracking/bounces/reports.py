@@ -51,6 +51,8 @@ class Report:
     :param message_ids: of the message that came back, with their angle brackets
     :param feedback_type: RFC 5965 3.1, in lower case
     :param date: when the report says that it was written
+    :param identity: the same for each copy of it, by whatever way it came: its Message-ID, or a
+        digest of what follows its header, to which each mail system on the way adds lines
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Report:
     message_ids: tuple[str, ...] = ()
     feedback_type: str = ""
     date: datetime | None = None
+    identity: str = ""
 
     @property
     def failed(self) -> tuple[Recipient, ...]:

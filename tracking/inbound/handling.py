@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -128,7 +129,7 @@ def _fact(report: Report, delivery: Delivery, message: InboundMessage) -> Fact:
     return Fact(
         kind=kind,
         source=EventSource.MAIL,
-        source_key=bytes(message.digest).hex(),
+        source_key=_key(kind, report, delivery),
         at=_time(report, delivery, message),
         category=who.category if is_about_why else None,
         is_hard=kind == EventKind.BOUNCED and who.is_hard,
@@ -136,6 +137,11 @@ def _fact(report: Report, delivery: Delivery, message: InboundMessage) -> Fact:
         enhanced_status_code=who.status,
         diagnostic=who.diagnostic,
     )
+
+
+def _key(kind: EventKind, report: Report, delivery: Delivery) -> str:
+    """Return what is the same for all copies of a report: it may come by two ways."""
+    return sha256(f"{delivery.pk} {kind} {report.identity}".encode()).hexdigest()
 
 
 def _ours(report: Report, delivery: Delivery) -> Recipient:
