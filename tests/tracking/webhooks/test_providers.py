@@ -145,6 +145,20 @@ def test_what_is_told_of_who_was_erased_is_counted_and_names_nobody(
     assert not Suppression.objects.exclude(key=None).exists()
 
 
+def test_of_the_message_to_who_was_erased_nobody_else_is_told_of(
+    message: Message, delivery: Delivery
+) -> None:
+    privacy.erase(delivery.key, source="test", now=timezone.now())
+    others = Message(message.token, "grace@example.org")
+    send("brevo", request("brevo", SAMPLES["brevo"](others)[0].raw))
+
+    handle_new(now=timezone.now(), at_most=10)
+
+    assert facts() == []
+    told = WebhookEvent.objects.get().explanation
+    assert told == "it tells of an address to which the message did not go"
+
+
 def test_what_is_told_of_a_run_that_is_gone_says_so(message: Message, delivery: Delivery) -> None:
     send("brevo", request("brevo", SAMPLES["brevo"](message)[0].raw))
     delivery.delete()
