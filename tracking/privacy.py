@@ -11,10 +11,11 @@ from django.db import connection
 from recipients.mentions import alone, forget_mentions
 from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
-from tracking.inbound import forgetting
+from tracking.inbound import forgetting as inbound
 from tracking.models import DeliveryEvent, Departure
 from tracking.tallying.forgetting import forget_domains
 from tracking.tallying.lock import hold_sums
+from tracking.webhooks import forgetting as webhooks
 
 # By the indexes: on recipients, on the keys of each run, on the keys of those left out. Also what
 # was mailed to these addresses when they were another row's, or of a row that was deleted.
@@ -63,24 +64,13 @@ _TWICE = f"""
                     WHERE own.run_id = %(run)s AND own.recipient_id = %(to)s)
 """
 
-# What providers told of them, which is read as a whole: it is kept for weeks, and has no index.
-_TOLD = "payload ->> 'recipient' ~* %(alone)s"
-_EVENTS_KNOWN = f"""
-SELECT provider, event_type, received_at, payload ->> 'timestamp' AS at,
-       payload ->> 'description' AS description, payload ->> 'mta_response' AS answer
-  FROM tracking_webhookevent
- WHERE {_TOLD}
- ORDER BY id
+# What identifies nobody stays: when something was asked for, and what it was taken for.
+_FORGET_HITS = """
+UPDATE tracking_hit SET user_agent_id = NULL, network = ''
+ WHERE delivery_id = ANY(%(ids)s::bigint[])
 """
 
-# Its key stays: told again, it is not stored again.
-_FORGET_EVENTS = f"""
-UPDATE tracking_webhookevent
-   SET payload = '{{}}', message_id = '', explanation = 'erased',
-       handled_at = coalesce(handled_at, %(now)s)
- WHERE {_TOLD}
-"""
-
+_LISTS = ("opens_and_clicks", "reports")
 _KNOWN = f"""
 SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.skip_reason,
        delivery.attempts, delivery.created_at, delivery.attempted_at, delivery.finished_at,
@@ -95,6 +85,9 @@ SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.ski
          WHERE hit.delivery_id = delivery.id) AS opens_and_clicks,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'at', event.at, 'kind', event.kind, 'category', event.category,
+                   'is_hard', event.is_hard, 'source', event.source,
+                   'reply_code', event.reply_code,
+                   'enhanced_status_code', event.enhanced_status_code,
                    'diagnostic', event.diagnostic) ORDER BY event.at, event.id), '[]')
           FROM tracking_deliveryevent event
          WHERE event.delivery_id = delivery.id) AS reports
@@ -109,9 +102,6 @@ SELECT campaign.name AS campaign, delivery.address, delivery.state, delivery.ski
 """
 
 
-_LISTS = ("opens_and_clicks", "reports")
-
-
 def known(person: Person) -> list[dict[str, Any]]:
     """Return each message that was, or will be, or would have been sent to a person."""
     with connection.cursor() as cursor:
@@ -119,31 +109,6 @@ def known(person: Person) -> list[dict[str, Any]]:
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return [row | {name: json.loads(row[name]) for name in _LISTS} for row in rows]
-
-
-# What identifies nobody stays: when something was asked for, and what it was taken for.
-_FORGET_HITS = """
-UPDATE tracking_hit SET user_agent_id = NULL, network = ''
- WHERE delivery_id = ANY(%(ids)s::bigint[])
-"""
-
-
-def events_known(person: Person) -> list[dict[str, Any]]:
-    """Return what providers told of messages to a person, as long as it is kept."""
-    with connection.cursor() as cursor:
-        cursor.execute(_EVENTS_KNOWN, {"alone": alone(person.keys)})
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def forget_events(person: Person, now: datetime) -> None:
-    """Forget what providers told of messages to a person, and who it is where others are told of.
-
-    What of it was not worked off yet comes to nothing.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET_EVENTS, {"alone": alone(person.keys), "now": now})
-    forget_mentions("tracking_webhookevent", "payload", person.keys, cast="::jsonb")
 
 
 def forget(person: Person, now: datetime) -> None:
@@ -215,15 +180,11 @@ def _ids(person: Person) -> list[int]:
 def forget_feedback(person: Person, now: datetime) -> None:
     """Forget what was said about their messages, and where else they are named."""
     hold_sums()  # whoever counts these events holds that, and would wait for them
-    forgetting.forget(_ids(person), person.keys)
-
-
-def known_feedback(person: Person) -> list[dict[str, Any]]:
-    """Return what was said about their messages."""
-    return forgetting.known(_ids(person))
+    inbound.forget(_ids(person), person.keys)
 
 
 register(Holder("messages", forget=forget, known=known, merge=merge))
 # It forgets before the ledger does, which then knows of nobody whose deliveries they were.
-register(Holder("feedback", forget=forget_feedback, known=known_feedback, merge=forgetting.merge))
-register(Holder("provider events", forget=forget_events, known=events_known))
+# What was said of messages is handed out with each of them.
+register(Holder("feedback", forget=forget_feedback, merge=inbound.merge))
+register(Holder("provider events", forget=webhooks.forget, known=webhooks.known))

@@ -50,7 +50,9 @@ def test_of_who_is_erased_the_sums_stay_and_nothing_says_whose_they_were() -> No
 
     assert [one["by"] for one in known["opens_and_clicks"]] == ["person", "person"]
     assert known["opens_and_clicks"][0]["user_agent"] == "Ada's own browser"
-    assert known["reports"][0]["diagnostic"] == "<ada@ada.example> is full"
+    [report] = known["reports"]
+    assert (report["kind"], report["is_hard"], report["source"]) == ("bounced", False, "mail")
+    assert report["diagnostic"] == "<ada@ada.example> is full"
     assert RunTally.objects.values().get() == before
     assert sorted(DomainTally.objects.values_list("domain", "sent", "clicks_people")) == [
         ("", 1, 1), ("bob.example", 1, 0),

@@ -338,16 +338,6 @@ def test_what_comes_in_about_who_was_erased_is_noted_and_not_kept(delivery: Deli
     assert (event.kind, event.recipient_id, event.diagnostic) == ("bounced", None, "")
 
 
-def test_what_is_known_of_a_person_has_what_was_said_about_their_messages(
-    delivery: Delivery,
-) -> None:
-    take(bounced(delivery.pk))
-
-    [said] = privacy.known(privacy.person("ada@example.org"))["feedback"]
-
-    assert (said["kind"], said["category"]) == ("bounced", "invalid_address")
-
-
 # --- doors ------------------------------------------------------------------------------------
 
 

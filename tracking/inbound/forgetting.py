@@ -1,4 +1,4 @@
-"""What is kept of people in feedback: handed out, taken over by another row, and forgotten."""
+"""What is kept of people in feedback: taken over by another row, and forgotten."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,16 +24,6 @@ _FORGET_EVENTS = """
 UPDATE tracking_deliveryevent SET recipient_id = NULL, diagnostic = ''
  WHERE delivery_id = ANY(%(ids)s::bigint[])
 """
-
-
-def known(delivery_ids: Iterable[int]) -> list[dict[str, Any]]:
-    """Return what was said about these deliveries."""
-    events = DeliveryEvent.objects.filter(delivery__in=delivery_ids).order_by("pk")
-    rows = events.values(
-        "delivery_id", "kind", "category", "is_hard", "source", "at",
-        "reply_code", "enhanced_status_code", "diagnostic",
-    )  # fmt: skip
-    return [dict(row) for row in rows]
 
 
 def forget(delivery_ids: Iterable[int], keys: Iterable[str]) -> None:

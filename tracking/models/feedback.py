@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from recipients.mentions import alone
 from tracking.models.deliveries import Delivery
 
 
@@ -231,6 +232,10 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         """New, or without a delivery when they were looked at, and received before that time."""
         waiting = Q(explanation="") | Q(received_at__lte=asked_before)
         return self.filter(waiting, handled_at__isnull=True).order_by("id")
+
+    def telling_of(self, keys: Iterable[str]) -> Self:
+        """Of messages to these addresses. All that is kept is read, which is for weeks."""
+        return self.filter(payload__recipient__iregex=alone(keys))
 
 
 class WebhookEvent(models.Model):
