@@ -8,6 +8,7 @@ of the time that HMAC-SHA256 in base32 would.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Container
 from enum import IntEnum
 from hashlib import blake2b
 from hmac import compare_digest
@@ -80,14 +81,22 @@ def read(token: str, *, kind: Kind, ring: KeyRing) -> int:
 
     :raises BadToken: forged, mistyped, or of another kind.
     """
+    found = read_any(token, kinds=[kind], ring=ring)
+    if found is None:
+        raise BadToken("not a token of ours for this purpose")
+    return found[1]
+
+
+def read_any(token: str, *, kinds: Container[int], ring: KeyRing) -> tuple[Kind, int] | None:
+    """Return which of these kinds a token is of, and the id that was signed; None: of none."""
     if not _FORM.fullmatch(token):
-        raise BadToken("not a token")
+        return None
     octets = bytes.fromhex(token)
     body, mac = octets[:-_MAC_BYTES], octets[-_MAC_BYTES:]
-    version, found, message_id = _BODY.unpack(body)
-    if not ring.knows(body, mac) or version != _VERSION or found != kind:
-        raise BadToken("not a token of ours for this purpose")
-    return int(message_id)
+    version, kind, message_id = _BODY.unpack(body)
+    if not ring.knows(body, mac) or version != _VERSION or kind not in kinds:
+        return None
+    return Kind(kind), int(message_id)
 
 
 class Hit(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tracking.bounces import Report
 from tracking.links import key_ring
-from tracking.tokens import BadToken, Kind, read
+from tracking.tokens import Kind, read_any
 
 _VERP = re.compile(r"\bb-([0-9a-f]{40})@", re.IGNORECASE)
 _TOKEN = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -51,9 +51,5 @@ def named(report: Report, *, recipient: str) -> Named | None:
 
 
 def _read(token: str, kinds: dict[Kind, bool]) -> Named | None:
-    for kind, is_notice in kinds.items():
-        try:
-            return Named(read(token, kind=kind, ring=key_ring()), is_notice)
-        except BadToken:
-            continue
-    return None
+    found = read_any(token, kinds=kinds, ring=key_ring())
+    return Named(found[1], kinds[found[0]]) if found else None

@@ -9,9 +9,10 @@ from recipients.models import Notice
 from recipients.suppression import erased
 from tracking.links import key_ring
 from tracking.models import Delivery, WebhookEvent
-from tracking.tokens import BadToken, Kind, read
+from tracking.tokens import Kind, read_any
 
 _TOKEN = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{40}(?![0-9A-Fa-f])")
+_KINDS = (Kind.MESSAGE, Kind.NOTICE_MESSAGE)
 
 
 class NotFound(Exception):
@@ -64,17 +65,9 @@ def key_of(address: str) -> str:
 
 def _named_in(event: WebhookEvent) -> set[tuple[Kind, int]]:
     told = f"{event.message_id} {dumps(event.payload)}"
-    named = (_read(token) for token in set(_TOKEN.findall(told)))
+    ring = key_ring()
+    named = (read_any(token, kinds=_KINDS, ring=ring) for token in set(_TOKEN.findall(told)))
     return {one for one in named if one}
-
-
-def _read(token: str) -> tuple[Kind, int] | None:
-    for kind in (Kind.MESSAGE, Kind.NOTICE_MESSAGE):
-        try:
-            return kind, read(token, kind=kind, ring=key_ring())
-        except BadToken:
-            continue
-    return None  # of another kind, or something else of forty digits
 
 
 def _addressed(messages: list[Delivery | Notice], address: str) -> Delivery | Notice:
