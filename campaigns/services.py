@@ -374,12 +374,11 @@ def _check_preflight(
         verdict.require(judged, accepted=accepted)
     except verdict.Blocked as blocked:
         raise Refused(str(blocked)) from None
-    key = verdict.fingerprint(campaign, version)
     try:
-        approval.require(campaign, key)
+        approval.require(campaign, judged.fingerprint)
     except approval.NotApproved as missing:
         raise Refused(str(missing)) from None
-    jobs.note_accepted(campaign, key, judged.open_names, by=by, now=now)
+    jobs.note_accepted(campaign, judged.fingerprint, judged.open_names, by=by, now=now)
 
 
 def _check_content(campaign: Campaign) -> None:

@@ -31,6 +31,8 @@ class Blocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    fingerprint: str
+    """Of what was judged."""
     findings: list[Finding]
     """Errors first."""
     accepted: dict[str, AcceptedWarning]
@@ -71,7 +73,7 @@ def judge(campaign: Campaign, version: TemplateVersion, *, now: datetime) -> Ver
         findings = for_trial(findings)
     findings.sort(key=lambda each: _ORDER.index(each.severity))
     accepted = campaign.accepted_warnings.filter(fingerprint=key)
-    return Verdict(findings, {each.name: each for each in accepted}, newest)
+    return Verdict(key, findings, {each.name: each for each in accepted}, newest)
 
 
 def require(verdict: Verdict, *, accepted: Collection[str] = ()) -> None:
