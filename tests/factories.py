@@ -8,9 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns.models import Campaign, Priority, Run, RunStatus, Sender
+from campaigns import attachments as attaching
+from campaigns.models import Campaign, CampaignStatus, Priority, Run, RunStatus, Sender
 from campaigns.sending import fire, snapshot
-from campaigns.services import create_campaign, get_sender, schedule
+from campaigns.services import create_campaign, get_sender
 from recipients.addresses import parse_address
 from recipients.consent import wording_digest
 from recipients.models import (
@@ -152,14 +153,27 @@ def make_campaign(
 def make_run(
     campaign: Campaign, *, now: datetime | None = None, snapshot_taken: bool = True
 ) -> Run:
-    """Schedule and fire a campaign; the audience is written down, and no page is open yet."""
+    """Fire a campaign that is due now; the audience is written down, and no page is open yet."""
     now = now or timezone.now()
-    schedule(campaign, now=now, at=now)
+    _make_due(campaign, now=now)
     run_id = fire.fire(campaign.pk, now=now)
     assert run_id
     while snapshot_taken and not snapshot.take_slice(run_id, now=now).finished:
         pass
     return Run.objects.get(pk=run_id)
+
+
+def _make_due(campaign: Campaign, *, now: datetime) -> None:
+    """Leave a campaign as `schedule` does, whose checks are half of what a run costs."""
+    Campaign.objects.filter(pk=campaign.pk).update(
+        status=CampaignStatus.SCHEDULED,
+        version=freeze(campaign.template),
+        next_fire_at=now,
+        cron="",
+        time_zone="UTC",
+    )
+    campaign.refresh_from_db()
+    attaching.pin(campaign)
 
 
 def make_reading(
