@@ -41,14 +41,19 @@ class Live:
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def worker(self, *, queues: str = "", include: str = "") -> subprocess.Popen[bytes]:
+    def worker(
+        self, *, queues: str = "", include: str = "", with_beat: bool = False
+    ) -> subprocess.Popen[bytes]:
         """Start a worker, of all queues unless some are named.
 
         :param include: a module that it loads beside the product's
+        :param with_beat: have a child of it be Beat, which starts in no time: where a test asks
+            for a tick, and not what becomes of Beat
         """
         name = f"w{len(self.processes)}@test"
         options = ["worker", "-n", name, "-c", "1", "-l", "INFO", *QUIET]
         options += ["-Q", queues] if queues else []
+        options += ["-B"] * with_beat
         return self._start([*options, *(["-I", include] if include else [])])
 
     def beat(self) -> subprocess.Popen[bytes]:

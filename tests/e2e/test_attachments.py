@@ -23,8 +23,7 @@ def test_each_worker_process_fetches_the_files_of_a_run_once(
         make_template("News")
         make_file("Docs/plan.pdf", PDF)
         live.worker()
-        live.worker()
-        live.beat()
+        live.worker(with_beat=True)
         live.wait_until_ready()
         s3.requests.clear()
 

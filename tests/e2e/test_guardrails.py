@@ -32,8 +32,7 @@ def test_a_run_that_receivers_refuse_is_paused_with_the_reason_and_goes_on_when_
         smtp.script(refuse(reply), recipient=f"r{number:04}@example.org")
     with installation() as live:
         campaign, addresses = send_now(300)
-        live.worker()
-        live.beat()
+        live.worker(with_beat=True)
 
         wait_until(lambda: RunCounters.objects.filter(failed=70).exists(), "70 are refused")
         guard_runs()

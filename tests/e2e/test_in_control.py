@@ -53,9 +53,9 @@ def test_an_urgent_campaign_waits_for_no_big_one(
             big, addresses = send_now(1_000)
             # Both are of this sender: what is urgent goes before a queue of the sender's own.
             Sender.objects.update(queue="eu")
-            for queues in ("eu", "eu", "transactional", "control,maintenance"):
+            for queues in ("eu", "eu", "transactional"):
                 live.worker(queues=queues)
-            live.beat()
+            live.worker(queues="control,maintenance", with_beat=True)
             wait_until(lambda: states(big)["sending"], "the big one is being sent")
 
             urgent = send_urgent(5)
@@ -87,8 +87,7 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
         campaign, _ = send_now(8_000)
         live.worker(queues="campaigns")
         live.worker(queues="campaigns")
-        live.worker(queues="control,maintenance")
-        live.beat()
+        live.worker(queues="control,maintenance", with_beat=True)
         smtp.wait_for(1)
         for _ in range(PAUSES):
             pause(campaign)
@@ -119,8 +118,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(
         campaign, addresses = send_now(500)
         smtp.script(hold("dot", go), recipient=addresses[105])
         stopped = live.worker(queues="campaigns")
-        live.worker(queues="control,maintenance")
-        live.beat()
+        live.worker(queues="control,maintenance", with_beat=True)
         smtp.wait_for_command(f"RCPT TO:<{addresses[105]}>")
 
         stopped.send_signal(signal.SIGTERM)

@@ -35,8 +35,7 @@ def test_a_wrong_password_makes_the_run_wait_and_the_right_one_go_on_within_a_li
         set_limits(transport, per_second=10, now=now)
         set_routes(campaign.sender, weights={transport: 1})
         live.worker()
-        live.worker()
-        live.beat()
+        live.worker(with_beat=True)
 
         sentence = wait_until(
             lambda: report(campaign, now=timezone.now()).waiting, "the run says why it waits"

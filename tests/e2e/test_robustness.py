@@ -71,8 +71,7 @@ def test_a_run_completes_though_redis_is_emptied_in_its_midst(
         campaign, addresses = send_now(200)
         smtp.script(hold("dot", go_on), recipient=addresses[20])
         live.worker()
-        live.worker(queues="control,maintenance")
-        live.beat()
+        live.worker(queues="control,maintenance", with_beat=True)
         wait_until(lambda: smtp.messages_to(addresses[20]), "its content has come")
 
         broker.flushall()
@@ -94,8 +93,7 @@ def test_pause_resume_and_cancel_act_at_the_next_claim(
         smtp.script(hold("dot", first), recipient=addresses[20])
         smtp.script(hold("dot", second), recipient=addresses[100])
         live.worker(queues="campaigns")
-        live.worker(queues="control,maintenance")
-        live.beat()
+        live.worker(queues="control,maintenance", with_beat=True)
         wait_until(lambda: smtp.messages_to(addresses[20]), "its content has come")
 
         call_command("pause_campaign", campaign.pk)
@@ -127,8 +125,7 @@ def test_nothing_fails_while_the_server_is_not_there(
     smtp.script(closing("connect", "421 4.3.2 Not now"), times=2)
     with installation(TRANSPORT_WAIT_SECONDS="1", SWEEP_SECONDS="1", RETRY_SCHEDULE="60") as live:
         campaign, addresses = send_now(20)
-        live.worker()
-        live.beat()
+        live.worker(with_beat=True)
         run = wait_for_end(campaign)
 
     assert times_sent(smtp) == Counter(addresses)
@@ -148,8 +145,7 @@ def test_a_killed_worker_leaves_one_message_in_doubt_and_mails_nobody_twice(
         # The sixth of a chunk of ten: five are answered and not recorded, four are not begun.
         smtp.script(hold("dot", never), recipient=addresses[25])
         doomed = live.worker(queues="campaigns")
-        live.worker(queues="control,maintenance")
-        live.beat()
+        live.worker(queues="control,maintenance", with_beat=True)
         wait_until(lambda: smtp.messages_to(addresses[25]), "its content has come")
 
         live.kill(doomed)

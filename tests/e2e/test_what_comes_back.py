@@ -50,8 +50,7 @@ def test_all_that_comes_back_of_a_campaign_is_in_its_report(
     now = timezone.now()
     campaign = schedule(make_campaign(lists=[readers], template=template), now=now, at=now)
     with installation() as live:
-        live.worker()
-        live.beat()
+        live.worker(with_beat=True)
         wait_for_end(campaign)
         reads, bounces, leaves, complains = sorted(smtp.messages, key=lambda one: one.recipient)
 
