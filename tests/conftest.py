@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -34,12 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("installations"))
 
 
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom: thousands of tests that were collected would be looked through."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let tests empty the consent ledger; a test of its own puts the trigger back."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in APPEND_ONLY:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER consent_no_truncate")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_when_asked_for() -> None:
+    """Let no test's browser begin with a list of all static files: 10 ms for each of them."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture
