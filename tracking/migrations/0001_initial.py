@@ -312,7 +312,7 @@ class Migration(migrations.Migration):
                 ('user_agent', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='tracking.useragent')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('delivery__isnull', False)), fields=['delivery'], name='hit_of_delivery'), models.Index(fields=['run', 'id'], name='hit_of_run'), models.Index(condition=models.Q(('delivery__isnull', False), ('link_number__isnull', False)), fields=['run', 'link_number', 'delivery'], name='hit_of_link')],
+                'indexes': [models.Index(condition=models.Q(('delivery__isnull', False)), fields=['delivery'], name='hit_of_delivery'), models.Index(fields=['run', 'id'], name='hit_of_run'), models.Index(condition=models.Q(('delivery__isnull', False), ('link_number__isnull', False), ('verdict', 'person')), fields=['run', 'link_number', 'delivery'], name='hit_of_link')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['open', 'click'])), name='hit_kind_known'), models.CheckConstraint(condition=models.Q(('verdict__in', ['person', 'machine'])), name='hit_verdict_known'), models.CheckConstraint(condition=models.Q(('kind', 'open'), ('link_number__isnull', False), _connector='XOR'), name='hit_click_has_link')],
             },
         ),
@@ -369,7 +369,7 @@ class Migration(migrations.Migration):
                 ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.run')),
             ],
             options={
-                'indexes': [models.Index(fields=['run', 'delivery'], name='response_of_run'), models.Index(condition=models.Q(('clicked_by_person_at__isnull', False)), fields=['run', 'delivery'], name='response_clicked'), models.Index(condition=models.Q(('bounced_at__isnull', False)), fields=['run', 'delivery'], name='response_bounced'), models.Index(condition=models.Q(('complained_at__isnull', False)), fields=['run', 'delivery'], name='response_complained'), models.Index(condition=models.Q(('unsubscribed_at__isnull', False)), fields=['run', 'delivery'], name='response_unsubscribed'), models.Index(condition=models.Q(('failure', ''), _negated=True), fields=['run', 'delivery'], name='response_failed')],
+                'indexes': [models.Index(models.F('run'), models.Case(models.When(models.Q(('opened_by_person_at__isnull', False), ('clicked_by_person_at__isnull', False), _connector='OR'), then=models.Value('person')), models.When(models.Q(('opened_at__isnull', False), ('clicked_at__isnull', False), _connector='OR'), then=models.Value('machine')), default=models.Value(''), output_field=models.CharField()), models.F('delivery'), name='response_of_run'), models.Index(condition=models.Q(('clicked_by_person_at__isnull', False)), fields=['run', 'delivery'], name='response_clicked'), models.Index(condition=models.Q(('bounced_at__isnull', False)), fields=['run', 'delivery'], name='response_bounced'), models.Index(condition=models.Q(('complained_at__isnull', False)), fields=['run', 'delivery'], name='response_complained'), models.Index(condition=models.Q(('unsubscribed_at__isnull', False)), fields=['run', 'delivery'], name='response_unsubscribed'), models.Index(condition=models.Q(('failure', ''), _negated=True), fields=['run', 'delivery'], name='response_failed')],
             },
         ),
     ]

@@ -119,11 +119,13 @@ class Hit(models.Model):
             ),
             # verifying and retention of a run
             models.Index(fields=["run", "id"], name="hit_of_run"),
-            # who clicked a link: each once, in order
+            # who clicked a link: each once, in order, and none of the machines
             models.Index(
                 fields=["run", "link_number", "delivery"],
                 name="hit_of_link",
-                condition=Q(link_number__isnull=False, delivery__isnull=False),
+                condition=Q(
+                    link_number__isnull=False, delivery__isnull=False, verdict=Verdict.PERSON.value
+                ),
             ),
         ]
 

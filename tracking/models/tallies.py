@@ -8,7 +8,9 @@ recipients with any hit, `total` the number of hits.
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
+
+from tracking.models.hits import Verdict
 
 
 def _count() -> "models.PositiveIntegerField[int, int]":
@@ -16,24 +18,32 @@ def _count() -> "models.PositiveIntegerField[int, int]":
 
 
 _CLICKED = Q(clicked_by_person_at__isnull=False)
-_SEEN = Q(opened_at__isnull=False) | Q(clicked_at__isnull=False)
+# Whom a message has reached, as far as that can be told; who clicks has opened.
+_REACHED = Case(
+    When(Q(opened_by_person_at__isnull=False) | _CLICKED, then=Value(Verdict.PERSON.value)),
+    When(
+        Q(opened_at__isnull=False) | Q(clicked_at__isnull=False), then=Value(Verdict.MACHINE.value)
+    ),
+    default=Value(""),
+    output_field=models.CharField(),
+)
 _DID = {
-    "opened": Q(opened_by_person_at__isnull=False) | _CLICKED,  # who clicks has opened
+    "opened": Q(reached=Verdict.PERSON.value),
     "clicked": _CLICKED,
-    "machines": _SEEN & Q(opened_by_person_at__isnull=True, clicked_by_person_at__isnull=True),
+    "machines": Q(reached=Verdict.MACHINE.value),
     "bounced": Q(bounced_at__isnull=False),
     "complained": Q(complained_at__isnull=False),
     "unsubscribed": Q(unsubscribed_at__isnull=False),
     "failed": ~Q(failure=""),
 }
-# Few of a large run do so. Opens have no index: each would be written twice for it.
+# Few of a large run do so.
 _RARELY_DID = ("clicked", "bounced", "complained", "unsubscribed", "failed")
 
 
 class ResponseQuerySet(models.QuerySet["Response"]):
     def that(self, did: str) -> Self:
         """Of who did this, or whom it befell; opens and clicks are those of people."""
-        return self.filter(_DID[did])
+        return self.alias(reached=_REACHED).filter(_DID[did])
 
 
 class Response(models.Model):
@@ -71,7 +81,9 @@ class Response(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["run", "delivery"], name="response_of_run"),
+            # verifying a run; a page of those who opened it, in order, or of those whom machines
+            # alone did: also of the few among millions
+            models.Index(F("run"), _REACHED, F("delivery"), name="response_of_run"),
             # a page of those who did it, in order
             *(
                 models.Index(

@@ -1,11 +1,23 @@
 from argparse import ArgumentParser
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from config.embedded import EmbeddedError
 from config.management.commands.benchmark_send import count
 from config.management.commands.services import embedded_services
+
+if TYPE_CHECKING:
+    from config.embedded.services import Services
+
+
+def restart_postgresql(services: "Services") -> None:
+    """End PostgreSQL and start it again: it remembers nothing then."""
+    connections.close_all()
+    services.down(["postgresql"])
+    services.up()
 
 
 class Command(BaseCommand):
@@ -29,8 +41,13 @@ class Command(BaseCommand):
 
         try:
             move_in()
-            with servers(keep=options["keep"]):
-                fast = reports.run(options["deliveries"], options["events"], say=self.stdout.write)
+            with servers(keep=options["keep"]) as services:
+                fast = reports.run(
+                    options["deliveries"],
+                    options["events"],
+                    restart=partial(restart_postgresql, services),
+                    say=self.stdout.write,
+                )
         except (BenchmarkError, EmbeddedError) as error:
             raise CommandError(str(error)) from None
         if not fast:
