@@ -13,6 +13,7 @@ from recipients.privacy import Holder, Person, register
 from tracking import engagement, ledger
 from tracking.inbound import forgetting as inbound
 from tracking.models import DeliveryEvent, Departure
+from tracking.tallying import sent
 from tracking.tallying.forgetting import forget_domains
 from tracking.tallying.lock import hold_sums
 from tracking.webhooks import forgetting as webhooks
@@ -120,6 +121,7 @@ def forget(person: Person, now: datetime) -> None:
     hold_sums()
     named = alone(person.keys)
     theirs, naming = _theirs(person.ids, person.keys), _by_run(_NAMING, {"alone": named})
+    sent.begin_anew(theirs)
     for run_id in sorted({*theirs, *naming}):
         ids = theirs[run_id]
         others = naming[run_id] - ids
@@ -141,7 +143,9 @@ def _forget_hits(ids: Iterable[int]) -> None:
 
 def merge(keep: int, other: int, now: datetime) -> None:
     """Make the other recipient's deliveries those of the first; nobody gets a message twice."""
-    for run_id, ids in sorted(_theirs([other], []).items()):
+    theirs = _theirs([other], [])
+    sent.begin_anew(theirs)
+    for run_id, ids in sorted(theirs.items()):
         _hold(ids)
         params = {"ids": ledger.bigints(ids), "reason": "duplicate", "to": keep}
         ledger.move(run_id, pick=_TWICE, changes=_LEFT_OUT, params=params, now=now)

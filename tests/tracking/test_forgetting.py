@@ -1,10 +1,12 @@
 """Erasing and merging people keep the sums true, and leave nothing that says whose they were."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import transaction
 
+from campaigns.models import Run
 from recipients import merging, privacy
 from recipients.models import Subscription, Suppression
 from tests.live import wait_until
@@ -26,12 +28,14 @@ from tracking.models import (
     EventKind,
     Hit,
     ReasonTally,
+    Recount,
+    RecountPart,
     RunTally,
 )
 from tracking.services import keep_reason
 from tracking.tallying.events import fold
 from tracking.tallying.lock import hold_sums
-from tracking.tallying.sent import recount
+from tracking.tallying.sent import recount, recount_slice
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +122,54 @@ def test_a_count_of_the_ledger_writes_down_no_domain_that_is_erased_meanwhile() 
         ("", 1), ("bob.example", 1),
     ]  # fmt: skip
     assert wrong(run) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_count_whose_work_another_one_has_ended_meanwhile_begins_anew() -> None:
+    run = make_measured_run("ada", "bob")
+    recount_slice(run.pk, size=1)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            recount(run.pk)
+            counted = threads.submit(in_a_connection_of_its_own, lambda: recount(run.pk))
+            wait_until(waiting_for_locks, "the second one waits", timeout=10)
+        counted.result()
+
+    assert sum(DomainTally.objects.values_list("sent", flat=True)) == 2
+    assert not Recount.objects.exists()
+    assert wrong(run) == []
+
+
+def merge_into_bob(run: Run) -> None:
+    ada, bob = (delivery_to(name, run).recipient_id for name in ("ada", "bob"))
+    merging.merge(bob or 0, ada or 0, by="staff", now=NOW)
+
+
+@pytest.mark.parametrize("change", [lambda run: erase_ada(), merge_into_bob])
+def test_a_count_that_has_read_somebody_begins_anew_when_they_are_erased_or_merged(
+    change: Callable[[Run], object],
+) -> None:
+    run = make_measured_run("ada", "bob", "cy")
+    recount_slice(run.pk, size=2)
+
+    change(run)
+
+    assert not RecountPart.objects.exists()
+    recount(run.pk)
+    assert sum(DomainTally.objects.values_list("sent", flat=True)) == 3
+    assert wrong(run) == []
+
+
+def test_a_domain_of_who_was_erased_while_the_run_was_under_way_goes_with_the_next_count() -> None:
+    run = make_measured_run("ada", "bob")
+    recount(run.pk)
+    RunTally.objects.update(ledger_counted_to=None)
+    erase_ada()
+
+    recount(run.pk)
+
+    assert set(DomainTally.objects.values_list("domain", flat=True)) == {"", "bob.example"}
 
 
 def erase_ada() -> bool:

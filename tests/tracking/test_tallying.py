@@ -18,6 +18,7 @@ from tracking.models import (
     EventKind,
     HourTally,
     ReasonTally,
+    Recount,
     RunTally,
 )
 from tracking.tallying.events import fold
@@ -83,4 +84,20 @@ def test_sent_and_failed_are_counted_from_the_ledger() -> None:
     Delivery.objects.filter(key="bob@bob.example").update(domain="bob.test")
     recount(run.pk)
     assert sorted(DomainTally.objects.exclude(failed=0).values_list("domain")) == [("bob.test",)]
+    assert wrong(run) == []
+
+
+def test_a_count_whose_time_is_over_goes_on_the_next_time() -> None:
+    run = make_measured_run("ada", "bob", "cy")
+    Delivery.objects.filter(key="bob@bob.example").update(recipient=None)
+    for number, name in enumerate(("ada", "cy")):
+        say(delivery_to(name, run), EventKind.COMPLAINED, str(number))
+
+    folded = [fold(now=NOW, most=1, until=0) for _ in range(3)]
+    counted = [recount_due(now=NOW, until=0, size=1) for _ in range(4)]
+
+    assert folded == [1, 1, 0]
+    assert counted == [[], [], [run.pk], []]
+    assert DomainTally.objects.filter(sent=1).count() == 3
+    assert not Recount.objects.exists()
     assert wrong(run) == []

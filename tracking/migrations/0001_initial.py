@@ -74,6 +74,14 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Recount',
+            fields=[
+                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='recount', serialize=False, to='campaigns.run')),
+                ('cursor', models.BigIntegerField(default=0)),
+                ('moved_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='RunCounters',
             fields=[
                 ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='counters', serialize=False, to='campaigns.run')),
@@ -283,6 +291,17 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('run', 'kind', 'reason'), name='reason_tally_unique')],
             },
+        ),
+        migrations.CreateModel(
+            name='RecountPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('domain', models.CharField(max_length=253, null=True)),
+                ('hour', models.DateTimeField(null=True)),
+                ('sent', models.PositiveIntegerField(db_default=0, default=0)),
+                ('failed', models.PositiveIntegerField(db_default=0, default=0)),
+                ('recount', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, to='tracking.recount')),
+            ],
         ),
         migrations.CreateModel(
             name='UserAgent',

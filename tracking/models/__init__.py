@@ -28,6 +28,8 @@ from tracking.models.tallies import (
     HourTally,
     LinkTally,
     ReasonTally,
+    Recount,
+    RecountPart,
     Response,
     RunTally,
 )
@@ -57,6 +59,8 @@ __all__ = [
     "LinkTally",
     "Mailbox",
     "ReasonTally",
+    "Recount",
+    "RecountPart",
     "Response",
     "RunCounters",
     "RunTally",

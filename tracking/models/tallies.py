@@ -193,3 +193,34 @@ class ReasonTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} {self.kind}: {self.reason}"
+
+
+class Recount(models.Model):
+    """How far the ledger of a run is read to be counted by domain and hour; gone at its end."""
+
+    run = models.OneToOneField(
+        "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="recount"
+    )
+    cursor = models.BigIntegerField(default=0)  # the last recipient's id that was read
+    # RunCounters.moved_at when it began: what moved later needs another one.
+    moved_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.run}: to recipient {self.cursor}"
+
+
+class RecountPart(models.Model):
+    """What the deliveries of a slice of a Recount count for, until all of them are read.
+
+    Each twice: once by domain, and once by hour.
+    """
+
+    # PostgreSQL does not check it: it would lock the row above for each of these.
+    recount = models.ForeignKey(Recount, on_delete=models.CASCADE, db_constraint=False)
+    domain = models.CharField(max_length=253, null=True)  # noqa: DJ001  "" is a domain: nobody's
+    hour = models.DateTimeField(null=True)
+    sent = _count()
+    failed = _count()
+
+    def __str__(self) -> str:
+        return f"{self.hour or self.domain}: {self.sent} sent"

@@ -1,8 +1,10 @@
 """Count bounces, complaints and what else was noted of messages."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -39,10 +41,13 @@ class Event(NamedTuple):
     departure: str = ""
 
 
-def fold(*, now: datetime, most: int = BATCH) -> int:
-    """Count what was noted of messages since the last time; return how many events that were."""
-    counted, last = 0, most
-    while last >= most:
+def fold(*, now: datetime, most: int = BATCH, until: float = inf) -> int:
+    """Count what was noted of messages since the last time; return how many events that were.
+
+    :param until: by `time.monotonic`; from then on no batch is begun but the first
+    """
+    counted = last = _fold_some(now=now, most=most)
+    while last >= most and time.monotonic() < until:
         last = _fold_some(now=now, most=most)
         counted += last
     return counted
