@@ -96,6 +96,27 @@ SELECT mailing_list_id, (occurred_at AT TIME ZONE 'UTC')::date, action, count(*)
     ON CONFLICT (mailing_list_id, day, action) DO UPDATE SET count = tally.count + excluded.count
 """
 
+_MISCOUNTED = """
+SELECT mailing_list_id, day, action, coalesce(counted.count, 0), coalesce(tally.count, 0)
+  FROM (SELECT mailing_list_id, (occurred_at AT TIME ZONE 'UTC')::date AS day, action,
+               count(*) AS count
+          FROM recipients_consentevent WHERE mailing_list_id IS NOT NULL
+         GROUP BY 1, 2, 3) AS counted
+  FULL JOIN recipients_consenttally tally USING (mailing_list_id, day, action)
+ WHERE coalesce(counted.count, 0) <> coalesce(tally.count, 0)
+ ORDER BY 1, 2, 3
+"""
+_COUNT_ANEW = f"""
+WITH other (mailing_list_id, day, action, expected, actual) AS ({_MISCOUNTED}), gone AS (
+    DELETE FROM recipients_consenttally AS tally USING other
+     WHERE (tally.mailing_list_id, tally.day, tally.action)
+           = (other.mailing_list_id, other.day, other.action) AND expected = 0
+)
+INSERT INTO recipients_consenttally (mailing_list_id, day, action, count)
+SELECT mailing_list_id, day, action, expected FROM other WHERE expected > 0
+    ON CONFLICT (mailing_list_id, day, action) DO UPDATE SET count = excluded.count
+"""
+
 _RECOUNT = f"""
 WITH block AS MATERIALIZED (
     SELECT * FROM recipients_consentblock
@@ -112,6 +133,7 @@ SELECT block.number, block.previous_hash, block.hash, block.events, count(event.
  ORDER BY block.number
 """
 _BLOCKS_AT_ONCE = 500
+_LISTED = 100  # sums named that are wrong
 
 _STRAY = """
 SELECT id FROM recipients_consentevent event
@@ -234,6 +256,25 @@ def verify() -> Verified:
             problems.append(f"block {number}: its events are not those that were written")
         previous, events, blocks = bytes(claimed_hash), events + counted, number
     return Verified(events, blocks, previous.hex(), problems)
+
+
+@transaction.atomic
+def miscounted(*, repair: bool = False) -> list[str]:
+    """Return where what is counted by list and day is not what the events say; mend it, if wanted.
+
+    Some are named; with `repair` all are mended.
+    """
+    with connection.cursor() as cursor:
+        if repair:
+            cursor.execute(_LOCK)
+        cursor.execute(f"{_MISCOUNTED} LIMIT {_LISTED}")
+        found = cursor.fetchall()
+        if repair:
+            cursor.execute(_COUNT_ANEW)
+    return [
+        f"list {pk} on {day}: {action} is {actual}, and should be {expected}"
+        for pk, day, action, expected, actual in found
+    ]
 
 
 def has_block(hash_digits: str) -> bool:

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -186,6 +187,38 @@ def test_the_ledger_counts_what_it_says_of_each_list_by_days_of_utc() -> None:
         ("2026-12-04", "granted", 2),
         ("2026-12-05", "granted", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"count": 3}, ["granted is 3, and should be 2"]),
+        ({"action": "withdrawn"}, ["granted is 0", "withdrawn is 2, and should be 0"]),
+        (
+            {"day": date(2026, 12, 5)},
+            ["on 2026-12-04: granted is 0", "on 2026-12-05: granted is 2"],
+        ),
+        ({"mailing_list_id": 0}, ["list 0 on 2026-12-04: granted is 2", "granted is 0"]),
+        (None, ["granted is 0, and should be 2"]),
+    ],
+)
+def test_a_wrong_sum_of_a_day_is_named_and_counted_anew(
+    wrong: dict[str, Any] | None, named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = Consent("ada@example.org", ConsentAction.GRANTED, "form", mailing_list_id=7)
+    consent.record([event, event], now=datetime(2026, 12, 4, tzinfo=UTC))
+    right = list(ConsentTally.objects.values("mailing_list_id", "day", "action", "count"))
+    tally = ConsentTally.objects.all()
+    _ = tally.update(**wrong) if wrong else tally.delete()
+
+    with pytest.raises(CommandError, match="--repair"):
+        call_command("verify_consent_chain")
+    said = capsys.readouterr().out
+    call_command("verify_consent_chain", repair=True)
+
+    assert all(text in said for text in named)
+    assert list(ConsentTally.objects.values("mailing_list_id", "day", "action", "count")) == right
+    assert consent.miscounted() == []
 
 
 def test_a_day_of_a_list_is_counted_in_one_place() -> None:
