@@ -1,4 +1,4 @@
-"""Make the sums of a run anew, from hits, events, departures and the ledger, and compare.
+"""Make the sums of a run, and what each did, anew from hits, events and the ledger, and compare.
 
 What moves them (`tracking.tallying`, `tracking.verdicts`) goes message by message; this goes table
 by table, in PostgreSQL, so that neither can hide a mistake of the other. Of a run whose hits were
@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from recipients import locks
 from tracking.models import RunCounters, RunTally
 from tracking.tallying.events import fold
 from tracking.tallying.facts import FACTS, OF_EVENTS, OF_HITS
@@ -68,11 +69,12 @@ WITH hits AS ({hits}), events AS (
      WHERE event.run_id = %(run)s AND event.counted_at IS NOT NULL
      GROUP BY event.delivery_id
 )
-SELECT delivery.id AS delivery_id, delivery.domain, coalesce(opens, 0) AS opens,
-       coalesce(clicks, 0) AS clicks, opened_at, opened_by_person_at, clicked_at,
-       clicked_by_person_at, bounced_at, coalesce(is_hard, false) AS is_hard, delivered_at,
-       complained_at, unsubscribed_at, coalesce(failure, '') AS failure,
-       coalesce(bounce, '') AS bounce, coalesce(departure, '') AS departure
+SELECT delivery.id AS delivery_id, delivery.domain, delivery.recipient_id,
+       coalesce(opens, 0) AS opens, coalesce(clicks, 0) AS clicks, opened_at,
+       opened_by_person_at, clicked_at, clicked_by_person_at, bounced_at,
+       coalesce(is_hard, false) AS is_hard, delivered_at, complained_at, unsubscribed_at,
+       coalesce(failure, '') AS failure, coalesce(bounce, '') AS bounce,
+       coalesce(departure, '') AS departure
   FROM hits FULL JOIN events USING (delivery_id)
   JOIN tracking_delivery delivery ON delivery.id = delivery_id
 """
@@ -149,6 +151,21 @@ _LINKS = """
      WHERE run_id = %(run)s AND kind = 'click' AND NOT is_head
      GROUP BY link_number
 """
+# What somebody did who is one person with another row by now may be known here alone.
+_DEEDS = """
+    SELECT recipient_id, LEAST(told.opened_at, known.opened_at) AS opened_at,
+           LEAST(told.clicked_at, known.clicked_at) AS clicked_at
+      FROM (SELECT recipient.id AS recipient_id, opened_by_person_at AS opened_at,
+                   clicked_by_person_at AS clicked_at
+              FROM tracking_facts JOIN recipients_recipient recipient
+                ON recipient.id = tracking_facts.recipient_id
+             WHERE opened_by_person_at IS NOT NULL OR clicked_by_person_at IS NOT NULL) AS told
+      FULL JOIN (SELECT * FROM tracking_engagement engagement
+                  WHERE run_id = %(run)s
+                    AND EXISTS (SELECT FROM recipients_merge merge
+                                 WHERE merge.recipient_id = engagement.recipient_id)) AS known
+           USING (recipient_id)
+"""
 _REASONS = """
     SELECT kind, reason, count(*) AS count
       FROM tracking_facts
@@ -170,6 +187,8 @@ class _Sums:
     columns: tuple[str, ...]
     expected: str
     """Of keys and columns; what is missing in it is nothing."""
+    has_empty_rows: bool = True
+    """Else a row that says nothing is deleted."""
 
 
 # Also for the times of Response: a row that is missing says nothing.
@@ -184,6 +203,10 @@ INSERT INTO {table} AS tally (run_id, {names})
 SELECT %(run)s, {values} FROM ({other}) AS other ({other_keys}{values}, {olds})
     ON CONFLICT ({conflict}) DO UPDATE SET {changes}
 """
+_FORGET = """
+DELETE FROM {table} AS tally USING ({other}) AS other ({other_keys}{values}, {olds})
+ WHERE tally.run_id = %(run)s AND {same} AND ROW({expected_values}) IS NULL
+"""
 
 
 @transaction.atomic
@@ -192,6 +215,8 @@ def differences(run_id: int, *, now: datetime, repair: bool = False) -> list[Dif
 
     Nobody moves a sum meanwhile, and what was noted until now is counted before.
     """
+    if repair:
+        locks.write_addresses()  # before the sums, for what recipients did
     fold(now=now)
     hold_sums()
     tally = RunTally.objects.filter(run=run_id).first()
@@ -226,6 +251,13 @@ def _sums(*, purged: bool, is_ledger_counted: bool) -> Iterator[_Sums]:
     yield _Sums("tracking_domaintally", ("domain",), (*_FIRSTS, *_TOTALS, *ledger), _DOMAINS)
     yield _Sums("tracking_hourtally", ("hour",), (*_FIRSTS, *of_hits, *ledger), _HOURS)
     yield _Sums("tracking_reasontally", ("kind", "reason"), ("count",), _REASONS)
+    yield _Sums(
+        "tracking_engagement",
+        ("recipient_id",),
+        ("opened_at", "clicked_at"),
+        _DEEDS,
+        has_empty_rows=False,
+    )
     if not purged:
         yield _Sums("tracking_linktally", ("number",), ("people", '"unique"', "total"), _LINKS)
 
@@ -238,6 +270,8 @@ def _compare(
     cursor.execute(f"{other} LIMIT {LISTED}", params)
     rows = cursor.fetchall()
     if repair and rows:
+        if not sums.has_empty_rows:
+            cursor.execute(_FORGET.format(other=other, **words), params)
         cursor.execute(_REPAIR.format(other=other, **words), params)
     return (Difference(params["run"], text) for row in rows for text in _texts(sums, row))
 
@@ -254,6 +288,10 @@ def _words(sums: _Sums) -> dict[str, str]:
         "joined": f"USING ({', '.join(sums.keys)})" if sums.keys else "ON true",
         "other_keys": "" if sums.keys else "no_key, ",
         "values": ", ".join(values),
+        "expected_values": ", ".join(values[len(sums.keys) :]),
+        "same": " AND ".join(
+            f"tally.{key} = {value}" for key, value in zip(sums.keys, values, strict=False)
+        ),
         "olds": ", ".join(f"old{place}" for place in range(len(sums.columns))),
         "conflict": ", ".join(
             ("delivery_id",) if sums.table == "tracking_response" else ("run_id", *sums.keys)

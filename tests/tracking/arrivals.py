@@ -22,6 +22,7 @@ from tracking.models import (
     Delivery,
     DeliveryState,
     DomainTally,
+    Engagement,
     EventKind,
     EventSource,
     HourTally,
@@ -36,8 +37,10 @@ SENT = datetime(2026, 11, 2, 8, 59, 50, tzinfo=UTC)
 BOT = "curl/8.5.0"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NOW = SENT + timedelta(days=1)
-TABLES: list[Any] = [RunTally, DomainTally, HourTally, LinkTally, ReasonTally, Response]
-KEYS = {"delivery_id", "domain", "hour", "number", "kind", "reason"}
+TABLES: list[Any] = [
+    RunTally, DomainTally, HourTally, LinkTally, ReasonTally, Response, Engagement,
+]  # fmt: skip
+KEYS = {"delivery_id", "recipient_id", "domain", "hour", "number", "kind", "reason"}
 
 _ids = count(1)
 

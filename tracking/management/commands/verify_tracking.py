@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from tracking import last_times
 from tracking.models import RunCounters
 from tracking.recounting import differences
 
@@ -11,8 +12,8 @@ from tracking.recounting import differences
 class Command(BaseCommand):
     help = (
         "Prove that the sums of opens, clicks, bounces, complaints and unsubscriptions are those "
-        "of the hits and events, for some runs or for all; exit code 1, and the differences, "
-        "where they are not."
+        "of the hits and events, for some runs or for all, and, for all, what segments ask of "
+        "recipients; exit code 1, and the differences, where they are not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +31,8 @@ class Command(BaseCommand):
             for run in runs
             for one in differences(run, now=timezone.now(), repair=options["repair"])
         ]
+        if not options["run"]:
+            found += map(str, last_times.differences(repair=options["repair"]))
         if options["json"]:
             self.stdout.write(json.dumps({"runs": runs, "differences": found}))
         else:
