@@ -80,6 +80,7 @@ def look(campaign: Campaign, *, now: datetime) -> Shown:
         raise Refused(f"the audience cannot be found: {error}") from None
 
 
+@transaction.atomic
 def confirm(
     campaign: Campaign,
     shown: Shown,
@@ -91,12 +92,15 @@ def confirm(
     """Schedule a draft as it is planned, if it is still what was shown.
 
     :raises Moved: it is not.
-    :raises Refused: as `services.schedule`; or nobody has said when.
+    :raises Refused: as `services.schedule`; or it is no draft, or nobody has said when.
     """
+    require_as_shown(campaign, shown, now=now)
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status != CampaignStatus.DRAFT:
+        raise Refused(f"campaign {campaign.pk} is {locked.status} already")
     planned = Plan.objects.filter(campaign=campaign).first()
     if planned is None:
         raise Refused(f"nobody has said yet when campaign {campaign.pk} is to be sent")
-    require_as_shown(campaign, shown, now=now)
     at = now + timedelta(seconds=settings.DEPARTURE_SECONDS)
     return services.schedule(
         campaign,

@@ -218,6 +218,42 @@ def schedule(
 
 
 @transaction.atomic
+def copy(campaign: Campaign, *, name: str) -> Campaign:
+    """Make a draft with the content and the audience of a campaign, and without its schedule.
+
+    :raises Refused: where the name cannot be that of a campaign.
+    """
+    made = create_campaign(
+        name,
+        sender=campaign.sender,
+        template=campaign.template,
+        lists=list(campaign.lists.all()),
+        segments=list(campaign.segments.all()),
+        excluded_lists=list(campaign.excluded_lists.all()),
+        excluded_segments=list(campaign.excluded_segments.all()),
+        priority=Priority(campaign.priority),
+        attachments=[row.file for row in campaign.attachments.wanted_by(campaign.pk)],
+        tracking=Tracking(campaign.tracking),
+    )
+    made.late_limit, made.time_to_live = campaign.late_limit, campaign.time_to_live
+    made.unconfirmed_policy = campaign.unconfirmed_policy
+    made.save()
+    return made
+
+
+@transaction.atomic
+def delete(campaign: Campaign) -> None:
+    """Delete a draft that was never sent.
+
+    :raises Refused: where it is none.
+    """
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status != CampaignStatus.DRAFT or locked.runs.exists():
+        raise Refused(f"campaign {campaign.pk} is no draft that was never sent; cancel it instead")
+    locked.delete()
+
+
+@transaction.atomic
 def withdraw(campaign: Campaign) -> None:
     """Take a scheduled campaign back: it is a draft again, and may be edited.
 

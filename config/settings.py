@@ -105,6 +105,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],  # before those of packages
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

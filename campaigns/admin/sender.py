@@ -14,8 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from campaigns import tasks
-from campaigns.admin.preflight import Shown
-from campaigns.forms import DomainGroupForm, DomainLimitForm, SenderForm, TransportForm
+from campaigns.forms.ways_out import DomainGroupForm, DomainLimitForm, SenderForm, TransportForm
 from campaigns.models import (
     DKIMKey,
     DomainGroup,
@@ -61,7 +60,7 @@ class SenderAdmin(ModelAdmin):
     def found(self, sender: Sender) -> str:
         check = SenderCheck.objects.filter(sender=sender.pk).first()
         found = watching.findings_of(check) if check else []
-        context = {"check": check, "shown": [Shown(each, "", None) for each in found]}
+        context = {"check": check, "found": found}
         return render_to_string("campaigns/_sender_found.html", context)
 
 

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from django.utils.text import capfirst
+
 
 class Severity(StrEnum):
     ERROR = "error"  # blocks scheduling
@@ -43,6 +45,12 @@ class Finding:
         where += [f"({self.language})"] if self.language else []
         place = ", ".join(where).replace(", (", " (")
         return f"{place}: {self.message}" if place else self.message
+
+    @property
+    def sentence(self) -> str:
+        said = str(self)
+        is_name = "." in said.partition(" ")[0]  # of a host: it is written as it is
+        return f"{said if is_name else capfirst(said)}."
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

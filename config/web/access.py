@@ -29,6 +29,27 @@ class Need(NamedTuple):
 PAGES: dict[str, Need] = {
     "campaigns:dashboard": Need(),
     "campaigns:dashboard_now": Need(),
+    "campaigns:campaign_list": Need("campaigns.view_campaign"),
+    "campaigns:campaign_calendar": Need("campaigns.view_campaign"),
+    "campaigns:campaign_new": Need("campaigns.add_campaign"),
+    "campaigns:campaign_detail": Need("campaigns.view_campaign"),
+    "campaigns:campaign_standing": Need("campaigns.view_campaign"),
+    "campaigns:campaign_content": Need("campaigns.view_campaign", "campaigns.change_campaign"),
+    "campaigns:campaign_audience": Need("campaigns.view_campaign", "campaigns.change_campaign"),
+    "campaigns:campaign_count": Need("campaigns.view_campaign"),
+    "campaigns:campaign_schedule": Need("campaigns.view_campaign", "campaigns.change_campaign"),
+    "campaigns:campaign_times": Need("campaigns.view_campaign"),
+    "campaigns:campaign_check": Need("campaigns.view_campaign", "campaigns.change_campaign"),
+    "campaigns:campaign_check_job": Need("campaigns.view_campaign"),
+    # An approver approves what they may not change.
+    "campaigns:campaign_confirm": Need("campaigns.view_campaign"),
+    "campaigns:campaign_withdraw": Need("campaigns.change_campaign"),
+    "campaigns:campaign_pause": Need("campaigns.change_campaign"),
+    "campaigns:campaign_resume": Need("campaigns.change_campaign"),
+    "campaigns:campaign_cancel": Need("campaigns.change_campaign"),
+    "campaigns:campaign_copy": Need("campaigns.add_campaign"),
+    "campaigns:campaign_delete": Need("campaigns.delete_campaign"),
+    "campaigns:campaign_test": Need("campaigns.change_campaign"),
 }
 
 # These packages look after their pages themselves.

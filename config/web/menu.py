@@ -20,7 +20,13 @@ class Item:
 
 # Group, then the title of each item and the name of its URL.
 _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] = (
-    (_("Send"), ()),
+    (
+        _("Send"),
+        (
+            (_("Campaigns"), "campaigns:campaign_list"),
+            (_("Calendar"), "campaigns:campaign_calendar"),
+        ),
+    ),
     (_("People"), ()),
     (_("Understand"), ()),
     (_("Run"), ()),
@@ -45,7 +51,13 @@ def _groups(request: HttpRequest) -> list[tuple[str | Promise, list[Item]]]:
 
 def _item(title: str | Promise, page: str, request: HttpRequest) -> Item:
     url = reverse(page)
-    return Item(title, url, is_here=request.path.startswith(url))
+    return Item(title, url, is_here=url == _here(request))
+
+
+def _here(request: HttpRequest) -> str:
+    """Return the address of the item that a page belongs to: the longest that it begins with."""
+    urls = (reverse(page) for _title, items in _MENU for _name, page in items)
+    return max((url for url in urls if request.path.startswith(url)), key=len, default="")
 
 
 def _may_use_console(request: HttpRequest) -> bool:

@@ -2,14 +2,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
 from django.contrib import admin
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from campaigns import secrets, services
 from campaigns.models import (
@@ -24,8 +22,7 @@ from campaigns.models import (
     Sender,
     Transport,
 )
-from recipients.models import Field, SubscriptionState
-from tests.console import messages, staff, superuser, text
+from tests.console import messages, superuser, text
 from tests.factories import (
     make_campaign,
     make_list,
@@ -34,11 +31,8 @@ from tests.factories import (
     make_segment,
     make_template,
 )
-from tests.smtp_server import ScriptedSMTP, refuse
 
 pytestmark = pytest.mark.django_db
-
-VERBS = ("schedule", "test", "pause", "resume", "cancel")
 
 
 @pytest.fixture
@@ -57,226 +51,13 @@ def url(campaign: Campaign, verb: str = "change") -> str:
     return f"/admin/campaigns/campaign/{campaign.pk}/{verb}/"
 
 
-def offered(client: Client, campaign: Campaign) -> list[str]:
-    page = client.get(url(campaign)).content.decode()
-    return [verb for verb in VERBS if f'href="{url(campaign, verb)}"' in page]
-
-
-# --- schedule ---------------------------------------------------------------------------------
-
-
-def test_a_campaign_is_scheduled_at_a_time_in_a_zone(console: Client, campaign: Campaign) -> None:
-    answers = {"when": "at", "date": "2099-07-01", "time": "09:00", "time_zone": "Europe/Berlin"}
-
-    answer = console.post(url(campaign, "schedule"), answers, follow=True)
-
-    campaign.refresh_from_db()
-    assert campaign.status == CampaignStatus.SCHEDULED
-    assert campaign.next_fire_at is not None
-    assert campaign.next_fire_at.isoformat() == "2099-07-01T07:00:00+00:00"
-    [message] = messages(answer)
-    assert message.startswith("It is sent on Wed 1 Jul 2099, 09:00 Europe/Berlin (07:00 UTC).")
-    assert message.endswith("The content is frozen as Template of Spring v1.")
-
-
-def test_a_campaign_is_scheduled_now(console: Client, campaign: Campaign) -> None:
-    before = timezone.now()
-
-    console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
-
-    campaign.refresh_from_db()
-    assert campaign.next_fire_at is not None
-    assert before <= campaign.next_fire_at <= timezone.now()
-
-
-def test_a_campaign_is_scheduled_by_a_crontab(console: Client, campaign: Campaign) -> None:
-    answers = {"when": "cron", "cron": "0 9 * * MON", "time_zone": "Asia/Ho_Chi_Minh"}
-
-    console.post(url(campaign, "schedule"), answers)
-
-    campaign.refresh_from_db()
-    assert (campaign.cron, campaign.time_zone) == ("0 9 * * MON", "Asia/Ho_Chi_Minh")
-
-
-@pytest.mark.parametrize(
-    ("answers", "reason"),
-    [
-        ({"when": "at"}, "Say at which date."),
-        ({"when": "cron", "cron": "whenever"}, "'whenever' is no crontab expression"),
-        ({"when": "at", "date": "2001-01-01", "time": "09:00"}, "is in the past"),
-    ],
-)
-def test_what_cannot_be_scheduled_stays_a_draft_and_the_page_says_why(
-    answers: dict[str, str], reason: str, console: Client, campaign: Campaign
+def test_a_campaigns_page_leads_to_where_it_is_checked_and_sent(
+    console: Client, campaign: Campaign
 ) -> None:
-    answer = console.post(url(campaign, "schedule"), {"time_zone": "UTC"} | answers)
+    answer = console.get(url(campaign, "open"))
 
-    assert answer.status_code == 422
-    assert reason in text(answer)
-    campaign.refresh_from_db()
-    assert campaign.status == CampaignStatus.DRAFT
-
-
-def test_a_campaign_that_nobody_would_get_is_refused(console: Client) -> None:
-    campaign = make_campaign()
-
-    answer = console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
-
-    assert "Nobody can be mailed: nobody is in Readers." in text(answer)
-
-
-def test_the_page_says_how_many_could_be_mailed(console: Client) -> None:
-    first, second = make_list("First"), make_list("Second")
-    make_recipient("a@example.org", lists=[first, second])
-    make_recipient("b@example.org", lists=[second])
-    make_recipient("c@example.org", lists=[make_list("Third")])
-    campaign = make_campaign(lists=[first, second])
-
-    page = text(console.get(url(campaign, "schedule")))
-
-    assert "to First, Second: 2 could be mailed at this moment" in page
-
-
-# --- pause, resume, cancel --------------------------------------------------------------------
-
-
-def test_a_run_is_paused_resumed_and_cancelled(
-    console: Client,
-    campaign: Campaign,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    run = make_run(campaign)
-
-    states = []
-    for verb in ("pause", "resume", "cancel"):
-        with django_capture_on_commit_callbacks() as wakes:
-            answer = console.post(url(campaign, verb), follow=True)
-        run.refresh_from_db()
-        states.append((run.status, len(wakes), messages(answer)[0]))
-
-    assert states == [
-        ("paused", 0, "Paused. What a worker holds at this moment still goes out."),
-        ("sending", 1, "It goes on."),
-        ("cancelled", 0, "Cancelled. Recipients who will not be mailed: 1."),
-    ]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_resumed_is_woken_at_once(
-    console: Client, campaign: Campaign, broker: redis.Redis
-) -> None:
-    make_run(campaign)
-    services.pause(campaign)
-
-    console.post(url(campaign, "resume"))
-
-    assert broker.llen("maintenance") == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_run_is_resumed_though_the_broker_is_away(
-    console: Client, campaign: Campaign, no_broker: None
-) -> None:
-    run = make_run(campaign)
-    services.pause(campaign)
-
-    answer = console.post(url(campaign, "resume"), follow=True)
-
-    run.refresh_from_db()
-    assert run.status == "sending"
-    assert messages(answer) == ["It goes on."]
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_to_look_at_the_page_of_a_verb_does_nothing(
-    verb: str, console: Client, campaign: Campaign
-) -> None:
-    run = make_run(campaign)
-
-    answer = console.get(url(campaign, verb))
-
-    assert answer.status_code == 200
-    run.refresh_from_db()
-    campaign.refresh_from_db()
-    assert (run.status, campaign.status) == (RunStatus.SENDING, CampaignStatus.SCHEDULED)
-
-
-@pytest.mark.parametrize(
-    ("verb", "reason"),
-    [("pause", "there is nothing to pause"), ("resume", "neither paused nor held")],
-)
-def test_a_refusal_stands_on_the_page(
-    verb: str, reason: str, console: Client, campaign: Campaign
-) -> None:
-    answer = console.post(url(campaign, verb))
-
-    assert answer.status_code == 422
-    assert reason in text(answer)
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_who_may_only_look_may_not_act(verb: str, campaign: Campaign) -> None:
-    client = staff("campaigns.view_campaign")
-
-    answers = [client.get(url(campaign, verb)), client.post(url(campaign, verb))]
-
-    assert [answer.status_code for answer in answers] == [403, 403]
-    assert offered(client, campaign) == []
-    campaign.refresh_from_db()
-    assert campaign.status == CampaignStatus.DRAFT
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_campaign_that_is_not_there_is_not_found(verb: str, console: Client) -> None:
-    assert console.get(f"/admin/campaigns/campaign/77/{verb}/").status_code == 404
-
-
-def test_only_what_fits_the_state_is_offered(console: Client, campaign: Campaign) -> None:
-    draft = offered(console, campaign)
-    run = make_run(campaign)
-    sending = offered(console, campaign)
-    services.pause(campaign)
-    paused = offered(console, campaign)
-    services.cancel(campaign, now=timezone.now())
-    cancelled = offered(console, campaign)
-
-    assert draft == ["schedule", "test", "cancel"]
-    assert sending == ["test", "pause", "cancel"]
-    assert paused == ["test", "resume", "cancel"]
-    assert cancelled == ["test"]
-    assert run.pk
-
-
-# --- test messages ----------------------------------------------------------------------------
-
-
-def test_a_test_is_sent_and_the_answer_told(
-    console: Client, campaign: Campaign, smtp: ScriptedSMTP, settings: Settings
-) -> None:
-    settings.EMAIL_URL = smtp.url
-
-    answer = console.post(url(campaign, "test"), {"address": "me@example.org"}, follow=True)
-
-    assert [message.recipient for message in smtp.messages] == ["me@example.org"]
-    assert messages(answer)[0].startswith("me@example.org: The next hop took the message: 250")
-
-
-def test_a_test_that_was_refused_says_so_on_the_page(
-    console: Client, campaign: Campaign, smtp: ScriptedSMTP, settings: Settings
-) -> None:
-    settings.EMAIL_URL = smtp.url
-    smtp.script(refuse())
-
-    answer = console.post(url(campaign, "test"), {"address": "me@example.org"})
-
-    assert answer.status_code == 422
-    assert "It was refused; nothing was sent: 550 5.1.1" in text(answer)
-
-
-def test_a_test_to_no_address_is_refused(console: Client, campaign: Campaign) -> None:
-    answer = console.post(url(campaign, "test"), {"address": "me"})
-
-    assert "This is not an address: there is no @" in text(answer)
+    assert f'href="{url(campaign, "open")}"' in console.get(url(campaign)).content.decode()
+    assert answer["Location"] == f"/campaigns/{campaign.pk}/"
 
 
 # --- editing ----------------------------------------------------------------------------------
@@ -341,68 +122,6 @@ def test_what_is_included_cannot_be_excluded_as_well(
     assert not campaign.excluded_lists.exists()
 
 
-def test_the_audience_page_adds_up_and_shows_who_is_behind_a_number(
-    console: Client, campaign: Campaign
-) -> None:
-    make_recipient("left@example.org", lists=[make_list()], state=SubscriptionState.UNSUBSCRIBED)
-
-    counted = text(console.get(url(campaign, "audience")))
-    shown = text(console.get(url(campaign, "audience"), {"show": "unsubscribed"}))
-
-    assert "2 list Readers 2 in the audience -1 unsubscribed 1 would receive it" in counted
-    assert "left@example.org Would not receive it: has unsubscribed; in list Readers" in shown
-
-
-@pytest.mark.parametrize(
-    ("permission", "status"),
-    [
-        ("campaigns.view_campaign", 200),
-        ("campaigns.change_campaign", 200),
-        ("tracking.view_delivery", 403),
-    ],
-)
-def test_who_may_see_a_campaign_may_see_its_audience(
-    permission: str, status: int, campaign: Campaign
-) -> None:
-    assert staff(permission).get(url(campaign, "audience")).status_code == status
-
-
-def test_people_in_an_audience_are_for_those_who_may_see_recipients(campaign: Campaign) -> None:
-    client = staff("campaigns.view_campaign")
-
-    shown = client.get(url(campaign, "audience"), {"show": "receiving"})
-    asked = client.get(url(campaign, "audience"), {"address": "ada@example.org"})
-
-    assert "1 would receive it" in text(shown)
-    assert b"ada@example.org" not in shown.content + asked.content
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("ada@example.org", "ada@example.org Would receive it: in list Readers (confirmed)."),
-        ("nobody@example.org", "Not in the audience: there is no recipient with this address."),
-        ("nobody", "This is not an address: there is no @"),
-        ("<script>", "This is not an address"),
-    ],
-)
-def test_the_audience_page_says_why_not_this_person(
-    address: str, said: str, console: Client, campaign: Campaign
-) -> None:
-    assert said in text(console.get(url(campaign, "audience"), {"address": address}))
-
-
-def test_a_segment_that_cannot_be_read_is_said_wherever_it_is_asked(console: Client) -> None:
-    campaign = make_campaign(segments=[make_segment(city="Hanoi")])
-    Field.objects.all().delete()
-
-    audience = console.get(url(campaign, "audience"))
-    scheduled = console.post(url(campaign, "schedule"), {"when": "now", "time_zone": "UTC"})
-
-    assert "The audience cannot be found: segment Hanoi: rule 1" in text(audience)
-    assert "The audience cannot be found: segment Hanoi: rule 1" in text(scheduled)
-
-
 def test_a_campaign_is_made_urgent(console: Client, campaign: Campaign) -> None:
     console.post(url(campaign), edit(campaign, priority="transactional"))
 
@@ -418,7 +137,7 @@ def test_a_campaign_in_a_run_cannot_be_edited(console: Client, campaign: Campaig
 
     assert 'name="_save"' not in page.content.decode()
     assert messages(answer) == [
-        "Nothing was saved. It is being sent; it can be edited when the run has ended."
+        "Nothing was saved. It is scheduled; nothing of it can be edited. A copy can."
     ]
     campaign.refresh_from_db()
     assert campaign.name == "Spring"
@@ -435,7 +154,7 @@ def test_a_campaign_that_has_ended_cannot_be_edited(
     assert f"It is {status}; nothing of it can be edited." in text(answer)
 
 
-def test_another_template_does_not_change_what_is_frozen(
+def test_a_scheduled_campaign_is_taken_back_before_it_is_edited(
     console: Client, campaign: Campaign
 ) -> None:
     now = timezone.now()
@@ -444,10 +163,9 @@ def test_another_template_does_not_change_what_is_frozen(
 
     answer = console.post(url(campaign), edit(campaign, template=other.pk), follow=True)
 
-    assert "What is sent is still Template of Spring v1" in messages(answer)[0]
+    assert messages(answer) == ["Nothing was saved. It is scheduled. Take it back to edit it."]
     campaign.refresh_from_db()
-    assert campaign.version is not None
-    assert campaign.version.template != other
+    assert campaign.template != other
 
 
 def test_saving_does_not_undo_what_happened_while_somebody_typed(

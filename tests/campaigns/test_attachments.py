@@ -13,10 +13,12 @@ from campaigns.models import (
     Campaign,
     CampaignAttachment,
     CampaignStatus,
+    Plan,
     Run,
     RunAttachment,
     RunStatus,
     Transport,
+    When,
 )
 from campaigns.sending import fire
 from campaigns.sending.attaching import encoded_size
@@ -240,12 +242,12 @@ def test_files_are_chosen_on_the_page_of_a_campaign(admin_client: Client) -> Non
     assert f'<option value="{first.pk}">a.pdf</option>' in page
 
 
-def test_a_scheduled_campaign_sends_what_it_was_scheduled_with(admin_client: Client) -> None:
+def test_a_scheduled_campaign_sends_what_it_was_scheduled_with() -> None:
     first, second = make_file("a.pdf"), make_file("b.txt", b"b")
     campaign = campaign_with(first)
     schedule(campaign, now=NOW, cron="0 9 * * *")
 
-    change(admin_client, campaign, attached=[second.pk])
+    attach(campaign, files=[second])
 
     later = NOW + timedelta(days=1)
     run = fire.fire(campaign.pk, now=later)
@@ -277,9 +279,10 @@ def test_a_file_that_cannot_be_sent_is_said_where_the_campaign_is_scheduled(
     settings.MESSAGE_MB = 1
     campaign = campaign_with(large(1_000_000))
 
-    answer = admin_client.post(
-        f"/admin/campaigns/campaign/{campaign.pk}/schedule/", {"when": "now", "time_zone": "UTC"}
-    )
+    Plan.objects.create(campaign=campaign, when=When.NOW, time_zone="UTC")
+    url = f"/campaigns/{campaign.pk}/confirm/"
+    shown = admin_client.get(url).context["form"].initial
+    answer = admin_client.post(url, shown)
 
     assert answer.status_code == 422
     assert "A message would have 1.4 MB as it is sent" in answer.content.decode()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import queues, tasks
-from campaigns.forms import SenderForm
+from campaigns.forms.ways_out import SenderForm
 from campaigns.models import Campaign, Page, Priority, Run, Sender
 from campaigns.sending import lanes, waiting
 from config import env

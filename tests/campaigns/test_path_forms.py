@@ -2,43 +2,53 @@ from datetime import UTC, datetime
 
 import pytest
 
-from campaigns.forms import ScheduleForm
-from campaigns.models import Campaign
+from campaigns.forms.path import ScheduleForm
+from campaigns.models import Plan, When
 
 BERLIN = "Europe/Berlin"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def form(**answers: str) -> ScheduleForm:
     given = {"when": "at", "date": "2026-07-01", "time": "09:00", "time_zone": BERLIN}
-    return ScheduleForm(given | answers, campaign=Campaign())
+    return ScheduleForm(given | answers, plan=None, time_zone="UTC")
 
 
 def test_a_time_is_meant_in_the_zone_that_was_chosen() -> None:
     filled = form()
 
     assert filled.is_valid()
-    schedule = filled.schedule(now=NOW)
-    assert schedule["at"] == datetime(2026, 7, 1, 7, tzinfo=UTC)
-    assert schedule["time_zone"] == BERLIN
+    at = datetime(2026, 7, 1, 7, tzinfo=UTC)
+    assert filled.plan() == {"when": When.AT, "at": at, "cron": "", "time_zone": BERLIN}
 
 
 def test_now_is_now_whatever_stands_in_the_date() -> None:
     filled = form(when="now")
 
     assert filled.is_valid()
-    assert filled.schedule(now=NOW)["at"] == NOW
+    assert filled.plan() == {"when": When.NOW, "at": None, "cron": "", "time_zone": BERLIN}
 
 
-def test_a_crontab_is_handed_on_with_its_zone() -> None:
-    filled = form(when="cron", cron="0 9 * * MON", date="", time="")
+@pytest.mark.parametrize(
+    ("chosen", "cron"),
+    [
+        ({"repeat": "daily"}, "0 9 * * *"),
+        ({"repeat": "weekdays"}, "0 9 * * 1-5"),
+        ({"repeat": "weekly", "weekday": "0"}, "0 9 * * 0"),
+        ({"repeat": "monthly", "day": "15"}, "0 9 15 * *"),
+        ({"repeat": "custom", "cron": "*/5 9 * * MON", "time": ""}, "*/5 9 * * MON"),
+    ],
+)
+def test_what_is_repeated_becomes_a_crontab_and_is_shown_as_it_was_chosen(
+    chosen: dict[str, str], cron: str
+) -> None:
+    filled = form(when="cron", date="", **chosen)
 
-    assert filled.is_valid()
-    assert filled.schedule(now=NOW) == {
-        "cron": "0 9 * * MON",
-        "time_zone": BERLIN,
-        "accepted": [],
-    }
+    assert filled.is_valid(), filled.errors
+    assert filled.plan()["cron"] == cron
+    shown = ScheduleForm(plan=Plan(**filled.plan()), time_zone="UTC").initial
+    assert shown["repeat"] == chosen["repeat"]
+    assert str(shown.get("day", "")) == chosen.get("day", "")
+    assert str(shown.get("weekday", "")) == chosen.get("weekday", "")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +56,10 @@ def test_a_crontab_is_handed_on_with_its_zone() -> None:
     [
         ("date", {"date": ""}),
         ("time", {"time": ""}),
-        ("cron", {"when": "cron"}),
+        ("repeat", {"when": "cron"}),
+        ("cron", {"when": "cron", "repeat": "custom"}),
+        ("day", {"when": "cron", "repeat": "monthly"}),
+        ("time", {"when": "cron", "repeat": "daily", "time": ""}),
         ("when", {"when": ""}),
         ("time_zone", {"time_zone": "Mars/Olympus"}),
     ],

@@ -1,4 +1,4 @@
-"""The page that says what was found before a campaign is sent, and asks about warnings."""
+"""What was found before a campaign is sent, and what people say to it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,14 +8,12 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.text import capfirst
 
 from campaigns import tasks
 from campaigns.models import AcceptedWarning, Campaign, Preflight, PreflightStatus
 from campaigns.preflight import dry_run, jobs, verdict
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.verdict import Verdict
-from recipients.admin.base import state_tag
 from recipients.sentences import sentence
 from templates_app.services import Refused as ContentRefused
 
@@ -34,12 +32,6 @@ class Shown:
     mend: str
     """Address of a page; empty where it is mended elsewhere."""
     accepted: AcceptedWarning | None
-
-    @property
-    def text(self) -> str:
-        said = str(self.finding)
-        is_name = "." in said.partition(" ")[0]  # of a host: it is written as it is
-        return f"{said if is_name else capfirst(said)}."
 
 
 def look(campaign: Campaign, *, now: datetime) -> Verdict:
@@ -107,10 +99,9 @@ def _job(campaign: Campaign, found: Verdict) -> dict[str, Any]:
     tally = dry_run.tally_of(newest)
     return {
         "preflight": newest,
-        "state": state_tag(newest.status, newest.get_status_display()),
         "is_stale": found.preflight is None,
         "is_running": newest.status == PreflightStatus.RUNNING,
-        "steps": _steps(newest),
+        **_steps(newest),
         "tally": tally,
         "languages": sorted(tally.languages.items(), key=lambda each: -each[1]),
     }
@@ -118,7 +109,7 @@ def _job(campaign: Campaign, found: Verdict) -> dict[str, Any]:
 
 def _steps(preflight: Preflight) -> dict[str, int]:
     total = preflight.steps.count()
-    return {"total": total, "done": total - jobs.steps_left(preflight.pk)}
+    return {"steps_total": total, "steps_done": total - jobs.steps_left(preflight.pk)}
 
 
 def _shown(finding: Finding, campaign: Campaign, found: Verdict) -> Shown:
@@ -133,6 +124,6 @@ def _mend(campaign: Campaign) -> dict[str, str]:
             "admin:templates_app_emailtemplate_change", args=[campaign.template_id]
         ),
         Place.SENDER: reverse("admin:campaigns_sender_change", args=[campaign.sender_id]),
-        Place.CAMPAIGN: reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+        Place.CAMPAIGN: reverse("campaigns:campaign_content", args=[campaign.pk]),
         Place.RECIPIENTS: reverse("admin:recipients_recipient_changelist"),
     }

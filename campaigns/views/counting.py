@@ -1,4 +1,4 @@
-"""The page that says whom a campaign would reach, and why (not) somebody."""
+"""Whom a campaign would reach, and why (not) somebody."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 
 from campaigns.audience import Audience
-from campaigns.forms import WhyForm
+from campaigns.forms.path import WhyForm
 from campaigns.models import Campaign
 from recipients.segments.grammar import BadRules
 
@@ -20,7 +20,7 @@ def audience_context(request: HttpRequest, campaign: Campaign, *, now: datetime)
     may_see = request.user.has_perm("recipients.view_recipient")
     asked = request.GET if may_see else QueryDict()
     form = WhyForm(asked if "address" in asked else None)
-    context: dict[str, Any] = {"form": form, "counted_at": now, "may_see": may_see}
+    context: dict[str, Any] = {"why": form, "counted_at": now, "may_see": may_see}
     try:
         if form.is_valid():
             address = form.cleaned_data["address"]

@@ -1,0 +1,50 @@
+"""What the pages of one campaign have in common: the campaign, its path, its addresses."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
+from campaigns import wording
+from campaigns.models import Campaign
+
+STEPS = (
+    ("content", gettext_lazy("Content")),
+    ("audience", gettext_lazy("Audience")),
+    ("schedule", gettext_lazy("Schedule")),
+    ("check", gettext_lazy("Check")),
+    ("confirm", gettext_lazy("Confirm")),
+)
+
+
+def found(pk: int) -> Campaign:
+    """Return a campaign with what its pages show.
+
+    :raises Http404:
+    """
+    return get_object_or_404(
+        Campaign.objects.select_related("sender", "template", "version"), pk=pk
+    )
+
+
+def page(
+    request: HttpRequest, template: str, campaign: Campaign, *, here: str = "", **own: Any
+) -> HttpResponse:
+    """Show a page of a campaign with its path; 422 where a form in it was refused."""
+    form = own.get("form")
+    status = own.pop("status", 422 if form is not None and form.errors else 200)
+    steps = [(url_of(campaign, name), title, name == here) for name, title in STEPS]
+    context = {
+        "campaign": campaign,
+        "steps": steps,
+        "why_locked": wording.why_locked(campaign),
+        "may_act": request.user.has_perm("campaigns.change_campaign"),
+        **own,
+    }
+    return render(request, f"campaigns/{template}.html", context, status=status)
+
+
+def url_of(campaign: Campaign, step: str = "detail") -> str:
+    return reverse(f"campaigns:campaign_{step}", args=[campaign.pk])
