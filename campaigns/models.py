@@ -1,15 +1,18 @@
 """Campaigns, what they are sent through, and their runs."""
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from campaigns.queues import OUR_OWN, validate_queue
 from recipients.models import Tracking
+from recipients.models.lists import Viewer, hidden_lists
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, MediaBlob, MediaFile, TemplateVersion
 
@@ -305,6 +308,22 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
     def due(self, *, now: datetime) -> Self:
         """Scheduled for this moment or an earlier one, and not fired yet for it."""
         return self.filter(status=CampaignStatus.SCHEDULED, next_fire_at__lte=now)
+
+    def visible_to(self, user: Viewer) -> Self:
+        """All; where a list is hidden from the user, those that speak of lists that are not alone.
+
+        A segment asks about everybody, so a campaign with one is hidden as well.
+        """
+        if not (hidden := hidden_lists(user)):
+            return self
+        beyond = (
+            Campaign.lists.through.objects.filter(mailinglist__in=hidden),
+            Campaign.excluded_lists.through.objects.filter(mailinglist__in=hidden),
+            Campaign.segments.through.objects.all(),
+            Campaign.excluded_segments.through.objects.all(),
+        )
+        named = (Exists(rows.filter(campaign=OuterRef("pk"))) for rows in beyond)
+        return self.exclude(reduce(or_, map(Q, named)))
 
     def coming(self) -> Self:
         """Those that are going to fire, or to fire again."""
@@ -679,6 +698,17 @@ _LONGEST_REASON = 200
 
 
 class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; where a list is hidden from the user, those that went, and go, beyond none of them.
+
+        A campaign may have had another audience when a run of it was fired.
+        """
+        if not (hidden := hidden_lists(user)):
+            return self
+        by_hidden = Run.lists.through.objects.filter(mailinglist__in=hidden, run=OuterRef("pk"))
+        shown = Campaign.objects.visible_to(user).values("pk")
+        return self.filter(campaign__in=shown).exclude(Exists(by_hidden))
+
     def active(self) -> Self:
         """Neither completed nor cancelled."""
         return self.filter(status__in=ACTIVE_RUN_STATUSES)

@@ -16,7 +16,7 @@ from django_celery_results.models import TaskResult
 from unfold.decorators import action, display
 
 from recipients.addresses import BadAddress, parse_address
-from recipients.admin.base import ManyRowsAdmin, state_tag
+from recipients.admin.base import ManyRowsAdmin, Narrowed, state_tag
 from templates_app.admin import ReadOnlyAdmin
 from tracking import unconfirmed
 from tracking.models import (
@@ -54,7 +54,7 @@ class RunFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         # By name: this app knows nothing of campaigns.
         run: Any = apps.get_model("campaigns", "Run")
-        runs = run.objects.select_related("campaign")
+        runs = run.objects.visible_to(request.user).select_related("campaign")
         newest = list(runs.newest_first()[:RUNS_LISTED])
         chosen = request.GET.get(self.parameter_name, "")
         if chosen.isdecimal() and int(chosen) not in {run.pk for run in newest}:
@@ -71,7 +71,7 @@ class RunFilter(SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ManyRowsAdmin, ReadOnlyAdmin):
+class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
     list_display = ("address", "state_in_words", "run", "reply", "attempts", "attempted_at")
     list_filter = (RunFilter, "state", "skip_reason")
     list_select_related = ("run__campaign",)

@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from campaigns import services, wording
@@ -26,13 +25,13 @@ from campaigns.models import (
 )
 from campaigns.progress import Progress, progress
 from campaigns.sending import waiting
-from recipients.admin.base import state_tag
+from recipients.admin.base import NarrowedAdmin, state_tag
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(NarrowedAdmin):
     form = CampaignForm
     list_display = ("name", "state", "when", "audience", "sender", "newest_run")
     list_filter = ("status",)
@@ -63,7 +62,8 @@ class CampaignAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Campaign]":
         runs = Run.objects.filter(campaign=OuterRef("pk")).order_by("-occurrence")
-        return Campaign.objects.prefetch_related("lists", "segments").annotate(
+        shown = Campaign.objects.visible_to(request.user)
+        return shown.prefetch_related("lists", "segments").annotate(
             newest_run_id=Subquery(runs.values("pk")[:1]),
             newest_run_status=Subquery(runs.values("status")[:1]),
             newest_run_at=Subquery(runs.values("occurrence")[:1]),

@@ -75,7 +75,9 @@ class RunAdmin(ReadOnlyAdmin):
         return overview_page(request, subject_of(self, request, object_id))
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
-        return Run.objects.with_counters().select_related("version__template")
+        return (
+            Run.objects.visible_to(request.user).with_counters().select_related("version__template")
+        )
 
     @display(description="State")
     def state(self, run: Run) -> SafeString:
@@ -110,6 +112,9 @@ class PageAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     list_display = ("__str__", "state_in_words", "left", "moved_at")
     list_filter = ("state",)
     ordering = ("-run_id", "-number")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Page]":
+        return Page.objects.filter(run__in=Run.objects.visible_to(request.user))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False  # reached from its run

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from campaigns.models import Campaign, Run
 from campaigns.reporting.figures import Figures, figures_by_campaign
@@ -53,9 +53,9 @@ def lines(compared: Sequence[Compared]) -> list[Line]:
     return [Line(same[0][0], [share for _, share in same]) for same in zip(*columns, strict=True)]
 
 
-def newest(count: int) -> list[tuple[Campaign, datetime]]:
+def newest(count: int, *, among: "QuerySet[Run]") -> list[tuple[Campaign, datetime]]:
     """Return the campaigns that were sent last, with the time of their newest run."""
-    rows = Run.objects.order_by().values_list("campaign").annotate(last=Max("occurrence"))
+    rows = among.order_by().values_list("campaign").annotate(last=Max("occurrence"))
     last = dict(rows.order_by("-last", "-campaign")[:count])
     campaigns = Campaign.objects.in_bulk(last)
     return [(campaigns[pk], at) for pk, at in last.items()]

@@ -55,9 +55,10 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     if not request.user.has_perm("campaigns.view_run"):
         return {"may_see": False}
-    active = Run.objects.having(*ACTIVE_RUN_STATUSES).newest_first().with_counters()[:RUNS]
-    ended = Run.objects.having(RunStatus.COMPLETED, RunStatus.CANCELLED).newest_first()
-    coming = Campaign.objects.coming().filter(next_fire_at__lt=now + AHEAD)
+    shown = Run.objects.visible_to(request.user)
+    active = shown.having(*ACTIVE_RUN_STATUSES).newest_first().with_counters()[:RUNS]
+    ended = shown.having(RunStatus.COMPLETED, RunStatus.CANCELLED).newest_first()
+    coming = Campaign.objects.visible_to(request.user).coming().filter(next_fire_at__lt=now + AHEAD)
     runs = [progress(run, now=now) for run in active]
     upcoming = list(coming.order_by("next_fire_at")[:UPCOMING])
     return {
@@ -79,13 +80,13 @@ def _seconds(runs: Sequence[Progress], upcoming: Sequence[Campaign], *, now: dat
 
 
 def _needs(request: HttpRequest, runs: Sequence[Progress], *, now: datetime) -> list[Need]:
-    needs = _of_installation() + _of_runs(runs)
+    needs = _of_installation() + _of_runs(request, runs)
     if request.user.has_perm("campaigns.view_transport"):
         needs += _of_transports(now=now)
     if request.user.has_perm("campaigns.view_sender"):
         needs += _of_senders()
     if request.user.has_perm("recipients.view_import"):
-        needs += _of_imports()
+        needs += _of_imports(request)
     return needs
 
 
@@ -96,13 +97,14 @@ def _of_installation() -> list[Need]:
     return [Need("held", _("Held"), _("Nothing goes out: %s.") % problem, "")]
 
 
-def _of_runs(runs: Sequence[Progress]) -> list[Need]:
+def _of_runs(request: HttpRequest, runs: Sequence[Progress]) -> list[Need]:
     held = [each.run for each in runs if each.run.status in (RunStatus.HELD, RunStatus.PAUSED)]
     needs = [
         Need(run.status, run.get_status_display(), f"{run.campaign}: {_why(run)}", _run(run.pk))
         for run in held
     ]
-    doubtful = Run.objects.filter(counters__unconfirmed__gt=0).newest_first().with_counters()
+    shown = Run.objects.visible_to(request.user).newest_first().with_counters()
+    doubtful = shown.filter(counters__unconfirmed__gt=0)
     for run in doubtful[:RUNS]:
         count = run.counters.unconfirmed
         text = _("%(campaign)s: of %(count)d messages nobody knows whether they arrived.")
@@ -144,8 +146,9 @@ def _of_senders() -> list[Need]:
     ]
 
 
-def _of_imports() -> list[Need]:
-    asking = Import.objects.filter(status__in=(ImportStatus.MAPPING, ImportStatus.CHECKED))
+def _of_imports(request: HttpRequest) -> list[Need]:
+    shown = Import.objects.visible_to(request.user)
+    asking = shown.filter(status__in=(ImportStatus.MAPPING, ImportStatus.CHECKED))
     return [
         Need(
             each.status,

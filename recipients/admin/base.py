@@ -5,13 +5,39 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
 from recipients.addresses import BadAddress, parse_address
+
+
+class Narrowed:
+    """Of a model that not everybody sees all of, the rows that this user sees; so for choices."""
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        rows: Any = super().get_queryset(request)  # type: ignore[misc]
+        shown: QuerySet[Any] = rows.visible_to(request.user)
+        return shown
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
+        """Return what a foreign key or a many-to-many field offers."""
+        offered = super().get_field_queryset(db, db_field, request)  # type: ignore[misc]
+        everything = db_field.remote_field.model.objects.all()
+        if not hasattr(everything, "visible_to"):
+            return offered
+        return (everything if offered is None else offered).visible_to(request.user)
+
+
+class NarrowedAdmin(Narrowed, ModelAdmin):
+    pass
+
+
+class NarrowedInline(Narrowed, TabularInline):
+    pass
 
 
 class ManyRowsAdmin(ModelAdmin):

@@ -66,7 +66,7 @@ class ConsentOfRecipient(ModelAdmin):
         """Show what the person agreed to, as a document to print."""
         if not request.user.has_perms(["recipients.view_recipient", CONSENT]):
             raise PermissionDenied
-        recipient = get_object_or_404(Recipient, pk=pk)
+        recipient = get_object_or_404(Recipient.objects.visible_to(request.user), pk=pk)
         context = {"proof": proof(recipient.key, now=timezone.now())}
         return render(request, "recipients/consent_proof.html", context)
 

@@ -12,16 +12,16 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from recipients import exporting
+from recipients.admin.base import NarrowedAdmin
 from recipients.forms.verbs import ExportForm
 from recipients.models import Export, ExportFormat
 
 
 @admin.register(Export)
-class ExportAdmin(ModelAdmin):
+class ExportAdmin(NarrowedAdmin):
     """Who took out whom, and when: never edited, never deleted."""
 
     form = ExportForm

@@ -19,18 +19,22 @@ class _ByOne(SimpleListFilter):
     model: type[MailingList | Tag | Segment]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = self.model.objects.order_by("name").values_list("pk", "name")
+        names = self._shown(request).order_by("name").values_list("pk", "name")
         return [(str(pk), name) for pk, name in names]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         pk = self.value() or ""
         if not pk.isdecimal():
             return queryset
-        chosen = self.model.objects.filter(pk=pk).first()
+        chosen = self._shown(request).filter(pk=pk).first()
         return self.of(chosen, request, queryset) if chosen else queryset.none()
 
     def of(self, chosen: Any, request: HttpRequest, queryset: Any) -> Any:
         raise NotImplementedError
+
+    def _shown(self, request: HttpRequest) -> Any:
+        rows: Any = self.model.objects.all()
+        return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows
 
 
 class OnListFilter(_ByOne):

@@ -18,10 +18,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from recipients.admin.base import state_tag
+from recipients.admin.base import NarrowedAdmin, state_tag
 from recipients.forms.imports import LayoutForm, UploadForm, initial_columns, reading
 from recipients.hurry import hurry_after_commit
 from recipients.importing import jobs, rejects, undoing
@@ -36,7 +35,7 @@ _UNDER_WAY = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 
 
 @admin.register(Import)
-class ImportAdmin(ModelAdmin):
+class ImportAdmin(NarrowedAdmin):
     """Files of recipients, from the upload to the result: one page for each, whatever its state."""
 
     list_display = ("file_name", "state", "mailing_list", "new", "changed", "invalid", "created_at")

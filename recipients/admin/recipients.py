@@ -11,12 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
 
 from recipients import tags
-from recipients.admin.base import ManyRowsAdmin, find_key, link_to_recipients, state_tag
+from recipients.admin.base import (
+    ManyRowsAdmin,
+    NarrowedAdmin,
+    NarrowedInline,
+    find_key,
+    link_to_recipients,
+    state_tag,
+)
 from recipients.admin.consent import ConsentOfRecipient
 from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
 from recipients.admin.people import PersonVerbs
@@ -43,7 +50,7 @@ class TagActionForm(ActionForm):
     tag = ModelChoiceField(Tag.objects.all(), required=False, label="Tag")
 
 
-class SubscriptionInline(TabularInline):
+class SubscriptionInline(NarrowedInline):
     model = Subscription
     fields = ("mailing_list", "state", "changed_at")
     readonly_fields = ("changed_at",)
@@ -79,10 +86,10 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
         suppressed = Exists(Suppression.objects.of_outer())
-        subscriptions = Subscription.objects.select_related("mailing_list").order_by("pk")
-        return Recipient.objects.annotate(is_suppressed=suppressed).prefetch_related(
-            Prefetch("subscription_set", queryset=subscriptions)
-        )
+        shown = Subscription.objects.visible_to(request.user)
+        subscriptions = shown.select_related("mailing_list").order_by("pk")
+        recipients = Recipient.objects.visible_to(request.user).annotate(is_suppressed=suppressed)
+        return recipients.prefetch_related(Prefetch("subscription_set", queryset=subscriptions))
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
@@ -144,7 +151,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
 
 
 @admin.register(MailingList)
-class MailingListAdmin(ModelAdmin):
+class MailingListAdmin(NarrowedAdmin):
     list_display = ("name", "description", "recipients", "created_at")
     search_fields = ("name",)
     ordering = ("name",)
@@ -153,12 +160,16 @@ class MailingListAdmin(ModelAdmin):
         "description",
         "is_public",
         "tracking",
+        "is_limited",
+        "limited_to_users",
+        "limited_to_groups",
         "confirmed",
         "growth",
         "identifier",
         "created_at",
     )
     readonly_fields = ("confirmed", "growth", "identifier", "created_at")
+    filter_horizontal = ("limited_to_users", "limited_to_groups")
     actions = None  # deleting is for empty lists, one by one
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -10,11 +10,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from recipients.admin.base import link_to_recipients
+from recipients.admin.base import NarrowedAdmin, link_to_recipients
 from recipients.forms.segments import rows
 from recipients.models import Segment
 from recipients.segments import asking, draft
@@ -35,7 +34,7 @@ class SegmentForm(forms.ModelForm[Segment]):
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):
+class SegmentAdmin(NarrowedAdmin):
     list_display = ("name", "in_words", "recipients", "updated_at")
     search_fields = ("name",)
     ordering = ("name",)

@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
         ('auth', '__first__'),
         ('campaigns', '0001_initial'),
     ]
@@ -173,10 +174,14 @@ class Migration(migrations.Migration):
                 ('is_public', models.BooleanField(db_default=False, default=False, help_text='Recipients may subscribe to it themselves where they choose their lists.')),
                 ('tracking', models.CharField(choices=[('full', 'who opened and clicked'), ('anonymous', 'how often, without telling who'), ('off', 'nothing')], db_default='full', default='full', help_text='Of opens and clicks. Where campaign or installation want less, that holds.', max_length=9, verbose_name='measuring')),
                 ('identifier', models.UUIDField(default=uuid.uuid4, editable=False)),
+                ('is_limited', models.BooleanField(db_default=False, default=False, help_text='Only these users and groups see it, its recipients and its campaigns.', verbose_name='limited')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('limited_to_groups', models.ManyToManyField(blank=True, related_name='limited_lists', to='auth.group')),
+                ('limited_to_users', models.ManyToManyField(blank=True, related_name='limited_lists', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['name'],
+                'permissions': [('see_limited_lists', 'Can see lists that are limited to others')],
                 'constraints': [models.UniqueConstraint(fields=('name',), name='mailing_list_name_unique'), models.UniqueConstraint(fields=('identifier',), name='mailing_list_identifier_unique'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='mailing_list_tracking_known')],
             },
         ),

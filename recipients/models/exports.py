@@ -1,10 +1,11 @@
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from recipients.models.lists import MailingList
+from recipients.models.lists import MailingList, Viewer, hidden_lists
 from recipients.models.segments import Segment
 
 
@@ -24,6 +25,14 @@ class ExportFormat(models.TextChoices):
 def kept_under(export: "Export", _name: str) -> str:
     """Return where a file is kept: no part of the name comes from a user, or can be guessed."""
     return f"exports/{uuid.uuid4().hex}.{export.format}"
+
+
+class ExportQuerySet(models.QuerySet["Export"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; where a list is hidden from the user, those of a list that is not."""
+        if not (hidden := hidden_lists(user)):
+            return self
+        return self.filter(mailing_list__isnull=False).exclude(mailing_list__in=hidden)
 
 
 class Export(models.Model):
@@ -49,6 +58,8 @@ class Export(models.Model):
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ExportQuerySet.as_manager()
 
     class Meta:
         constraints = [

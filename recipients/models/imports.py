@@ -1,10 +1,11 @@
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from recipients.models.lists import MailingList
+from recipients.models.lists import MailingList, Viewer, hidden_lists
 from recipients.models.people import Tag
 
 UPLOADS = "imports"  # the directory of their files
@@ -33,6 +34,15 @@ def stored_under(_import: "Import", name: str) -> str:
     """Return where a file is kept: no part of the name comes from a user."""
     suffix = "".join(c for c in name.rpartition(".")[2].lower() if c.isalnum())[:4]
     return f"{UPLOADS}/{uuid.uuid4().hex}.{suffix or 'csv'}"
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; where a list is hidden from the user, theirs and those into a list that is not."""
+        if not (hidden := hidden_lists(user)):
+            return self
+        into_shown = Q(mailing_list__isnull=False) & ~Q(mailing_list__in=hidden)
+        return self.filter(into_shown | Q(created_by=user.pk))
 
 
 class Import(models.Model):
@@ -77,6 +87,8 @@ class Import(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ImportQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -1,5 +1,8 @@
 import uuid
+from typing import Self
 
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
 
@@ -21,6 +24,37 @@ class Tracking(models.TextChoices):
     OFF = "off", "nothing"
 
 
+Viewer = AbstractBaseUser | AnonymousUser
+
+
+class MailingListQuerySet(models.QuerySet["MailingList"]):
+    def hidden_from(self, user: Viewer) -> Self:
+        """Limited to others, where the user may not see those as well."""
+        if user.has_perm("recipients.see_limited_lists"):  # type: ignore[union-attr]
+            return self.none()
+        pk = user.pk or 0  # of who is not signed in it is None, which would find each that has none
+        mine = Q(limited_to_users=pk) | Q(limited_to_groups__user=pk)
+        let_in = MailingList.objects.filter(mine, is_limited=True)
+        return self.filter(is_limited=True).exclude(pk__in=let_in.values("pk"))
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Not limited to others."""
+        return self.exclude(pk__in=hidden) if (hidden := hidden_lists(user)) else self
+
+
+def hidden_lists(user: Viewer) -> tuple[int, ...]:
+    """Return the ids of the lists that this user may not see; asked for once, as permissions are.
+
+    Most often there are none: then what is narrowed by them is not narrowed, and costs nothing.
+    """
+    known: tuple[int, ...] | None = getattr(user, "_hidden_lists", None)
+    if known is None:
+        hidden = MailingList.objects.hidden_from(user).order_by("pk").values_list("pk", flat=True)
+        known = tuple(hidden)
+        user._hidden_lists = known  # type: ignore[union-attr]  # noqa: SLF001
+    return known
+
+
 class MailingList(models.Model):
     name = models.CharField(max_length=200, validators=[validate_header_text])
     description = models.TextField(blank=True, help_text="Shown where people choose their lists.")
@@ -39,7 +73,22 @@ class MailingList(models.Model):
     )
     # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)
+    # Said apart from who they are: where the last of them goes, it does not open to everybody.
+    is_limited = models.BooleanField(
+        "limited",
+        default=False,
+        db_default=False,
+        help_text="Only these users and groups see it, its recipients and its campaigns.",
+    )
+    limited_to_users = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="limited_lists"
+    )
+    limited_to_groups = models.ManyToManyField(
+        "auth.Group", blank=True, related_name="limited_lists"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MailingListQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]  # there are few
@@ -50,9 +99,16 @@ class MailingList(models.Model):
                 condition=Q(tracking__in=Tracking.values), name="mailing_list_tracking_known"
             ),
         ]
+        permissions = [("see_limited_lists", "Can see lists that are limited to others")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Of a list that the user sees."""
+        return self.exclude(mailing_list__in=hidden) if (hidden := hidden_lists(user)) else self
 
 
 class Subscription(Imported):
@@ -69,6 +125,8 @@ class Subscription(Imported):
     state = models.CharField(max_length=12, choices=SubscriptionState)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
         constraints = [

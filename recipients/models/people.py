@@ -1,10 +1,16 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, Q
+from django.db.models import Exists, OuterRef, Q
 
 from recipients.models.imported import Imported
-from recipients.models.lists import MailingList, SubscriptionState
+from recipients.models.lists import (
+    MailingList,
+    Subscription,
+    SubscriptionState,
+    Viewer,
+    hidden_lists,
+)
 from recipients.models.suppression import Suppression
 
 
@@ -25,6 +31,13 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
     def not_suppressed(self) -> Self:
         """Those whose address, and whose domain, nobody has asked us to leave alone."""
         return self.exclude(Exists(Suppression.objects.of_outer()))
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Everybody; where a list is hidden from the user, those who are on one that is not."""
+        if not hidden_lists(user):
+            return self
+        shown = Subscription.objects.visible_to(user).filter(recipient=OuterRef("pk"))
+        return self.filter(Exists(shown))
 
 
 class Recipient(Imported):

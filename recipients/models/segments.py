@@ -1,6 +1,15 @@
 import uuid
+from typing import Self
 
 from django.db import models
+
+from recipients.models.lists import Viewer, hidden_lists
+
+
+class SegmentQuerySet(models.QuerySet["Segment"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; none where a list is hidden from the user, for a segment asks about everybody."""
+        return self.none() if hidden_lists(user) else self
 
 
 class Segment(models.Model):
@@ -14,6 +23,8 @@ class Segment(models.Model):
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = SegmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]  # there are few

@@ -4,11 +4,14 @@ import uuid
 from datetime import datetime
 from typing import Any, Self
 
+from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+
+from recipients.models.lists import Viewer, hidden_lists
 
 
 class DeliveryState(models.TextChoices):
@@ -36,6 +39,13 @@ class SkipReason(models.TextChoices):
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; where a list is hidden from the user, those of the runs that they see."""
+        if not hidden_lists(user):
+            return self
+        runs: Any = apps.get_model("campaigns", "Run")  # by name: this app knows nothing of it
+        return self.filter(run__in=runs.objects.visible_to(user).values("pk"))
+
     def of_run(self, run_id: int) -> Self:
         return self.filter(run_id=run_id)
 

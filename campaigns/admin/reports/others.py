@@ -13,7 +13,7 @@ from django.utils import timezone
 from campaigns import summaries
 from campaigns.admin.reports.charts import Chart, charts
 from campaigns.admin.reports.pages import is_id
-from campaigns.models import ReportFrequency, ReportSubscription
+from campaigns.models import Campaign, ReportFrequency, ReportSubscription, Run
 from campaigns.reporting.comparison import MOST, compare, lines, newest
 from campaigns.reporting.growth import Period, growth
 from campaigns.reporting.history import history
@@ -42,7 +42,8 @@ def compare_page(model_admin: Any, request: HttpRequest) -> HttpResponseBase:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     ids = list(dict.fromkeys(map(int, filter(is_id, request.GET.getlist("id")))))
-    compared = compare(ids)
+    shown = Campaign.objects.visible_to(request.user).in_bulk(ids)
+    compared = compare([pk for pk in ids if pk in shown])
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "Compare campaigns",
@@ -50,7 +51,7 @@ def compare_page(model_admin: Any, request: HttpRequest) -> HttpResponseBase:
         "compared": compared,
         "lines": lines(compared),
         "chosen": {one.campaign.pk for one in compared},
-        "offered": newest(OFFERED),
+        "offered": newest(OFFERED, among=Run.objects.visible_to(request.user)),
         "most": MOST,
         "is_cut": len(ids) > MOST,
     }
@@ -60,7 +61,7 @@ def compare_page(model_admin: Any, request: HttpRequest) -> HttpResponseBase:
 def growth_page(model_admin: Any, request: HttpRequest, *, pk: int) -> HttpResponseBase:
     if not request.user.has_perm("recipients.view_mailinglist"):
         raise PermissionDenied
-    mailing_list = MailingList.objects.filter(pk=pk).first()
+    mailing_list = MailingList.objects.visible_to(request.user).filter(pk=pk).first()
     if mailing_list is None:
         raise Http404
     by_week = request.GET.get("by") == "week"
@@ -80,7 +81,7 @@ def growth_page(model_admin: Any, request: HttpRequest, *, pk: int) -> HttpRespo
 def history_page(model_admin: Any, request: HttpRequest, *, pk: int) -> HttpResponseBase:
     if not request.user.has_perm("recipients.view_recipient"):
         raise PermissionDenied
-    recipient = Recipient.objects.filter(pk=pk).first()
+    recipient = Recipient.objects.visible_to(request.user).filter(pk=pk).first()
     if recipient is None:
         raise Http404
     asked = request.GET.get("before", "")
