@@ -13,6 +13,7 @@ from campaigns.forms.addresses import addr_spec
 from campaigns.models import Campaign, CampaignAttachment, Plan, When
 from campaigns.preflight.findings import Finding
 from recipients.models import MailingList, Segment
+from recipients.models.lists import Viewer
 from recipients.validators import time_zones
 from templates_app.models import MediaFile
 
@@ -109,11 +110,11 @@ class AudienceForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, campaign: Campaign, user: Viewer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = {
-            "lists": MailingList.objects.order_by("name"),
-            "segments": Segment.objects.order_by("name"),
+            "lists": MailingList.objects.visible_to(user).order_by("name"),
+            "segments": Segment.objects.visible_to(user).order_by("name"),
         }
         for name in self.fields:
             field = cast("forms.ModelMultipleChoiceField[Any]", self.fields[name])

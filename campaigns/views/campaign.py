@@ -56,7 +56,7 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
 @require_safe
 def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how a campaign stands, what is still to be done, and its runs."""
-    campaign = found(pk)
+    campaign = found(request, pk)
     now = timezone.now()
     tasks = _tasks(campaign, now=now) if campaign.status == CampaignStatus.DRAFT else []
     return page(
@@ -71,7 +71,7 @@ def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def campaign_standing(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(pk)
+    campaign = found(request, pk)
     context = {
         "campaign": campaign,
         "may_act": request.user.has_perm("campaigns.change_campaign"),

@@ -45,7 +45,7 @@ class Confirming:
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_confirm(request: HttpRequest, pk: int) -> HttpResponse:
     """Say how many get it, what, from whom and when; on POST, schedule exactly that."""
-    campaign = found(pk)
+    campaign = found(request, pk)
     if campaign.status != CampaignStatus.DRAFT:
         return redirect(url_of(campaign))
     now = timezone.now()

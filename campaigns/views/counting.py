@@ -8,6 +8,7 @@ from django.http import HttpRequest, QueryDict
 from campaigns.audience import Audience
 from campaigns.forms.path import WhyForm
 from campaigns.models import Campaign
+from recipients.models.lists import hidden_lists
 from recipients.segments.grammar import BadRules
 
 
@@ -17,7 +18,8 @@ def audience_context(request: HttpRequest, campaign: Campaign, *, now: datetime)
     People are for those who may see recipients.
     """
     audience = Audience(campaign)
-    may_see = request.user.has_perm("recipients.view_recipient")
+    # What is said of a person names all of their lists.
+    may_see = request.user.has_perm("recipients.view_recipient") and not hidden_lists(request.user)
     asked = request.GET if may_see else QueryDict()
     form = WhyForm(asked if "address" in asked else None)
     context: dict[str, Any] = {"why": form, "counted_at": now, "may_see": may_see}

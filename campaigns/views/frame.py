@@ -19,14 +19,13 @@ STEPS = (
 )
 
 
-def found(pk: int) -> Campaign:
-    """Return a campaign with what its pages show.
+def found(request: HttpRequest, pk: int) -> Campaign:
+    """Return a campaign that this user may see, with what its pages show.
 
-    :raises Http404:
+    :raises Http404: there is none.
     """
-    return get_object_or_404(
-        Campaign.objects.select_related("sender", "template", "version"), pk=pk
-    )
+    shown = Campaign.objects.visible_to(request.user)
+    return get_object_or_404(shown.select_related("sender", "template", "version"), pk=pk)
 
 
 def page(

@@ -19,6 +19,7 @@ from campaigns import wording
 from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.progress import Progress, progress
 from recipients.models import MailingList
+from recipients.models.lists import Viewer
 
 SIZE = 50
 _LENGTH = 200  # of what is searched
@@ -39,7 +40,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     """Show the campaigns that a filter in the address lets through, the newest first."""
     now = timezone.now()
     asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "status", "list")}
-    found = _filtered(asked)
+    found = _filtered(Campaign.objects.visible_to(request.user), asked)
     page = Paginator(found.order_by("-pk"), SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -47,13 +48,13 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "is_filtered": any(asked.values()),
         "statuses": CampaignStatus.choices,
-        "lists": MailingList.objects.order_by("name"),
+        "lists": MailingList.objects.visible_to(request.user).order_by("name"),
     }
     return render(request, "campaigns/campaign_list.html", context)
 
 
-def _filtered(asked: dict[str, str]) -> "QuerySet[Campaign]":
-    found = Campaign.objects.select_related("sender")
+def _filtered(found: "QuerySet[Campaign]", asked: dict[str, str]) -> "QuerySet[Campaign]":
+    found = found.select_related("sender")
     if asked["q"]:
         found = found.filter(Q(name__icontains=asked["q"]) | Q(pk=_number(asked["q"])))
     if asked["status"]:
@@ -114,7 +115,7 @@ def campaign_calendar(request: HttpRequest) -> HttpResponse:
     upto = _next_month(first)
     entries = defaultdict(list)
     start, end = (_midnight(day) for day in (first, upto))
-    for entry in sorted(_entries(start, end), key=lambda each: each.at):
+    for entry in sorted(_entries(request.user, start, end), key=lambda each: each.at):
         entries[timezone.localtime(entry.at).date()].append(entry)
     days = [
         Day(day, day == today, day < today, day.isoweekday(), entries[day])
@@ -126,7 +127,8 @@ def campaign_calendar(request: HttpRequest) -> HttpResponse:
         "previous": _previous_month(first),
         "next": upto,
         "is_empty": not any(day.entries for day in days),
-        "coming": Campaign.objects.coming()
+        "coming": Campaign.objects.visible_to(request.user)
+        .coming()
         .filter(next_fire_at__gte=end)
         .order_by("next_fire_at")
         .first(),
@@ -154,8 +156,12 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-def _entries(start: datetime, end: datetime) -> Iterator[Entry]:
-    runs = Run.objects.filter(occurrence__gte=start, occurrence__lt=end).select_related("campaign")
+def _entries(user: Viewer, start: datetime, end: datetime) -> Iterator[Entry]:
+    runs = (
+        Run.objects.visible_to(user)
+        .filter(occurrence__gte=start, occurrence__lt=end)
+        .select_related("campaign")
+    )
     for run in runs:
         yield Entry(
             run.occurrence,
@@ -164,7 +170,7 @@ def _entries(start: datetime, end: datetime) -> Iterator[Entry]:
             run.status,
             run.get_status_display(),
         )
-    for campaign in Campaign.objects.coming().filter(next_fire_at__lt=end):
+    for campaign in Campaign.objects.visible_to(user).coming().filter(next_fire_at__lt=end):
         url = reverse("campaigns:campaign_detail", args=[campaign.pk])
         due = _occurrences(campaign, campaign.next_fire_at or end, start, end)
         for at in due:

@@ -35,7 +35,7 @@ NEXT = 5
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_content(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(pk)
+    campaign = found(request, pk)
     form = ContentForm(request.POST or None, instance=campaign)
     if request.method == "POST" and not wording.why_locked(campaign) and form.is_valid():
         with transaction.atomic():
@@ -65,8 +65,8 @@ def _locked(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_audience(request: HttpRequest, pk: int) -> HttpResponse:
     """Choose lists and segments, and see the sum, some of them, and why (not) somebody."""
-    campaign = found(pk)
-    form = AudienceForm(request.POST or None, campaign=campaign)
+    campaign = found(request, pk)
+    form = AudienceForm(request.POST or None, campaign=campaign, user=request.user)
     counted: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         if wording.why_locked(campaign):
@@ -84,8 +84,8 @@ def campaign_audience(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["POST"])
 def campaign_count(request: HttpRequest, pk: int) -> HttpResponse:
     """Count what is ticked on the page, without saving it."""
-    campaign = found(pk)
-    form = AudienceForm(request.POST, campaign=campaign)
+    campaign = found(request, pk)
+    form = AudienceForm(request.POST, campaign=campaign, user=request.user)
     counted = _recounted(request, campaign, form.cleaned_data) if form.is_valid() else {}
     context = {"campaign": campaign, "form": form, "counted": counted}
     return render(request, "campaigns/_audience_sum.html", context)
@@ -112,7 +112,7 @@ def _choose(campaign: Campaign, chosen: Mapping[str, Any]) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_schedule(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(pk)
+    campaign = found(request, pk)
     form = _schedule_form(request, campaign)
     if request.method == "POST" and form.is_valid():
         if wording.why_locked(campaign):
@@ -126,7 +126,7 @@ def campaign_schedule(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["POST"])
 def campaign_times(request: HttpRequest, pk: int) -> HttpResponse:
     """Say when that is: in both time zones, and the next five times of what is repeated."""
-    form = _schedule_form(request, found(pk))
+    form = _schedule_form(request, found(request, pk))
     times = _times(form) if form.is_valid() else []
     context = {"times": times, "form": form}
     return render(request, "campaigns/_schedule_times.html", context)
@@ -173,7 +173,7 @@ def _times(form: ScheduleForm) -> list[str]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_check(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what was found before the campaign is sent, and ask about warnings."""
-    campaign = found(pk)
+    campaign = found(request, pk)
     if request.method == "POST":
         checking.act(request, campaign, now=timezone.now())
         return redirect(url_of(campaign, "check"))
@@ -183,7 +183,7 @@ def campaign_check(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def campaign_check_job(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(pk)
+    campaign = found(request, pk)
     context = checking.preflight_context(request, campaign, now=timezone.now())
     may_act = request.user.has_perm("campaigns.change_campaign")
     return fragment(

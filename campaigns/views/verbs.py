@@ -144,7 +144,7 @@ VERBS = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_verb(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Show the page of a verb, or do it: a refusal stands on the same page."""
-    campaign, verb = found(pk), VERBS[name]
+    campaign, verb = found(request, pk), VERBS[name]
     initial = {"name": _("Copy of %s") % campaign, "address": getattr(request.user, "email", "")}
     form = verb.form(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():

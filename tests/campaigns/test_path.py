@@ -20,7 +20,7 @@ from campaigns.models import (
     When,
 )
 from campaigns.views.verbs import VERBS
-from recipients.models import Field, SubscriptionState
+from recipients.models import Field, MailingList, SubscriptionState
 from templates_app.models import EmailTemplate
 from tests.console import messages, staff, superuser, text
 from tests.factories import (
@@ -222,6 +222,21 @@ def test_what_is_scheduled_is_not_edited(step: str, console: Client, campaign: C
     assert messages(answer) == ["Nothing was saved. It is scheduled. Take it back to edit it."]
     campaign.refresh_from_db()
     assert (campaign.name, campaign.lists.count()) == ("Spring", 1)
+
+
+def test_what_speaks_of_a_list_that_is_limited_to_others_is_not_there(campaign: Campaign) -> None:
+    hidden = make_list("Board")
+    MailingList.objects.filter(pk=hidden.pk).update(is_limited=True)
+    secret = make_campaign("Secret", lists=[hidden])
+    client = staff("campaigns.view_campaign", "recipients.view_recipient")
+
+    pages = {page: text(client.get(f"/campaigns/{page}")) for page in ("", "calendar/")}
+    audience = client.get(url(campaign, "audience"))
+
+    assert "Secret" not in "".join(pages.values())
+    assert "Board" not in pages[""] + text(audience)
+    assert client.get(url(secret)).status_code == 404
+    assert "Why (not) this person?" not in text(audience)
 
 
 # --- confirm ----------------------------------------------------------------------------------
