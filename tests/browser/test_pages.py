@@ -1,0 +1,111 @@
+"""Each page of staff's, as people see it: WCAG 2.2 AA by axe-core, the policy, narrow and dark."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+
+from campaigns import services
+from campaigns.models import Campaign, Plan, RunStatus, When
+from tests.browser.conftest import Visit
+from tests.factories import make_campaign, make_list, make_recipients, make_run
+
+AXE = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
+
+
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+
+def draft() -> Campaign:
+    readers = make_list()
+    make_recipients(3, mailing_list=readers)
+    campaign = make_campaign("Spring", lists=[readers])
+    Plan.objects.create(campaign=campaign, when=When.NOW, time_zone="Asia/Ho_Chi_Minh")
+    return campaign
+
+
+def scheduled() -> Campaign:
+    campaign, now = draft(), timezone.now()
+    return services.schedule(campaign, now=now, at=now + timedelta(minutes=2))
+
+
+def sending(status: str = RunStatus.SENDING) -> Campaign:
+    campaign = draft()
+    run = make_run(campaign)
+    campaign.runs.filter(pk=run.pk).update(status=status, held_reason="look at it")
+    return campaign
+
+
+def nothing() -> None:
+    return None
+
+
+CAMPAIGN = "/campaigns/{pk}/"
+# What there is, and the pages that look different then.
+PAGES: dict[str, tuple[Any, list[str]]] = {
+    "nothing": (nothing, ["/", "/campaigns/", "/campaigns/calendar/", "/campaigns/new/"]),
+    "draft": (
+        draft,
+        [
+            "/",
+            "/campaigns/?q=nobody",
+            CAMPAIGN,
+            f"{CAMPAIGN}content/",
+            f"{CAMPAIGN}audience/",
+            f"{CAMPAIGN}audience/?show=receiving",
+            f"{CAMPAIGN}audience/?address=nobody@example.org",
+            f"{CAMPAIGN}schedule/",
+            f"{CAMPAIGN}check/",
+            f"{CAMPAIGN}confirm/",
+            f"{CAMPAIGN}test/",
+        ],
+    ),
+    "scheduled": (scheduled, ["/", "/campaigns/calendar/", CAMPAIGN, f"{CAMPAIGN}content/"]),
+    "sending": (sending, ["/", "/campaigns/", CAMPAIGN, f"{CAMPAIGN}cancel/"]),
+    "paused": (lambda: sending(RunStatus.PAUSED), ["/", CAMPAIGN]),
+    "held": (lambda: sending(RunStatus.HELD), ["/", CAMPAIGN]),
+}
+
+
+def violations(visit: Visit, options: dict[str, Any]) -> list[str]:
+    found = Axe().run(visit.page, options=options).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+def faults(visit: Visit, address: str) -> list[str]:
+    """Look at a page by day, by night, and on a small telephone."""
+    visit.page.emulate_media(color_scheme="light")
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    visit.open(address)
+    found = violations(visit, AXE)
+    visit.page.emulate_media(color_scheme="dark")
+    found += [f"dark: {each}" for each in violations(visit, CONTRAST)]
+    visit.page.set_viewport_size({"width": 320, "height": 700})
+    overflow = visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if overflow > 0:
+        found.append(f"wider than 320 pixels by {overflow}")
+    if (headings := visit.page.locator("h1").count()) != 1:
+        found.append(f"{headings} headings of the first level")
+    return found
+
+
+@pytest.mark.parametrize("state", PAGES)
+def test_pages_are_for_everybody(state: str, visit: Visit) -> None:
+    make, paths = PAGES[state]
+    made = make()
+    addresses = [path.format(pk=made.pk if made else 0) for path in paths]
+
+    found = {address: faults(visit, address) for address in addresses}
+
+    assert {address: each for address, each in found.items() if each} == {}
