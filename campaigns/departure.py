@@ -15,6 +15,7 @@ from campaigns import services
 from campaigns.audience import Audience
 from campaigns.models import Campaign, CampaignStatus, Plan, When
 from campaigns.preflight import jobs, verdict
+from campaigns.sending.hours import Span
 from campaigns.services import Refused
 from recipients.segments.grammar import BadRules
 
@@ -46,15 +47,24 @@ def plan(
     at: datetime | None = None,
     cron: str = "",
     time_zone: str,
+    follows_recipients: bool = False,
+    hours: Span | None = None,
 ) -> Plan:
     """Note when a draft is to be sent; nothing is sent by that.
 
+    :param follows_recipients: whether that time is each recipient's own.
+    :param hours: of the day in which its messages may leave; None: all.
     :raises Refused: it is no draft, or that is no time.
     """
+    if follows_recipients and when == When.NOW:
+        raise Refused("at each recipient's own time it needs a time; choose one")
     services.fire_at(now=now, at=now if when == When.NOW else at, cron=cron, time_zone=time_zone)
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.DRAFT:
         raise Refused(f"campaign {campaign.pk} is {locked.status}; only a draft is planned")
+    locked.follows_recipients = follows_recipients
+    locked.hours_from, locked.hours_until = hours or (None, None)
+    locked.save()
     chosen = {"when": when, "at": at, "cron": cron, "time_zone": time_zone}
     planned, _ = Plan.objects.update_or_create(campaign=locked, defaults=chosen)
     return planned

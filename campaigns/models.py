@@ -369,6 +369,21 @@ class Campaign(models.Model):
         max_length=100, blank=True, editable=False, help_text="Empty: it is sent once."
     )
     time_zone = models.CharField(max_length=64, default="UTC", editable=False)
+    follows_recipients = models.BooleanField(
+        "at each recipient's own time",
+        default=False,
+        help_text="The time is that of the recipient's time zone; where none is known, of the"
+        " campaign's.",
+    )
+    # What the clock shows then, as if it were UTC; of what is sent once at each one's own time.
+    wall_time = models.DateTimeField(null=True, blank=True, editable=False)
+    hours_from = models.TimeField(
+        "not earlier than",
+        null=True,
+        blank=True,
+        help_text="Messages leave between these times of the day, on each day.",
+    )
+    hours_until = models.TimeField("and not later than", null=True, blank=True)
     priority = models.CharField(max_length=13, choices=Priority, default=Priority.CAMPAIGN)
     late_limit = models.DurationField(
         default=timedelta(hours=24),
@@ -421,6 +436,14 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(next_fire_at__isnull=True) | Q(status=CampaignStatus.SCHEDULED),
                 name="campaign_fires_only_when_scheduled",
+            ),
+            models.CheckConstraint(
+                condition=Q(hours_from=None, hours_until=None)
+                | (
+                    Q(hours_from__isnull=False, hours_until__isnull=False)
+                    & ~Q(hours_from=models.F("hours_until"))
+                ),
+                name="campaign_hours_are_a_span",
             ),
         ]
         indexes = [
@@ -791,6 +814,8 @@ class Run(models.Model):
     )
     # The sender's at the firing: a Message-ID is the same at each attempt.
     sender_domain = models.CharField(max_length=253, editable=False)
+    # What the recipient's clock shows when it may go to them, as if it were UTC; None: at once.
+    wall_time = models.DateTimeField(null=True, blank=True, editable=False)
     # How far the snapshot of the audience has come: the last recipient's id.
     snapshot_cursor = models.BigIntegerField(default=0, editable=False)
     # Everybody written down so far, those left out included; deliveries of the run add up to it.

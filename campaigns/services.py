@@ -1,7 +1,8 @@
 """What people do with campaigns: create, schedule, pause, resume, cancel."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSimError
 from django.core.exceptions import ValidationError
@@ -25,7 +26,7 @@ from campaigns.models import (
     Transport,
 )
 from campaigns.preflight import jobs, verdict
-from campaigns.sending import domain_gates, gates, reconcile
+from campaigns.sending import domain_gates, gates, hours, reconcile
 from campaigns.sending.fire import next_occurrence
 from campaigns.sending.transports import BadTransportURL, open_transport
 from recipients.addresses import BadAddress, parse_mailbox
@@ -202,6 +203,9 @@ def schedule(
         second person has to approve it and has not.
     """
     due = fire_at(now=now, at=at, cron=cron, time_zone=time_zone)
+    wall_time = None
+    if campaign.follows_recipients:
+        due, wall_time = _first_of_all(due, now=now, cron=cron, time_zone=time_zone)
     _check_audience(campaign, now=now)
     _check_content(campaign)
     # Locked, so that it does not fire between the look and the change.
@@ -212,6 +216,7 @@ def schedule(
     _pin_attachments(locked, locked.version)
     _check_preflight(locked, locked.version, accepted=accepted, by=by, now=now)
     locked.next_fire_at, locked.cron, locked.time_zone = due, cron, time_zone
+    locked.wall_time = wall_time
     locked.save()
     campaign.refresh_from_db()
     return campaign
@@ -237,6 +242,8 @@ def copy(campaign: Campaign, *, name: str) -> Campaign:
     )
     made.late_limit, made.time_to_live = campaign.late_limit, campaign.time_to_live
     made.unconfirmed_policy = campaign.unconfirmed_policy
+    made.follows_recipients = campaign.follows_recipients
+    made.hours_from, made.hours_until = campaign.hours_from, campaign.hours_until
     made.save()
     return made
 
@@ -374,6 +381,19 @@ def fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) ->
     if at - now > _FAR:
         raise Refused(f"{at.isoformat(timespec='seconds')} is more than a hundred years ahead")
     return at
+
+
+def _first_of_all(
+    at: datetime, *, now: datetime, cron: str, time_zone: str
+) -> tuple[datetime, datetime | None]:
+    """Return when that time comes to the first recipient, and what the clock shows then.
+
+    Where it has come to some already, they get it at once.
+    """
+    if cron:
+        return next_occurrence(cron, time_zone=hours.FIRST_ZONE, after=now), None
+    shown = at.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
+    return max(now, hours.first_instant(shown)), shown.replace(tzinfo=UTC)
 
 
 def _check_audience(campaign: Campaign, *, now: datetime) -> None:

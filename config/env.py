@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import time
 from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -96,6 +97,16 @@ def ten_minutes(value: str) -> int:
     if not value.isdecimal() or int(value) > 600:
         raise ValueError(f"write a whole number of seconds from 0 to 600, not {value!r}")
     return int(value)
+
+
+def span_of_day(value: str) -> tuple[time, time] | None:
+    try:
+        start, end = (time.fromisoformat(part.strip()) for part in value.split("-"))
+    except ValueError:
+        raise ValueError(f"write two times of the day, as 22:00-07:00, not {value!r}") from None
+    if start == end:
+        raise ValueError(f"write two different times of the day, not {value!r}")
+    return start, end
 
 
 def count(value: str) -> int:

@@ -185,6 +185,8 @@ UNCONFIRMED_RESEND_SECONDS = env.read(
 DEPARTURE_SECONDS = env.read("DEPARTURE_SECONDS", read.ten_minutes, default=60)
 # Whether a second person has to approve what is sent.
 TWO_PERSON_APPROVAL = env.read("TWO_PERSON_APPROVAL", read.flag, default=False)
+# From when to when recipients are left alone, by their own clocks; but for what is urgent.
+QUIET_HOURS = env.read("QUIET_HOURS", read.span_of_day, default=None)
 SWEEP_SECONDS = env.read("SWEEP_SECONDS", read.positive_seconds, default=5)
 # TaskResult rows of runs that ended longer ago are deleted; 0 keeps them for ever.
 TASK_RESULT_DAYS = env.read("TASK_RESULT_DAYS", read.days, default=90)

@@ -17,6 +17,7 @@ from recipients.models.lists import Viewer
 from recipients.validators import time_zones
 from templates_app.models import MediaFile
 
+Clock = time  # within a form that has a field of that name
 NOT_YET = "not_yet"
 DAILY, WEEKDAYS, WEEKLY, MONTHLY, CUSTOM = "daily", "weekdays", "weekly", "monthly", "custom"
 _WEEKDAYS = (
@@ -197,9 +198,38 @@ class ScheduleForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
     time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"))
+    follows_recipients = forms.BooleanField(
+        label=gettext_lazy("At each recipient's own time"),
+        required=False,
+        help_text=gettext_lazy(
+            "By the time zone that is known of them, else by the one above. It begins where the day"
+            " begins first; where that time is over already, it is sent at once."
+        ),
+    )
+    hours_from = forms.TimeField(
+        label=gettext_lazy("Messages leave from"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=gettext_lazy("Outside of these hours they wait for the next day."),
+    )
+    hours_until = forms.TimeField(
+        label=gettext_lazy("up to"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
 
-    def __init__(self, *args: Any, plan: Plan | None, time_zone: str, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", {"time_zone": time_zone, **_planned(plan)})
+    def __init__(
+        self,
+        *args: Any,
+        plan: Plan | None,
+        time_zone: str,
+        campaign: Campaign | None = None,
+        **kwargs: Any,
+    ) -> None:
+        initial = {"time_zone": time_zone, **_planned(plan)}
+        for name in ("follows_recipients", "hours_from", "hours_until"):
+            initial[name] = getattr(campaign, name, None)
+        kwargs.setdefault("initial", initial)
         super().__init__(*args, **kwargs)
         zones = [(zone, zone.replace("_", " ")) for zone in sorted(time_zones())]
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
@@ -215,7 +245,16 @@ class ScheduleForm(forms.Form):
             self._clean_repeat(answers)
         if when == When.AT and not self.errors:
             answers["at"] = self._moment(answers)
+        if when == When.NOW and answers.get("follows_recipients"):
+            self.add_error("follows_recipients", _("Choose a time for that."))
+        self._clean_hours(answers.get("hours_from"), answers.get("hours_until"))
         return answers
+
+    def _clean_hours(self, start: Clock | None, end: Clock | None) -> None:
+        if (start is None) != (end is None):
+            self.add_error("hours_until" if start else "hours_from", _("Write both, or neither."))
+        elif start is not None and start == end:
+            self.add_error("hours_until", _("Write two different times."))
 
     def _clean_repeat(self, answers: dict[str, Any]) -> None:
         self._require(answers, "repeat", _("Say how it is repeated."))
@@ -239,6 +278,10 @@ class ScheduleForm(forms.Form):
             "at": answers["at"] if when == When.AT else None,
             "cron": answers["cron"] if when == When.CRON else "",
             "time_zone": answers["time_zone"],
+            "follows_recipients": answers["follows_recipients"],
+            "hours": (answers["hours_from"], answers["hours_until"])
+            if answers["hours_from"]
+            else None,
         }
 
     def _moment(self, answers: dict[str, Any]) -> datetime | None:

@@ -27,6 +27,10 @@ class Migration(migrations.Migration):
                 ('next_fire_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('cron', models.CharField(blank=True, editable=False, help_text='Empty: it is sent once.', max_length=100)),
                 ('time_zone', models.CharField(default='UTC', editable=False, max_length=64)),
+                ('follows_recipients', models.BooleanField(default=False, help_text="The time is that of the recipient's time zone; where none is known, of the campaign's.", verbose_name="at each recipient's own time")),
+                ('wall_time', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('hours_from', models.TimeField(blank=True, help_text='Messages leave between these times of the day, on each day.', null=True, verbose_name='not earlier than')),
+                ('hours_until', models.TimeField(blank=True, null=True, verbose_name='and not later than')),
                 ('priority', models.CharField(choices=[('campaign', 'Campaign'), ('transactional', 'Transactional: urgent, waits for no other campaign')], default='campaign', max_length=13)),
                 ('late_limit', models.DurationField(default=datetime.timedelta(days=1), help_text='A run that begins later than this after its time waits for a person.')),
                 ('time_to_live', models.DurationField(default=datetime.timedelta(days=3), help_text='What is not delivered so long after a run began has failed.', validators=[django.core.validators.MinValueValidator(datetime.timedelta(seconds=60))])),
@@ -45,7 +49,7 @@ class Migration(migrations.Migration):
             options={
                 'permissions': [('approve_campaign', 'Can approve what another person wants to send')],
                 'indexes': [models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='campaign_tracking_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='campaign_tracking_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('hours_from', None), ('hours_until', None)), models.Q(('hours_from__isnull', False), ('hours_until__isnull', False), models.Q(('hours_from', models.F('hours_until')), _negated=True)), _connector='OR'), name='campaign_hours_are_a_span'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
             },
         ),
         migrations.CreateModel(
@@ -207,6 +211,7 @@ class Migration(migrations.Migration):
                 ('warning', models.CharField(blank=True, default='', editable=False, max_length=200)),
                 ('tracking', models.CharField(choices=[('full', 'who opened and clicked'), ('anonymous', 'how often, without telling who'), ('off', 'nothing')], default='off', editable=False, max_length=9)),
                 ('sender_domain', models.CharField(editable=False, max_length=253)),
+                ('wall_time', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('snapshot_cursor', models.BigIntegerField(default=0, editable=False)),
                 ('audience', models.PositiveIntegerField(default=0, editable=False)),
                 ('prepared_at', models.DateTimeField(blank=True, null=True)),

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 
 from campaigns.models import Run, RunStatus
 from campaigns.secrets import Undecipherable
-from campaigns.sending import domain_gates, gates, instance, retries
+from campaigns.sending import domain_gates, gates, hours, instance, retries
 from campaigns.sending.chunk import Chunk, Clock
 from campaigns.sending.claim import Claim, claim
 from campaigns.sending.gates import Admission
@@ -49,6 +49,10 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
         raise
     if run.obstacle:
         Run.objects.filter(pk=run_id).note_obstacle("")
+    if rules := hours.hours_of(run):
+        wanted, ids = len(ids), hours.hold_back(run_id, ids, rules, now=clock())
+        if not ids:
+            return {"waiting": wanted}
     admission = _admit(run_id, len(ids), uuid.uuid4(), clock)
     if not admission.granted:
         retries.put_back(ids)

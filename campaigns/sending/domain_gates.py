@@ -6,9 +6,7 @@ would else come due in the same second, again and again.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -16,8 +14,8 @@ from django.db.models import Q
 from campaigns.models import DomainGroup, DomainLimit, Gate
 from campaigns.sending import breaker, windows
 from campaigns.sending.domains import group_of
+from campaigns.sending.keeping import Kept, keep
 from campaigns.sending.outcomes import Deferred, Outcome, Scope
-from tracking import ledger
 
 # A group that limits us is shut where at least this part of a chunk's messages to it was deferred:
 # a single mailbox may have its reasons.
@@ -35,28 +33,6 @@ _CLAIMABLE = """
      ORDER BY id
 """
 
-_KEPT = """
-      FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS kept (id, at)
-      JOIN tracking_delivery delivery ON delivery.id = kept.id
-     WHERE delivery.run_id = %(run)s
-"""
-_PICK_QUEUED = f"""
-    SELECT delivery.id, delivery.state AS from_state, 'retry' AS to_state, kept.at
-    {_KEPT} AND delivery.state = 'queued'
-     ORDER BY delivery.id
-       FOR UPDATE OF delivery SKIP LOCKED
-"""
-_CHANGES = "next_attempt_at = picked.at, dispatched_at = NULL"
-
-# Those that wait already only wait longer: no state changes, and so nothing in the books.
-_POSTPONE = f"""
-    UPDATE tracking_delivery AS waiting
-       SET next_attempt_at = later.at, dispatched_at = NULL
-      FROM (SELECT delivery.id, kept.at {_KEPT} AND delivery.state = 'retry'
-             ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED) AS later
-     WHERE waiting.id = later.id
-"""
-
 # Kept back, not deferred: no attempt was made.
 _IS_KEPT = "state = 'retry' AND next_attempt_at > %(now)s AND attempts = 0 AND reply_code IS NULL"
 _KEPT_DOMAINS = f"SELECT DISTINCT domain FROM tracking_delivery WHERE {_IS_KEPT}"
@@ -65,23 +41,6 @@ _RELEASE = f"""
      WHERE id IN (SELECT id FROM tracking_delivery
                    WHERE {_IS_KEPT} AND domain = ANY(%(domains)s) ORDER BY id FOR UPDATE)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Deliveries that may not be claimed now, and when each is to be looked at again."""
-
-    ids: list[int]
-    times: list[datetime]
-
-    def add(self, ids: Iterable[int], *, after: datetime, pace: float) -> datetime:
-        """Spread ids behind `after`, so many a second; return the end."""
-        at = after
-        for one in ids:
-            self.ids.append(one)
-            self.times.append(at)
-            at += timedelta(seconds=1 / pace)
-        return at
 
 
 def locked_gate(transport: int | None, group: str = "") -> Gate:
@@ -109,7 +68,7 @@ def hold_back(run_id: int, ids: list[int], *, transport: int | None, now: dateti
     for limit in _locked_limits(transport, by_group):
         allowed = _by_limit(limit, by_group[limit.group], kept, now=now)
         by_group[limit.group] = by_group[limit.group][:allowed]
-    _wait(run_id, kept, now=now)
+    keep(run_id, kept, now=now)
     left_out = set(kept.ids)
     return [one for one in ids if one not in left_out]
 
@@ -230,15 +189,6 @@ def _by_limit(limit: DomainLimit, ids: list[int], kept: Kept, *, now: datetime) 
     # Not what people type: a limit may be changed at the same moment.
     limit.save(update_fields=[*windows.FIELDS, "spread_until"])
     return allowed
-
-
-def _wait(run_id: int, kept: Kept, *, now: datetime) -> None:
-    if not kept.ids:
-        return
-    params: dict[str, Any] = {"ids": kept.ids, "times": kept.times, "run": run_id}
-    ledger.move(run_id, pick=_PICK_QUEUED, changes=_CHANGES, params=params, now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(_POSTPONE, params)
 
 
 def _tell(gate: Gate, outcomes: Sequence[Outcome], *, at: datetime, now: datetime) -> None:

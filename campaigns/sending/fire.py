@@ -9,7 +9,7 @@ from cronsim import CronSim, CronSimError
 from django.db import transaction
 
 from campaigns.models import Campaign, Run, RunAttachment, RunStatus
-from campaigns.sending import instance
+from campaigns.sending import hours, instance
 from campaigns.sending.attached import files_of_campaign
 from recipients.models import Tracking
 from tracking import measuring, registry
@@ -54,6 +54,7 @@ def fire(campaign_id: int, *, now: datetime, doubt: Callable[[Run], str] = _none
         defaults={
             "version": campaign.version,
             "sender_domain": campaign.sender.domain,
+            "wall_time": _wall_time(campaign, occurrence),
             "tracking": measuring.mode(campaign.tracking, lists=campaign.lists.all()),
         },
     )
@@ -94,4 +95,12 @@ def _doubt(run: Run, *, now: datetime) -> str:
 def _following(campaign: Campaign, *, after: datetime) -> datetime | None:
     if not campaign.cron:
         return None
-    return next_occurrence(campaign.cron, time_zone=campaign.time_zone, after=after)
+    zone = hours.FIRST_ZONE if campaign.follows_recipients else campaign.time_zone
+    return next_occurrence(campaign.cron, time_zone=zone, after=after)
+
+
+def _wall_time(campaign: Campaign, occurrence: datetime) -> datetime | None:
+    """Return what a recipient's clock has to show, as if it were UTC; None: nothing."""
+    if not campaign.follows_recipients or campaign.wall_time:
+        return campaign.wall_time
+    return occurrence.astimezone(ZoneInfo(hours.FIRST_ZONE)).replace(tzinfo=UTC)

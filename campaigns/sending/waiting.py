@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from campaigns.models import DomainLimit, Gate, PageState, Run, RunStatus, Transport
-from campaigns.sending import breaker, domain_gates, gates, lanes
+from campaigns.sending import breaker, domain_gates, gates, hours, lanes
 from tracking.models import Delivery, RunCounters
 
+_BY_THE_CLOCK = "the recipients who are left may be mailed at other hours of the day"
 _LOOKED_AT = 1_000  # of those that wait, to know which domains keep them
 
 
@@ -29,7 +30,7 @@ def why(run: Run, *, now: datetime) -> str:
         return _sentence(ahead.reason, ahead.resume_at, now)
     if counters.queued or counters.sending:
         return ""
-    return _of_domains(run, now=now)
+    return _of_hours(run, now=now) or _of_domains(run, now=now)
 
 
 def of_transport(transport: Transport, *, now: datetime) -> str:
@@ -38,6 +39,16 @@ def of_transport(transport: Transport, *, now: datetime) -> str:
     if gate is None:
         return ""
     return _sentence(breaker.in_words(gate, f"transport {transport.name}"), gate.shut_until, now)
+
+
+def _of_hours(run: Run, *, now: datetime) -> str:
+    """Say it where all that is left waits, and the first of it for the hour of its recipient."""
+    if hours.hours_of(run) is None:
+        return ""
+    first = Delivery.objects.of_run(run.pk).waiting(now=now).first()
+    if first is None or first.attempts:
+        return ""
+    return _sentence(_BY_THE_CLOCK, first.next_attempt_at, now)
 
 
 def _of_domains(run: Run, *, now: datetime) -> str:

@@ -136,7 +136,7 @@ def _schedule_form(request: HttpRequest, campaign: Campaign) -> ScheduleForm:
     plan = Plan.objects.filter(campaign=campaign).first()
     mine = timezone.get_current_timezone_name()
     zone = mine if campaign.time_zone == "UTC" else campaign.time_zone
-    return ScheduleForm(request.POST or None, plan=plan, time_zone=zone)
+    return ScheduleForm(request.POST or None, plan=plan, time_zone=zone, campaign=campaign)
 
 
 def _plan(campaign: Campaign, form: ScheduleForm) -> bool:

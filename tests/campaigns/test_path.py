@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -197,6 +197,25 @@ def test_a_time_that_cannot_be_is_refused_and_the_page_says_why(
     assert answer.status_code == 422
     assert reason in text(answer)
     assert not Plan.objects.exists()
+
+
+def test_hours_and_the_recipients_own_time_are_kept_with_the_plan(
+    console: Client, campaign: Campaign
+) -> None:
+    typed = {"when": "at", "date": "2099-07-01", "time": "09:00", "time_zone": "Europe/Berlin"}
+    typed |= {"follows_recipients": "on", "hours_from": "09:00", "hours_until": "17:00"}
+
+    console.post(url(campaign, "schedule"), typed)
+    shown = console.get(url(campaign, "schedule")).context["form"].initial
+    half = console.post(url(campaign, "schedule"), {**typed, "hours_until": ""})
+    now = console.post(url(campaign, "schedule"), {**typed, "when": "now"})
+
+    campaign.refresh_from_db()
+    assert campaign.follows_recipients
+    assert (campaign.hours_from, campaign.hours_until) == (time(9), time(17))
+    assert (shown["hours_from"], shown["time"]) == (time(9), time(9))
+    assert "Write both, or neither." in text(half)
+    assert "Choose a time for that." in text(now)
 
 
 def test_not_yet_forgets_the_time(console: Client, campaign: Campaign) -> None:
