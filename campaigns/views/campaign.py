@@ -39,7 +39,8 @@ class Step:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_new(request: HttpRequest) -> HttpResponse:
-    form = NewForm(request.POST or None, initial={"template": request.GET.get("template")})
+    chosen = {"template": request.GET["template"]} if "template" in request.GET else {}
+    form = NewForm(request.POST or None, initial=chosen)
     if request.method == "POST" and form.is_valid():
         campaign = services.create_campaign(**form.cleaned_data)
         return redirect("campaigns:campaign_audience", campaign.pk)

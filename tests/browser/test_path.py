@@ -1,0 +1,97 @@
+"""From a name to the departure, with the keyboard alone, with and without JavaScript."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
+
+from campaigns.models import Campaign, CampaignStatus
+from tests.browser.conftest import Visit, sign_in, watched
+from tests.factories import make_list, make_recipients, make_sender, make_template
+
+MOST_STOPS = 200  # of the tab key on one page
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without"])
+def either(
+    request: pytest.FixtureRequest,
+    transactional_db: None,
+    browser: Browser,
+    live_server: LiveServer,
+) -> Iterator[Visit]:
+    context = browser.new_context(java_script_enabled=request.param)
+    context.set_default_timeout(15_000)
+    root = User.objects.create_user("root", is_staff=True, is_superuser=True)
+    sign_in(context, root, live_server.url)
+    seen = watched(context.new_page(), live_server.url)
+    yield seen
+    context.close()
+    assert seen.wrong == []
+
+
+def tab_to(page: Page, role: str, name: str) -> None:
+    """Go on with the tab key until something of that role and name has the focus."""
+    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+    for _ in range(MOST_STOPS):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the tab key does not come to {role} {name!r}")
+
+
+def press(page: Page, role: str, name: str) -> None:
+    tab_to(page, role, name)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def type_into(page: Page, name: str, text: str) -> None:
+    tab_to(page, "textbox", name)
+    page.keyboard.type(text)
+
+
+def test_a_campaign_is_made_checked_and_sent_without_a_mouse(either: Visit) -> None:
+    make_recipients(3, mailing_list=make_list())
+    make_sender()
+    make_template()
+    page = either.page
+    either.open("/campaigns/")
+
+    press(page, "link", "New campaign")
+    type_into(page, "Name", "Spring")
+    press(page, "button", "Save and continue")
+    tab_to(page, "checkbox", "Readers")
+    page.keyboard.press("Space")
+    press(page, "button", "Save and continue")
+    tab_to(page, "radio", "Not yet")
+    page.keyboard.press("ArrowUp")
+    press(page, "button", "Save and continue")
+    press(page, "link", "Continue")
+    assert "3 people will receive it" in page.inner_text("main")
+    press(page, "button", "Send to 3 people")
+
+    assert Campaign.objects.get().status == CampaignStatus.SCHEDULED
+    assert "Departing" in page.inner_text("main")
+    press(page, "link", "Take back")
+    press(page, "button", "Take it back")
+    assert Campaign.objects.get().status == CampaignStatus.DRAFT
+
+
+def test_what_is_ticked_is_counted_and_nothing_moves_the_focus(visit: Visit) -> None:
+    make_recipients(3, mailing_list=make_list())
+    make_recipients(2, mailing_list=make_list("Others"), prefix="o")
+    make_sender()
+    make_template()
+    page = visit.page
+    visit.open("/campaigns/new/")
+    page.get_by_label("Name").fill("Spring")
+    page.get_by_role("button", name="Save and continue").click()
+
+    tab_to(page, "checkbox", "Others")
+    page.keyboard.press("Space")
+
+    page.get_by_text("Not saved yet.").wait_for()
+    assert "would receive it" in page.inner_text("#sum")
+    assert page.evaluate("document.activeElement.type") == "checkbox"
