@@ -15,18 +15,22 @@ LARGEST_SWEEP = 5_000
 CHUNK = 50
 
 # Not those for which a message is on its way already. The row stays `retry` until it is claimed; a
-# message that is lost is sent again after a while.
+# message that is lost is sent again after a while. Materialized: a join by nested loops would look
+# for the next ones for each row, past the limit.
 _DUE = """
+    WITH due AS MATERIALIZED (
+        SELECT candidate.id
+          FROM tracking_delivery candidate
+         WHERE candidate.run_id = ANY(%(runs)s)
+           AND candidate.state = 'retry' AND candidate.next_attempt_at <= %(now)s
+           AND (candidate.dispatched_at IS NULL OR candidate.dispatched_at <= %(lost)s)
+         ORDER BY candidate.next_attempt_at
+         LIMIT %(limit)s
+           FOR UPDATE OF candidate SKIP LOCKED
+    )
     UPDATE tracking_delivery AS delivery
        SET dispatched_at = %(now)s
-      FROM (SELECT candidate.id
-              FROM tracking_delivery candidate
-             WHERE candidate.run_id = ANY(%(runs)s)
-               AND candidate.state = 'retry' AND candidate.next_attempt_at <= %(now)s
-               AND (candidate.dispatched_at IS NULL OR candidate.dispatched_at <= %(lost)s)
-             ORDER BY candidate.next_attempt_at
-             LIMIT %(limit)s
-               FOR UPDATE OF candidate SKIP LOCKED) AS due
+      FROM due
      WHERE delivery.id = due.id
     RETURNING delivery.run_id, delivery.id
 """

@@ -2,7 +2,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -312,6 +312,17 @@ def test_no_more_retries_are_sent_to_workers_than_a_limit_lets_pass(run: Run) ->
     Delivery.objects.update(state="retry", next_attempt_at=NOW)
 
     assert [retries_of(run, seconds=after) for after in (0, 1, 2, 3)] == [3, 3, 3, 1]
+
+
+def test_the_limit_holds_where_the_planner_believes_the_ledger_empty(run: Run) -> None:
+    limited(run, per_second=3)
+    Delivery.objects.update(state="retry", next_attempt_at=NOW)
+    with connection.cursor() as cursor:  # as a vacuum finds it before the first run
+        cursor.execute(
+            "UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname = 'tracking_delivery'"
+        )
+
+    assert retries_of(run, seconds=0) == 3
 
 
 def test_no_retries_are_sent_at_a_shut_gate_and_those_of_other_runs_are(run: Run) -> None:
