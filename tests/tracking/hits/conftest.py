@@ -31,6 +31,9 @@ class MortalRedis:
         self._services.down()
 
     def kill(self) -> None:
+        # A sync of its file that takes long holds back what follows for up to two seconds, and what
+        # the tests before have left would come back.
+        self.client.config_set("appendfsync", "always")
         for process in self._server.processes():
             process.kill()
             process.wait()
