@@ -148,10 +148,11 @@ def test_the_same_report_twice_is_one_and_is_read_once(delivery: Delivery) -> No
 def test_the_same_report_by_two_ways_is_one_fact(header: bytes, delivery: Delivery) -> None:
     by_pipe = header + bounced(delivery.pk)
     by_mailbox = b"Return-Path: <>\nReceived: by mx.example.org\n" + by_pipe.replace(b"\r\n", b"\n")
+    by_exims_pipe = b"From MAILER-DAEMON Fri Mar 06 09:00:00 2026\n" + by_mailbox + b"\n"
 
-    came_in = [take(raw) for raw in (by_pipe, by_mailbox)]
+    came_in = [take(raw) for raw in (by_pipe, by_mailbox, by_exims_pipe)]
 
-    assert [message.explanation for message in came_in] == ["Bounced: no such mailbox"] * 2
+    assert [message.explanation for message in came_in] == ["Bounced: no such mailbox"] * 3
     assert DeliveryEvent.objects.count() == 1
 
 

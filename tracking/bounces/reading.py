@@ -152,7 +152,7 @@ def _made(
         message_ids=message_ids([*ids, *opened.top.each("in-reply-to", "references")]),
         feedback_type=feedback_type,
         date=_date(opened.top.first("date")),
-        identity=opened.top.first("message-id") or sha256(opened.top.body).hexdigest(),
+        identity=opened.top.first("message-id") or sha256(opened.top.body.strip()).hexdigest(),
     )
 
 
