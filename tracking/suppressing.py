@@ -6,10 +6,11 @@ that is weighed later, and anew whenever something is told that may change it.
 What is the sender's fault (policy, authentication, rate) never counts against a person.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -50,8 +51,10 @@ TAKEN_BACK = "what was told later of the same messages shows that the address ta
 
 # All messages to an address of a recipient.
 _OF_ADDRESS = f"""
-WITH message AS MATERIALIZED (
-    SELECT * FROM ({MESSAGES}) AS theirs WHERE key = %(key)s
+WITH theirs AS MATERIALIZED (
+    {MESSAGES}
+), message AS MATERIALIZED (
+    SELECT * FROM theirs WHERE key = %(key)s
 ), event AS MATERIALIZED (
     SELECT event.* FROM message JOIN tracking_deliveryevent event ON event.delivery_id = message.id
 ), arrived AS (
@@ -71,9 +74,13 @@ SELECT DISTINCT run_id, unnest(ARRAY[min(at), max(at)]) AS at, category
 """
 # What shows that somebody has the address: a click, a confirmation, a message that arrived. What a
 # provider calls delivered and what comes back later all the same is no such sign. That nothing came
-# back is known later than it happened.
+# back is known later than it happened. Of clicks, the first of each run and the last one of all are
+# known when the hits are gone.
 _SIGNS = f"""
 {_OF_ADDRESS}
+SELECT hit.at, hit.at FROM theirs JOIN tracking_hit hit ON hit.delivery_id = theirs.id
+ WHERE hit.kind = 'click' AND hit.verdict = 'person'
+ UNION ALL
 SELECT clicked_at, clicked_at FROM tracking_activity
  WHERE recipient_id = ANY(%(ids)s::bigint[]) AND clicked_at IS NOT NULL
  UNION ALL
@@ -138,13 +145,16 @@ def decide(told: Iterable[Told], signs: Iterable[Sign], limits: Limits) -> str:
     By what had happened until then since the last sign of life, and not by when we heard of it.
     """
     soft = sorted((each for each in told if each.category in _SOFT), key=lambda each: each.at)
-    signs = list(signs)
-    for end in soft:
-        alive = max((sign.at for sign in signs if sign.known_at <= end.at), default=None)
-        since = [each for each in soft if each.at <= end.at and (not alive or each.at > alive)]
-        if why := weigh(since, limits):
-            return why
-    return ""
+    signs = sorted(signs, key=lambda sign: sign.known_at)
+    known = [sign.known_at for sign in signs]
+    alive = [None, *accumulate((sign.at for sign in signs), max)]
+    # Of those with the same last sign of life before them, the last one says what all of them say.
+    ends = {alive[bisect_right(known, each.at)]: each.at for each in soft}
+    weighed = (
+        weigh([each for each in soft if each.at <= end and (not since or each.at > since)], limits)
+        for since, end in ends.items()
+    )
+    return next(filter(None, weighed), "")
 
 
 def weigh(told: Iterable[Told], limits: Limits) -> str:
@@ -154,7 +164,9 @@ def weigh(told: Iterable[Told], limits: Limits) -> str:
     """
     soft = [each for each in told if each.category in _SOFT]
     invalid = [each for each in soft if each.category in _INVALID]
-    if any(_is_repeated(*pair, limits) for pair in combinations(invalid, 2)):
+    # Who has the token of one message may write about it without end.
+    of_runs = len({each.run_id for each in invalid})
+    if of_runs > 1 and any(_is_repeated(*pair, limits) for pair in combinations(invalid, 2)):
         return "invalid by the words of two bounces on different days"
     days, runs = {each.at.date() for each in soft}, {each.run_id for each in soft}
     times = [each.at for each in soft]

@@ -30,8 +30,9 @@ from tracking.models import (
     DeliveryState,
     EventKind,
     EventSource,
+    Hit,
 )
-from tracking.suppressing import TAKEN_BACK, WAIT, Limits, Told, weigh
+from tracking.suppressing import TAKEN_BACK, WAIT, Limits, Sign, Told, decide, weigh
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LIMITS = Limits(soft=3, soft_span=timedelta(days=14), repeated=timedelta(days=30))
@@ -100,6 +101,31 @@ def test_nothing_that_is_the_senders_fault_ever_suppresses(events: list[Told]) -
 def test_more_bounces_never_suppress_less(some: list[Told], more: list[Told]) -> None:
     if weigh(some, LIMITS):
         assert weigh([*more, *some], LIMITS)
+
+
+def signs() -> st.SearchStrategy[list[Sign]]:
+    minutes = st.tuples(st.integers(0, 90_000), st.integers(0, 10_000))
+    at = minutes.map(lambda each: (timedelta(minutes=each[0]), timedelta(minutes=each[1])))
+    return st.lists(at.map(lambda each: Sign(NOW + each[0], NOW + each[0] + each[1])), max_size=10)
+
+
+@given(told=told(tuple(Category)), signs=signs())
+def test_an_address_is_suppressed_if_it_was_so_after_any_of_its_bounces(
+    told: list[Told], signs: list[Sign]
+) -> None:
+    def after(end: Told) -> str:
+        alive = max((sign.at for sign in signs if sign.known_at <= end.at), default=NOW - WAIT)
+        return weigh([each for each in told if alive < each.at <= end.at], LIMITS)
+
+    ends = [each for each in told if each.category not in OURS]
+
+    assert bool(decide(told, signs, LIMITS)) == any(map(after, ends))
+
+
+def test_whoever_writes_about_one_message_without_end_gets_nobody_suppressed() -> None:
+    told = [Told(1, day(number / 2), WORDS) for number in range(20_000)]
+
+    assert decide(told, [], LIMITS) == ""
 
 
 # --- the database -----------------------------------------------------------------------------
@@ -264,6 +290,30 @@ def test_a_click_begins_the_count_anew(deliveries: list[Delivery]) -> None:
 
     for number in (1, 2):
         say(deliveries[number], 7 * number + 1)
+
+    assert weighed() == []
+
+
+def test_a_click_between_two_others_on_one_message_is_not_forgotten(
+    deliveries: list[Delivery],
+) -> None:
+    link = deliveries[3]
+    say(deliveries[0], 1)
+    say(deliveries[1], 8)
+    for number, at in enumerate((9, 30)):
+        Hit.objects.create(
+            id=number + 1,
+            kind="click",
+            link_number=0,
+            run_id=link.run_id,
+            delivery=link,
+            at=day(at),
+            verdict="person",
+            rules=1,
+        )
+    Activity.objects.create(recipient=Recipient.objects.get(), clicked_at=day(30))
+
+    say(deliveries[2], 16)
 
     assert weighed() == []
 
