@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from campaigns.models import Campaign, Run
 from campaigns.reporting import comparison
-from campaigns.reporting.domains import domains
+from campaigns.reporting.domains import SHOWN, all_domains, domains
 from campaigns.reporting.failures import ADVICE, failures
 from campaigns.reporting.figures import Reach, figures
 from campaigns.reporting.funnel import funnel, losses
@@ -213,6 +213,27 @@ def test_domains_are_those_that_most_was_sent_to(campaign: Campaign, runs: list[
         ("b.example", 9, 1),
     ]
     assert [row.domain for row in of_one] == ["b.example", "a.example"]
+
+
+def test_a_domain_that_is_large_in_sum_alone_is_shown_with_all_of_its_sums(
+    campaign: Campaign, runs: list[Run]
+) -> None:
+    for run in runs[:2]:
+        large = [(f"{number}.{run.pk}.example", 100) for number in range(SHOWN)]
+        small = [(f"{number}.example", 50 + number) for number in range(3)]
+        DomainTally.objects.bulk_create(
+            DomainTally(run=run, domain=domain, sent=sent, failed=1)
+            for domain, sent in [*large, *small]
+        )
+
+    found = domains(campaign.runs.all())
+
+    assert found == list(all_domains(campaign.runs.all()))[:SHOWN]
+    assert [(row.domain, row.sent, row.failed) for row in found[:3]] == [
+        ("2.example", 104, 2),
+        ("1.example", 102, 2),
+        (f"0.{runs[0].pk}.example", 100, 1),
+    ]
 
 
 def test_failures_come_with_what_to_do_and_departures_with_their_reasons(
