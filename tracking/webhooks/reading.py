@@ -37,6 +37,10 @@ _IGNORED = {
     "subscribed": "subscriptions are made by Godwit's own forms alone",
 }
 
+# What a provider calls it, where Anymail does not know its word. Brevo says "unsubscribe" of its
+# campaigns, and this of single messages.
+_UNKNOWN_TO_ANYMAIL = {("brevo", "unsubscribed"): EventKind.UNSUBSCRIBED}
+
 # Feedback that is no complaint of a person (RFC 5965 7.3, RFC 6591, RFC 6430).
 _NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam", "virus"})
 
@@ -86,7 +90,7 @@ def _kind(provider: str, event_type: str, raw: Any) -> EventKind | None:
         return EventKind.BOUNCED
     if dig(raw, "complaint", "complaintSubType"):  # Amazon did not send it: of an earlier complaint
         return EventKind.BOUNCED
-    return _KINDS.get(event_type)
+    return _KINDS.get(event_type) or _UNKNOWN_TO_ANYMAIL.get((provider, dig(raw, "event")))
 
 
 def _no_complaint(raw: Any) -> str:

@@ -124,6 +124,7 @@ def brevo(message: Message) -> list[Sample]:
         Sample("deferred", event("deferred", reason=FULL), DELAYED),
         Sample("complaint", event("spam"), COMPLAINED),
         Sample("unsubscribed", event("unsubscribe"), UNSUBSCRIBED),
+        Sample("unsubscribed, of a single message", event("unsubscribed"), UNSUBSCRIBED),
         Sample("delivered", event("delivered"), DELIVERED),
         Sample("opened", event("unique_opened")),
     ]
