@@ -4,6 +4,10 @@
 # mypy: allow-subclassing-any, allow-untyped-decorators
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -28,6 +32,12 @@ from recipients.admin.base import ManyRowsAdmin
 from templates_app.admin import ReadOnlyAdmin
 
 for model in (
+    Authenticator,  # of these the people themselves look after (config.accounts)
+    EmailAddress,
+    SocialAccount,
+    SocialApp,
+    SocialToken,
+    UserSession,
     ClockedSchedule,
     CrontabSchedule,
     Group,

@@ -208,6 +208,15 @@ def site_url(value: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
+def issuer(value: str) -> str:
+    """Read the issuer of OpenID Connect, whose configuration is at its /.well-known/."""
+    url = _split(value)
+    is_here = url.hostname in {"localhost", "127.0.0.1"}
+    if not url.hostname or url.query or not (url.scheme == "https" or is_here):
+        raise ValueError(f"write https://host/path, not {_without_user(url)!r}")
+    return value.rstrip("/")
+
+
 def redis_url(value: str) -> str:
     url = _split(value)
     if url.scheme not in {"redis", "rediss", "unix"} or not (url.hostname or url.path):

@@ -51,6 +51,9 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 # SITE_URL says whether people arrive by HTTPS; nothing else has to be switched.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+# __Host-: browsers take it from this very host alone, by HTTPS, for all of its paths.
+SESSION_COOKIE_NAME = "__Host-sessionid" if _HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _HTTPS else "csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 BEHIND_PROXY = env.read("BEHIND_PROXY", read.flag, default=False)
@@ -75,6 +78,13 @@ INSTALLED_APPS = [
     "django_celery_results",
     "anymail",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
+    "config.accounts",
     "config",
     "recipients",
     "templates_app",
@@ -90,8 +100,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "config.web.access.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.accounts.middleware.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -99,8 +111,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "config.urls"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # config/templates/django/forms
 WSGI_APPLICATION = "config.wsgi.application"
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+LOGIN_REDIRECT_URL = "campaigns:dashboard"
 
 TEMPLATES = [
     {
@@ -126,15 +138,63 @@ FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# --- people who work here (config.accounts; docs.allauth.org) -----------------------------------
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
 ]
+# From the sign-in on, whatever is done meanwhile.
+SESSION_COOKIE_AGE = env.read("SESSION_HOURS", read.count, default=24 * 7) * 3600
+# So many wrong passwords for one name, and none is looked at for so long.
+SIGN_IN_ATTEMPTS = env.read("SIGN_IN_ATTEMPTS", read.count, default=10)
+LOCK_OUT_SECONDS = env.read("LOCK_OUT_SECONDS", read.positive_seconds, default=900)
+# Whether nobody opens a page before they have a second factor.
+REQUIRE_MFA = env.read("REQUIRE_MFA", read.flag, default=False)
+
+ACCOUNT_ADAPTER = "config.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "config.accounts.forms.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator has typed the address
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Godwit: "
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": f"20/m/ip,{SIGN_IN_ATTEMPTS}/{LOCK_OUT_SECONDS}s/key",
+}
+
+MFA_ADAPTER = "config.accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Godwit"
+MFA_TOTP_TOLERANCE = 1  # clocks of phones
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS  # browsers allow it for localhost alone
+
+# Another door: a provider of OpenID Connect.
+OIDC_ISSUER = env.read("OIDC_ISSUER", read.issuer, default="")
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+_OIDC_APP = {
+    "provider_id": "sso",
+    "name": OIDC_NAME,
+    "client_id": env.text("OIDC_CLIENT_ID"),
+    "secret": env.text("OIDC_CLIENT_SECRET"),
+    "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+}
+SOCIALACCOUNT_ADAPTER = "config.accounts.adapters.OIDCAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_OIDC_APP] if OIDC_ISSUER else []}}
+# By a link: the policy of the pages (form-action) would stop a form from leading to the provider.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_STORE_TOKENS = False
 
 # --- PostgreSQL and the broker ----------------------------------------------------------------
 
@@ -154,6 +214,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.read("REDIS_URL", read.redis_url, default=f"unix://{home.redis_socket}?db=0")
 # Redis' own, or RabbitMQ's. Messages between processes are all that is in it.
 BROKER_URL = env.read("BROKER_URL", read.broker_url, default=REDIS_URL)
+# What all web processes count together: who tries to sign in, and how often.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "godwit",
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+    },
+}
 
 # --- sending ----------------------------------------------------------------------------------
 
@@ -345,6 +414,7 @@ CELERY_TASK_ROUTES = {
     "tracking.*": {"queue": "tracking"},
     "campaigns.send_notices": {"queue": "transactional"},
     "campaigns.send_summaries": {"queue": "transactional"},
+    "accounts.send_mail": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

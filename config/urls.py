@@ -2,11 +2,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import views
+from config.accounts.urls import console_doors
 
 handler403 = views.forbidden
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
+    path("account/", include("config.accounts.urls")),
+    *console_doors,
     path("admin/", admin.site.urls),
     path("", include("recipients.urls")),
     path("", include("tracking.urls")),

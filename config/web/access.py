@@ -50,6 +50,25 @@ PAGES: dict[str, Need] = {
     "campaigns:campaign_copy": Need("campaigns.add_campaign"),
     "campaigns:campaign_delete": Need("campaigns.delete_campaign"),
     "campaigns:campaign_test": Need("campaigns.change_campaign"),
+    # Each about who is signed in.
+    "accounts:account_show": Need(),
+    "account_reauthenticate": Need(),
+    "account_change_password": Need(),
+    "console_password_change": Need(),
+    "account_set_password": Need(),
+    "mfa_index": Need(),
+    "mfa_reauthenticate": Need(),
+    "mfa_activate_totp": Need(),
+    "mfa_deactivate_totp": Need(),
+    "mfa_view_recovery_codes": Need(),
+    "mfa_generate_recovery_codes": Need(),
+    "mfa_download_recovery_codes": Need(),
+    "mfa_list_webauthn": Need(),
+    "mfa_add_webauthn": Need(),
+    "mfa_reauthenticate_webauthn": Need(),
+    "mfa_remove_webauthn": Need(),
+    "mfa_edit_webauthn": Need(),
+    "usersessions_list": Need(),
 }
 
 # These packages look after their pages themselves.

@@ -28,7 +28,7 @@ def asks_again(client: Client) -> bool:
 def test_who_is_not_logged_in_is_asked_to(client: Client) -> None:
     answer = client.get("/")
 
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/")
+    assert (answer.status_code, answer["Location"]) == (302, "/account/login/?next=/")
 
 
 def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:

@@ -121,17 +121,17 @@ def states(services: Services) -> list[str]:
 def log_in(port: int, password: str) -> int:
     """Return the status of a log-in as `admin`: 302 when it succeeds."""
     connection = http.client.HTTPConnection("localhost", port)
-    connection.request("GET", "/admin/login/")
+    connection.request("GET", "/account/login/")
     answer = connection.getresponse()
     answer.read()
     cookie = (answer.getheader("Set-Cookie") or "").split(";")[0]
     form = {
-        "username": "admin",
+        "login": "admin",
         "password": password,
         "csrfmiddlewaretoken": cookie.partition("=")[2],
     }
     headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-    connection.request("POST", "/admin/login/", urlencode(form), headers)
+    connection.request("POST", "/account/login/", urlencode(form), headers)
     status = connection.getresponse().status
     connection.close()
     return status

@@ -1,0 +1,12 @@
+"""Messages to the people of an installation, sent by a worker."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from config.accounts import mails
+
+
+@shared_task(name="accounts.send_mail", ignore_result=True)
+def send_mail(*, to: str, subject: str, text: str, html: str) -> str:
+    outcome = mails.send(to=to, subject=subject, text=text, html=html, now=timezone.now())
+    return type(outcome).__name__
