@@ -217,6 +217,13 @@ def issuer(value: str) -> str:
     return value.rstrip("/")
 
 
+def role(value: str) -> str:
+    """Read a role that strangers may have."""
+    if value not in {"viewer", "marketer", "approver"}:
+        raise ValueError(f"write viewer, marketer or approver, not {value!r}")
+    return value.capitalize()
+
+
 def redis_url(value: str) -> str:
     url = _split(value)
     if url.scheme not in {"redis", "rediss", "unix"} or not (url.hostname or url.path):

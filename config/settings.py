@@ -84,12 +84,12 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
-    "config.accounts",
     "config",
     "recipients",
     "templates_app",
     "tracking",
     "campaigns",
+    "config.accounts",
 ]
 
 MIDDLEWARE = [
@@ -183,6 +183,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS  # browsers allow it for localho
 # Another door: a provider of OpenID Connect.
 OIDC_ISSUER = env.read("OIDC_ISSUER", read.issuer, default="")
 OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+# What who is not known yet may do; empty: nobody comes in whom no administrator has made.
+OIDC_ROLE = env.read("OIDC_ROLE", read.role, default="")
 _OIDC_APP = {
     "provider_id": "sso",
     "name": OIDC_NAME,

@@ -8,7 +8,7 @@ handler403 = views.forbidden
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
-    path("account/", include("config.accounts.urls")),
+    path("", include("config.accounts.urls")),
     *console_doors,
     path("admin/", admin.site.urls),
     path("", include("recipients.urls")),

@@ -22,6 +22,6 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say which permission is missing, and who can give it."""
     context = {}
     if isinstance(exception, Denied):
-        givers = User.objects.filter(is_active=True, is_superuser=True).order_by("pk")[:_GIVERS]
+        givers = User.objects.with_perm("auth.change_user").order_by("pk")[:_GIVERS]
         context = {"missing": name_of(exception.permission), "who": list(map(str, givers))}
     return render(request, "403.html", context, status=403)

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command, get_commands, load_command_class
 
-APPS = ("recipients", "templates_app", "tracking", "campaigns")
+APPS = ("recipients", "templates_app", "tracking", "campaigns", "accounts")
 TESTS = Path(__file__).parent
 CONSTRAINTS = [
     constraint.name

@@ -14,7 +14,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.utils.html import linebreaks, urlize
@@ -55,11 +55,16 @@ class OIDCAdapter(DefaultSocialAccountAdapter):
             return
         if (user := _user_of(sociallogin)) is not None:
             sociallogin.connect(request, user)
-        else:
+        elif not (settings.OIDC_ROLE and _is_new(sociallogin)):
             raise ImmediateHttpResponse(render(request, "account/signup_closed.html", status=403))
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        return False  # an administrator makes users
+        return bool(settings.OIDC_ROLE)
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        user.groups.add(Group.objects.get(name=settings.OIDC_ROLE))
+        return user
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -87,3 +92,9 @@ def _user_of(sociallogin: Any) -> User | None:
         return None
     found = User.objects.filter(email__iexact=verified[0], is_active=True)[:2]
     return found[0] if len(found) == 1 else None
+
+
+def _is_new(sociallogin: Any) -> bool:
+    """Whether the provider has verified their address, and nobody here has it."""
+    verified = [each.email for each in sociallogin.email_addresses if each.verified]
+    return bool(verified) and not User.objects.filter(email__iexact=verified[0]).exists()

@@ -19,7 +19,7 @@ from campaigns.secrets import Undecipherable
 
 logger = logging.getLogger(__name__)
 
-_PAGES = reverse_lazy("accounts:account_show")
+_PAGES = reverse_lazy("accounts:account_show")  # and what is below it
 # Where somebody goes who has no second factor yet, but must.
 _ON_THE_WAY = {
     "account_logout",

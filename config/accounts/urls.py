@@ -9,13 +9,17 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from config.accounts import views
+from config.accounts.views import own, users
 
 _login_error = login_not_required(social.login_error)
-_own = [path("", views.account_show, name="account_show")]
+_own = [
+    path("account/", own.account_show, name="account_show"),
+    path("users/", users.user_list, name="user_list"),
+    path("users/add/", users.user_add, name="user_add"),
+    path("users/<int:pk>/", users.user_change, name="user_change"),
+]
 
-urlpatterns = [
-    path("", include((_own, "accounts"))),
+_allauth = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
@@ -55,9 +59,11 @@ urlpatterns = [
     path("", include("allauth.socialaccount.providers.openid_connect.urls")),
 ]
 
+urlpatterns = [path("", include((_own, "accounts"))), path("account/", include(_allauth))]
+
 # In front of the console's own.
 console_doors = [
-    path("admin/login/", views.console_sign_in, name="console_login"),
+    path("admin/login/", own.console_sign_in, name="console_login"),
     path("admin/logout/", account.logout, name="console_logout"),
     path(
         "admin/password_change/",

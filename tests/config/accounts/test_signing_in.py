@@ -470,6 +470,33 @@ def test_who_is_not_known_by_a_verified_address_is_refused(
     assert User.objects.count() == 1
 
 
+def test_a_stranger_is_let_in_with_the_role_that_strangers_have(
+    provider: OIDCServer, browser: Client, settings: Settings
+) -> None:
+    settings.OIDC_ROLE = "Viewer"
+
+    come_by(provider, browser, email="new@example.org", email_verified=True, given_name="Mai")
+
+    assert is_in(browser)
+    user = User.objects.get()
+    assert (user.email, user.first_name, user.is_staff) == ("new@example.org", "Mai", False)
+    assert [group.name for group in user.groups.all()] == ["Viewer"]
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_stranger_is_refused_whose_address_is_not_verified_or_of_who_left(
+    provider: OIDCServer, browser: Client, settings: Settings, verified: bool
+) -> None:
+    settings.OIDC_ROLE = "Viewer"
+    make_user(email="old@example.org", is_active=False)
+    email = "old@example.org" if verified else "new@example.org"
+
+    answer = come_by(provider, browser, email=email, email_verified=verified)
+
+    assert answer.status_code == 403
+    assert User.objects.count() == 1
+
+
 def test_an_address_that_two_users_have_is_neither_of_them(
     provider: OIDCServer, browser: Client
 ) -> None:
