@@ -27,6 +27,7 @@ from recipients.addresses import Address, BadAddress, Mailbox, parse_address
 from recipients.consent import subject
 from recipients.headers import BadHeader
 from recipients.models import Suppression
+from recipients.noting import note
 from recipients.segments.grammar import BadRules
 from templates_app.compiling import CompiledContent
 from templates_app.media import storing
@@ -73,6 +74,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         said = f"an attachment cannot be fetched: {storing.in_words(error)}"
         raise Refused(said) from None
     [outcome] = _hand_over([message], campaign.sender)
+    note("sent a test", kind="campaigns.campaign", pk=campaign.pk, name=campaign.name)
     return outcome
 
 

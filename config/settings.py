@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "config.web.access.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.accounts.middleware.SignInMiddleware",
+    "config.accounts.acting.ActingMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -157,6 +158,10 @@ SIGN_IN_ATTEMPTS = env.read("SIGN_IN_ATTEMPTS", read.count, default=10)
 LOCK_OUT_SECONDS = env.read("LOCK_OUT_SECONDS", read.positive_seconds, default=900)
 # Whether nobody opens a page before they have a second factor.
 REQUIRE_MFA = env.read("REQUIRE_MFA", read.flag, default=False)
+
+# What people did is kept so long, 0 for ever; and whether their IP address is.
+AUDIT_DAYS = env.read("AUDIT_DAYS", read.days, default=730)
+AUDIT_IP = env.read("AUDIT_IP", read.flag, default=True)
 
 ACCOUNT_ADAPTER = "config.accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"login": "config.accounts.forms.SignInForm"}
@@ -532,6 +537,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tracking.tally",
         "schedule": timedelta(seconds=5),
         "options": {"expire_seconds": 5},
+    },
+    "forget_audit": {
+        "task": "accounts.forget_audit",
+        "schedule": crontab(hour="4", minute="10"),
+        "options": {"expire_seconds": 6 * 3600},
     },
     "retention": {
         "task": "campaigns.retention",

@@ -42,10 +42,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Let tests empty the consent ledger; a test of its own puts the trigger back."""
+    """Let tests empty what is append-only; a test of its own puts the trigger back."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in APPEND_ONLY:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER consent_no_truncate")
+        cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER audit_no_truncate")
 
 
 @pytest.fixture(scope="session", autouse=True)

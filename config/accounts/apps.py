@@ -1,6 +1,9 @@
+import sys
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_migrate
 
 
@@ -15,11 +18,19 @@ class AccountsConfig(AppConfig):
     verbose_name = "People of this installation"
 
     def ready(self) -> None:
+        # Models can be imported once all apps are there, and not with this module.
+        from config.accounts import acting, audit
+
         post_migrate.connect(_make_roles, sender=self)
+        user_logged_in.connect(audit.signed_in)
+        user_logged_out.connect(audit.signed_out)
+        user_login_failed.connect(audit.sign_in_failed)
+        program, *arguments = sys.argv or [""]
+        if Path(program).name == "manage.py" and arguments:
+            acting.begin_command(arguments[0])
 
 
 def _make_roles(**_: Any) -> None:
-    # Models can be imported once all apps are there, and not with this module.
     from config.accounts.roles import make_roles
 
     make_roles()

@@ -3,10 +3,15 @@
 from celery import shared_task
 from django.utils import timezone
 
-from config.accounts import mails
+from config.accounts import audit, mails
 
 
 @shared_task(name="accounts.send_mail", ignore_result=True)
 def send_mail(*, to: str, subject: str, text: str, html: str) -> str:
     outcome = mails.send(to=to, subject=subject, text=text, html=html, now=timezone.now())
     return type(outcome).__name__
+
+
+@shared_task(name="accounts.forget_audit", ignore_result=True)
+def forget_audit() -> int:
+    return audit.forget_old(now=timezone.now())

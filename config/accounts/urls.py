@@ -9,11 +9,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from config.accounts.views import own, users
+from config.accounts.views import audit, own, users
 
 _login_error = login_not_required(social.login_error)
 _own = [
     path("account/", own.account_show, name="account_show"),
+    path("audit/", audit.audit_list, name="audit_list"),
+    path("audit/file/", audit.audit_file, name="audit_file"),
     path("users/", users.user_list, name="user_list"),
     path("users/add/", users.user_add, name="user_add"),
     path("users/<int:pk>/", users.user_change, name="user_change"),

@@ -69,6 +69,8 @@ PAGES: dict[str, Need] = {
     "mfa_remove_webauthn": Need(),
     "mfa_edit_webauthn": Need(),
     "usersessions_list": Need(),
+    "accounts:audit_list": Need("accounts.view_auditentry"),
+    "accounts:audit_file": Need("accounts.view_auditentry"),
     "accounts:user_list": Need("auth.view_user"),
     "accounts:user_add": Need("auth.add_user"),
     "accounts:user_change": Need("auth.change_user"),

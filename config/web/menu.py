@@ -29,7 +29,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
     ),
     (_("People"), ()),
     (_("Understand"), ()),
-    (_("Run"), ((_("Users"), "accounts:user_list"),)),
+    (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
 )
 
 

@@ -5,9 +5,10 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
@@ -33,7 +34,15 @@ class Narrowed:
 
 
 class NarrowedAdmin(Narrowed, ModelAdmin):
-    pass
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to the audit log, which knows also what was not done here, who may look at it."""
+        if not request.user.has_perm("accounts.view_auditentry"):
+            shown: HttpResponse = super().history_view(request, object_id, extra_context)
+            return shown
+        query = urlencode({"kind": self.opts.label_lower, "id": object_id})
+        return HttpResponseRedirect(f"{reverse('accounts:audit_list')}?{query}")
 
 
 class NarrowedInline(Narrowed, TabularInline):

@@ -18,6 +18,7 @@ from recipients import exporting
 from recipients.admin.base import NarrowedAdmin
 from recipients.forms.verbs import ExportForm
 from recipients.models import Export, ExportFormat
+from recipients.noting import note
 
 
 @admin.register(Export)
@@ -78,6 +79,7 @@ class ExportAdmin(NarrowedAdmin):
         if not exporting.can_be_fetched(export, now=timezone.now()):
             return self._refused(request, export)
         self.log_change(request, export, "Fetched")
+        note("downloaded", kind="recipients.export", pk=export.pk, name=export.what)
         name = f"recipients-{export.pk}.{export.format}"
         return FileResponse(export.file.open("rb"), as_attachment=True, filename=name)
 

@@ -21,6 +21,7 @@ from recipients.forms.verbs import EraseForm, HandOutForm, MergeForm
 from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.merging import NotMerged, hints, merge
 from recipients.models import MergePolicy, Recipient
+from recipients.noting import note
 from recipients.sentences import sentence
 
 HAND_OUT = Verb(
@@ -68,6 +69,7 @@ class PersonVerbs(ModelAdmin):
         chosen = HandoutFormat(form.cleaned_data["form"])
         known = privacy.known(privacy.person(recipient.key))
         self.log_change(request, recipient, f"Handed out as {chosen.name}")
+        note("handed out", kind="recipients.recipient", pk=recipient.pk)
         headers = {
             "Content-Disposition": f'attachment; filename="recipient-{recipient.pk}.{chosen}"'
         }

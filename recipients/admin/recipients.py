@@ -59,7 +59,7 @@ class SubscriptionInline(NarrowedInline):
 
 
 @admin.register(Recipient)
-class RecipientAdmin(PersonVerbs, ConsentOfRecipient, ManyRowsAdmin):
+class RecipientAdmin(PersonVerbs, ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
     form = RecipientForm
     list_display = ("address", "lists", "may_be_mailed", "language", "created_at")
     list_filter = (OnListFilter, TagFilter, SegmentFilter, SuppressedFilter)

@@ -10,6 +10,30 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AuditEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField()),
+                ('actor', models.CharField(max_length=200)),
+                ('user_id', models.BigIntegerField(null=True)),
+                ('origin', models.CharField(choices=[('web', 'Web page'), ('command', 'Command'), ('itself', 'Godwit itself, or SQL by hand')], max_length=7)),
+                ('ip', models.GenericIPAddressField(null=True)),
+                ('act', models.CharField(max_length=50)),
+                ('kind', models.CharField(max_length=100)),
+                ('object_id', models.CharField(blank=True, max_length=40)),
+                ('name', models.CharField(blank=True, max_length=200)),
+                ('before', models.JSONField(null=True)),
+                ('after', models.JSONField(null=True)),
+                ('rows', models.PositiveIntegerField(default=1)),
+            ],
+            options={
+                'verbose_name_plural': 'audit entries',
+                'default_permissions': ('view',),
+                'indexes': [models.Index(fields=['kind', 'object_id', '-id'], name='audit_of_object'), models.Index(fields=['actor', '-id'], name='audit_by_actor'), models.Index(fields=['at'], name='audit_at')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('origin__in', ['web', 'command', 'itself'])), name='audit_origin_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='GivenPermission',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -26,7 +26,8 @@ LOOKS = {
     "emailtemplate templateversion snippet layout mediafile": {V, M, P},
     "campaign run page preflight sender transport delivery domainlimit dkimkey": {V, M, P},
     "consentevent": {V, M, P},
-    "export consentdetail inboundmessage webhookevent mailbox notice user group taskresult": set(),
+    "export consentdetail inboundmessage webhookevent mailbox notice": set(),
+    "user group taskresult auditentry": set(),
 }
 ACTS = {
     "mailinglist segment tag field import signupform": {M},
