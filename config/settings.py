@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.accounts.middleware.SignInMiddleware",
     "config.accounts.acting.ActingMiddleware",
+    "config.accounts.profile.ProfileMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -135,6 +136,7 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # the static files are served from the packages; nothing to collect
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("vi", "Tiếng Việt")]
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -19,10 +19,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported once all apps are there, and not with this module.
-        from config.accounts import acting, audit
+        from config.accounts import acting, audit, profile
 
         post_migrate.connect(_make_roles, sender=self)
         user_logged_in.connect(audit.signed_in)
+        user_logged_in.connect(profile.put_into_session)
         user_logged_out.connect(audit.signed_out)
         user_login_failed.connect(audit.sign_in_failed)
         program, *arguments = sys.argv or [""]

@@ -4,12 +4,15 @@ from typing import Any
 
 from allauth.account.forms import LoginForm
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from config.accounts.services import save_user
+from config.accounts.models import Profile
+from config.accounts.services import save_profile, save_user
 from recipients.models import MailingList
+from recipients.validators import time_zones
 
 
 class SignInForm(LoginForm):
@@ -18,6 +21,40 @@ class SignInForm(LoginForm):
         self.fields["login"].label = _("User name or email address")
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)  # the label says it
+
+
+class ProfileForm(forms.ModelForm[Profile]):
+    """How somebody is called, and wants to see the pages."""
+
+    first_name = forms.CharField(label=_("First name"), required=False, max_length=150)
+    last_name = forms.CharField(label=_("Last name"), required=False, max_length=150)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+
+    class Meta:
+        model = Profile
+        fields = ("language", "time_zone", "theme")
+        labels = {"language": _("Language"), "theme": _("Light or dark")}
+
+    field_order = ("first_name", "last_name", "language", "time_zone", "theme")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user = self.instance.user
+        self.initial.update(first_name=user.first_name, last_name=user.last_name)
+        zones = [(zone, zone.replace("_", " ")) for zone in sorted(time_zones())]
+        self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
+            ("", _("As the installation: %(zone)s") % {"zone": settings.TIME_ZONE}),
+            *zones,
+        ]
+        languages = [("", _("As the browser asks")), *settings.LANGUAGES]
+        self.fields["language"].choices = languages  # type: ignore[attr-defined]
+
+    def save(self, commit: bool = True) -> Profile:
+        return save_profile(
+            super().save(commit=False),
+            first_name=self.cleaned_data["first_name"],
+            last_name=self.cleaned_data["last_name"],
+        )
 
 
 class UserForm(forms.ModelForm[User]):

@@ -1,5 +1,6 @@
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,35 @@ class GivenPermission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role}: {self.permission}"
+
+
+class Theme(models.TextChoices):
+    AUTO = "", _("As the system is")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
+class Profile(models.Model):
+    """How somebody wants to see the pages."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="profile"
+    )
+    # Empty: the one that the browser asks for.
+    language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES)
+    # Empty: the installation's.
+    time_zone = models.CharField(max_length=64, blank=True)
+    theme = models.CharField(max_length=5, blank=True, choices=Theme)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(theme__in=Theme.values), name="profile_theme_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"profile of {self.user}"
 
 
 class Origin(models.TextChoices):

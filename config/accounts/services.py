@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from config.accounts.models import Profile
 from recipients.models import MailingList
 
 
@@ -23,3 +24,11 @@ def save_user(
     kept = user.limited_lists.exclude(pk__in=shown)
     user.limited_lists.set([*kept, *lists])
     return user
+
+
+@transaction.atomic
+def save_profile(profile: Profile, *, first_name: str, last_name: str) -> Profile:
+    """Write down how somebody wants to see the pages, and how they are called."""
+    profile.save()
+    User.objects.filter(pk=profile.user_id).update(first_name=first_name, last_name=last_name)
+    return profile

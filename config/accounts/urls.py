@@ -14,6 +14,7 @@ from config.accounts.views import audit, own, users
 _login_error = login_not_required(social.login_error)
 _own = [
     path("account/", own.account_show, name="account_show"),
+    path("account/profile/", own.profile_change, name="profile_change"),
     path("audit/", audit.audit_list, name="audit_list"),
     path("audit/file/", audit.audit_file, name="audit_file"),
     path("users/", users.user_list, name="user_list"),

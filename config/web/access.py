@@ -52,6 +52,7 @@ PAGES: dict[str, Need] = {
     "campaigns:campaign_test": Need("campaigns.change_campaign"),
     # Each about who is signed in.
     "accounts:account_show": Need(),
+    "accounts:profile_change": Need(),
     "account_reauthenticate": Need(),
     "account_change_password": Need(),
     "console_password_change": Need(),

@@ -48,6 +48,18 @@ def nothing() -> None:
 
 
 CAMPAIGN = "/campaigns/{pk}/"
+PEOPLE = [
+    "/account/",
+    "/account/profile/",
+    "/account/password/change/",
+    "/account/2fa/",
+    "/account/2fa/webauthn/",
+    "/account/sessions/",
+    "/users/",
+    "/users/add/",
+    "/audit/",
+    "/audit/?who=nobody",
+]
 # What there is, and the pages that look different then.
 PAGES: dict[str, tuple[Any, list[str]]] = {
     "nothing": (nothing, ["/", "/campaigns/", "/campaigns/calendar/", "/campaigns/new/"]),
@@ -67,6 +79,7 @@ PAGES: dict[str, tuple[Any, list[str]]] = {
             f"{CAMPAIGN}test/",
         ],
     ),
+    "people": (draft, PEOPLE),
     "scheduled": (scheduled, ["/", "/campaigns/calendar/", CAMPAIGN, f"{CAMPAIGN}content/"]),
     "sending": (sending, ["/", "/campaigns/", CAMPAIGN, f"{CAMPAIGN}cancel/"]),
     "paused": (lambda: sending(RunStatus.PAUSED), ["/", CAMPAIGN]),

@@ -1,3 +1,5 @@
+import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -6,6 +8,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
@@ -42,6 +45,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('role', 'permission'), name='given_permission_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Profile',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='profile', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('language', models.CharField(blank=True, choices=[('en', 'English'), ('vi', 'Tiếng Việt')], max_length=10)),
+                ('time_zone', models.CharField(blank=True, max_length=64)),
+                ('theme', models.CharField(blank=True, choices=[('', 'As the system is'), ('light', 'Light'), ('dark', 'Dark')], max_length=5)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('theme__in', ['', 'light', 'dark'])), name='profile_theme_known')],
             },
         ),
     ]

@@ -1,16 +1,39 @@
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from config.accounts.forms import ProfileForm
+from config.accounts.models import Profile
+from config.accounts.profile import put_into_session
 
 
 @require_safe
 def account_show(request: HttpRequest) -> HttpResponse:
     """Show who is signed in, and what they can change about it."""
     return render(request, "accounts/account_show.html")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile_change(request: HttpRequest) -> HttpResponse:
+    """Let somebody say how they want to see the pages."""
+    user = User.objects.get(username=request.user.get_username())
+    profile = Profile.objects.filter(user=user).first() or Profile(user=user)
+    form = ProfileForm(request.POST or None, instance=profile)
+    if form.is_valid():
+        form.save()
+        put_into_session(request, user)
+        messages.success(request, _("Saved. Where else you are signed in, from the next time on."))
+        return HttpResponseRedirect(reverse("accounts:account_show"))
+    status = 422 if form.is_bound else 200
+    return render(request, "accounts/profile_change.html", {"form": form}, status=status)
 
 
 @login_not_required

@@ -384,7 +384,7 @@ def test_the_page_says_what_is_called_how_and_not_its_number() -> None:
     user = User.objects.create_user("mai")
     user.groups.add(Group.objects.get(name="Viewer"))
 
-    page = text(staff(MAY).get(PAGE, {"kind": "auth.user", "id": user.pk}))
+    page = text(staff(MAY).get(PAGE, {"kind": "auth.user", "id": str(user.pk)}))
 
     assert "group_id Viewer" in page
 
