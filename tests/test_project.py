@@ -1,6 +1,9 @@
 """What holds for the project as a whole."""
 
 import gc
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,15 @@ def test_every_command_says_what_it_does(name: str) -> None:
 @pytest.mark.django_db
 def test_no_migration_is_pending() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_an_installation_behind_https_is_deployed_as_django_wants_it() -> None:
+    check = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    environ = {**os.environ, "SITE_URL": "https://news.example.org"}
+
+    done = subprocess.run(check, cwd=TESTS.parent, env=environ, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_was_imported_is_not_looked_through_again_and_all_else_is() -> None:
