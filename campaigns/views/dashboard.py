@@ -154,7 +154,7 @@ def _of_imports(request: HttpRequest) -> list[Need]:
             each.status,
             _("Import"),
             f"{each.file_name}: {each.get_status_display()}",
-            _changed("recipients_import", each.pk),
+            reverse("recipients:import_detail", args=[each.pk]),
         )
         for each in asking.order_by("-pk")[:RUNS]
     ]

@@ -75,6 +75,13 @@ PAGES: dict[str, Need] = {
     "accounts:user_list": Need("auth.view_user"),
     "accounts:user_add": Need("auth.add_user"),
     "accounts:user_change": Need("auth.change_user"),
+    "recipients:import_list": Need("recipients.view_import"),
+    "recipients:import_add": Need("recipients.add_import"),
+    "recipients:import_detail": Need("recipients.view_import", "recipients.change_import"),
+    "recipients:import_now": Need("recipients.view_import"),
+    "recipients:import_columns": Need("recipients.change_import"),
+    "recipients:import_undo": Need("recipients.change_import"),
+    "recipients:import_rejected": Need("recipients.change_import"),
 }
 
 # These packages look after their pages themselves.

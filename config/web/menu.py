@@ -27,7 +27,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Calendar"), "campaigns:campaign_calendar"),
         ),
     ),
-    (_("People"), ()),
+    (_("People"), ((_("Imports"), "recipients:import_list"),)),
     (_("Understand"), ()),
     (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
 )

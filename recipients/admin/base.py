@@ -70,6 +70,11 @@ def link_to_recipients(of: str, pk: int) -> SafeString:
     return format_html('<a href="{}?{}={}">Show</a>', url, of, pk)
 
 
+def link_to_page(name: str, pk: int) -> SafeString:
+    """Link to the page of staff's that a thing has; the console only shows what is stored."""
+    return format_html('<a href="{}">Open it where it is worked with</a>', reverse(name, args=[pk]))
+
+
 def find_key(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
     """Find a whole address by the unique index of its key, anything else by looking at each row."""
     try:

@@ -7,13 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminSelectMultipleWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recipients.importing.detect import Preview
 from recipients.importing.layout import (
@@ -30,55 +25,68 @@ from recipients.models import Field, MailingList, MergePolicy, Tag
 from recipients.sentences import sentence
 from recipients.services import Refused, get_list
 
-_DELIMITERS = ((",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "vertical bar"))
+_DELIMITERS = (
+    (",", gettext_lazy("comma")),
+    (";", gettext_lazy("semicolon")),
+    ("\t", gettext_lazy("tab")),
+    ("|", gettext_lazy("vertical bar")),
+)
 _ENCODINGS = tuple((name, name.upper()) for name in ENCODINGS)
+_LONGEST_NAME = 255  # characters: Import.file_name
 
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,.gz,.xlsx"}),
-        help_text="CSV, also compressed (.gz), or Excel (.xlsx). Nothing is imported yet.",
+        label=gettext_lazy("File"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.gz,.xlsx"}),
+        help_text=gettext_lazy(
+            "CSV, also compressed (.gz), or Excel (.xlsx). Nothing is imported yet."
+        ),
     )
 
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
-        if len(file.name or "") > 255:
-            raise ValidationError("The name of the file is too long: 255 characters at most.")
+        if len(file.name or "") > _LONGEST_NAME:
+            said = _("The name of the file is too long: %d characters at most.")
+            raise ValidationError(said % _LONGEST_NAME)
         return file
 
 
 class LayoutForm(forms.Form):
     """How a file is read, and into which list; a select for each of its columns."""
 
-    encoding = forms.ChoiceField(choices=_ENCODINGS, widget=UnfoldAdminSelectWidget)
-    delimiter = forms.ChoiceField(choices=_DELIMITERS, widget=UnfoldAdminSelectWidget)
+    encoding = forms.ChoiceField(label=gettext_lazy("Encoding"), choices=_ENCODINGS)
+    delimiter = forms.ChoiceField(label=gettext_lazy("Delimiter"), choices=_DELIMITERS)
     has_header = forms.BooleanField(
-        label="The first row names the columns", required=False, widget=UnfoldBooleanWidget
+        label=gettext_lazy("The first row names the columns"), required=False
     )
     mailing_list = forms.ModelChoiceField(
         MailingList.objects.order_by("name"),
-        label="List",
+        label=gettext_lazy("List"),
         required=False,
-        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("Choose one here, or name a new one below."),
     )
-    new_list = forms.CharField(
-        label="Or a new list", max_length=200, required=False, widget=UnfoldAdminTextInputWidget
-    )
+    new_list = forms.CharField(label=gettext_lazy("Or a new list"), max_length=200, required=False)
     policy = forms.ChoiceField(
-        label="Recipients that are known",
+        label=gettext_lazy("Recipients that are known"),
         choices=MergePolicy.choices,
-        widget=UnfoldAdminSelectWidget,
-        help_text="Blank cells change nothing. Who has left a list or is suppressed stays so.",
+        help_text=gettext_lazy(
+            "Blank cells change nothing. Who has left a list or is suppressed stays so."
+        ),
     )
     tags = forms.ModelMultipleChoiceField(
-        Tag.objects.order_by("name"), required=False, widget=UnfoldAdminSelectMultipleWidget
+        Tag.objects.order_by("name"),
+        label=gettext_lazy("Tags"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     declaration = forms.CharField(
-        label="Where their consent comes from",
+        label=gettext_lazy("Where their consent comes from"),
         max_length=200,
         required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Kept with each consent: paper forms of the fair in Hanoi, March 2026.",
+        help_text=gettext_lazy(
+            "Kept with each consent: paper forms of the fair in Hanoi, March 2026."
+        ),
     )
 
     def __init__(self, *args: Any, preview: Preview, **kwargs: Any) -> None:
@@ -86,13 +94,14 @@ class LayoutForm(forms.Form):
         self._preview = preview
         if preview.layout.is_xlsx:
             del self.fields["encoding"], self.fields["delimiter"]
+        if not Tag.objects.exists():
+            del self.fields["tags"]
         known = Field.objects.order_by("name").values_list("name", flat=True)
         for at, heading in enumerate(self.headings):
             self.fields[f"column_{at}"] = forms.ChoiceField(
                 label=heading,
                 required=False,
                 choices=_targets(heading, list(known)),
-                widget=UnfoldAdminSelectWidget,
             )
 
     @property
@@ -100,8 +109,8 @@ class LayoutForm(forms.Form):
         """What the columns are called in the file, or their numbers."""
         first = self._preview.rows[0]
         if self._preview.layout.has_header:
-            return [cell or f"Column {at}" for at, cell in enumerate(first, start=1)]
-        return [f"Column {at}" for at in range(1, len(first) + 1)]
+            return [cell or _("Column %d") % at for at, cell in enumerate(first, start=1)]
+        return [_("Column %d") % at for at in range(1, len(first) + 1)]
 
     @property
     def columns(self) -> Iterator[forms.BoundField]:
@@ -142,12 +151,12 @@ def _targets(heading: str, known: list[str]) -> list[tuple[str, Any]]:
     own = field_name(heading)
     is_new = own and own.isidentifier() and own not in (*known, ADDRESS, LANGUAGE, TIME_ZONE)
     return [
-        (LEAVE_OUT, "Leave out"),
-        (ADDRESS, "Address"),
-        (LANGUAGE, "Language"),
-        (TIME_ZONE, "Time zone"),
-        *([("New field", [(own, own)])] if is_new else []),
-        *([("Fields", [(name, name) for name in known])] if known else []),
+        (LEAVE_OUT, _("Leave out")),
+        (ADDRESS, _("Address")),
+        (LANGUAGE, _("Language")),
+        (TIME_ZONE, _("Time zone")),
+        *([(_("New field"), [(own, own)])] if is_new else []),
+        *([(_("Fields"), [(name, name) for name in known])] if known else []),
     ]
 
 
@@ -155,5 +164,5 @@ def _list(answers: dict[str, Any]) -> MailingList:
     new: str = answers["new_list"].strip()
     chosen: MailingList | None = answers["mailing_list"]
     if bool(new) == bool(chosen):
-        raise Refused("choose a list, or name a new one")
+        raise Refused(_("choose a list, or name a new one"))
     return chosen or get_list(new)

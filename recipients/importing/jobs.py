@@ -95,7 +95,7 @@ def start(
 ) -> None:
     """Have the file read by a layout, and say what would happen; nothing does yet.
 
-    May be repeated until `go`.
+    May be repeated until `go`. The import's policy and declaration are saved with it.
 
     :raises BadFile: the layout is none that a file can be imported by.
     :raises Refused: it is under way already.
@@ -108,6 +108,8 @@ def start(
         status=ImportStatus.CHECKING,
         layout=with_kinds(layout).as_dict(),
         mailing_list=mailing_list,
+        policy=importing.policy,
+        declaration=importing.declaration,
         rows=0,
         invalid=0,
         duplicates=0,

@@ -1,4 +1,4 @@
-"""The import pages of the console, from the upload to the result."""
+"""The pages of imports, from the upload to the result."""
 
 import io
 from typing import Any
@@ -18,22 +18,26 @@ from tests.factories import make_list
 
 pytestmark = pytest.mark.django_db
 
-IMPORTS = "/admin/recipients/import/"
+IMPORTS = "/imports/"
 PEOPLE = "E-Mail;Vorname;Alter\nada@example.org;Zoë;41\nwrong;X;1\nADA@example.org;Z;2\n"
 
 
 @pytest.fixture
-def console(client: Client) -> Client:
+def browser(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("boss"))
     return client
 
 
-def upload(console: Client, data: bytes = PEOPLE.encode("cp1252"), name: str = "p.csv") -> Any:
-    return console.post(f"{IMPORTS}add/", {"file": SimpleUploadedFile(name, data)})
+def upload(browser: Client, data: bytes = PEOPLE.encode("cp1252"), name: str = "p.csv") -> Any:
+    return browser.post(f"{IMPORTS}new/", {"file": SimpleUploadedFile(name, data)})
 
 
 def page_of(importing: Import) -> str:
-    return f"{IMPORTS}{importing.pk}/change/"
+    return f"{IMPORTS}{importing.pk}/"
+
+
+def columns_of(importing: Import) -> str:
+    return f"{page_of(importing)}columns/"
 
 
 def chosen(**changes: Any) -> dict[str, Any]:
@@ -56,12 +60,12 @@ def work(importing: Import) -> None:
         pass
 
 
-def test_a_file_is_shown_as_it_is_read_and_its_columns_are_named(console: Client) -> None:
-    answer = upload(console)
+def test_a_file_is_shown_as_it_is_read_and_its_columns_are_named(browser: Client) -> None:
+    answer = upload(browser)
     importing = Import.objects.get()
-    page = console.get(page_of(importing)).content.decode()
+    page = browser.get(page_of(importing), follow=True).content.decode()
 
-    assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
+    assert (answer.status_code, answer["Location"]) == (302, columns_of(importing))
     assert importing.status == ImportStatus.MAPPING
     assert importing.created_by == User.objects.get()
     assert all(text in page for text in ("E-Mail", "Vorname", "Zoë", "CP1252", "semicolon"))
@@ -69,11 +73,11 @@ def test_a_file_is_shown_as_it_is_read_and_its_columns_are_named(console: Client
     assert '<option value="vorname" selected>' in page
 
 
-def test_another_encoding_shows_the_rows_again_and_saves_nothing(console: Client) -> None:
-    upload(console)
+def test_another_encoding_shows_the_rows_again_and_saves_nothing(browser: Client) -> None:
+    upload(browser)
     importing = Import.objects.get()
 
-    answer = console.post(page_of(importing), chosen(verb="preview", encoding="cp1251"))
+    answer = browser.post(columns_of(importing), chosen(verb="preview", encoding="cp1251"))
 
     assert "Zoл" in answer.content.decode()
     importing.refresh_from_db()
@@ -81,23 +85,23 @@ def test_another_encoding_shows_the_rows_again_and_saves_nothing(console: Client
     assert importing.layout["encoding"] == "cp1252"
 
 
-def test_the_way_from_an_upload_to_recipients(console: Client, broker: redis.Redis) -> None:
+def test_the_way_from_an_upload_to_recipients(browser: Client, broker: redis.Redis) -> None:
     vip = Tag.objects.create(name="VIP")
-    upload(console)
+    upload(browser)
     importing = Import.objects.get()
 
-    console.post(page_of(importing), chosen(tags=[vip.pk], declaration="the fair"))
-    checking = console.get(page_of(importing)).content.decode()
+    browser.post(columns_of(importing), chosen(tags=[vip.pk], declaration="the fair"))
+    checking = browser.get(page_of(importing)).content.decode()
     work(importing)
-    checked = console.get(page_of(importing)).content.decode()
+    checked = browser.get(page_of(importing)).content.decode()
     nobody = Recipient.objects.count()
-    console.post(page_of(importing), {"verb": "go"})
+    browser.post(page_of(importing), {"verb": "go"})
     work(importing)
-    done = console.get(page_of(importing)).content.decode()
+    done = browser.get(page_of(importing)).content.decode()
 
-    assert 'http-equiv="refresh"' in checking
+    assert f'hx-get="{page_of(importing)}-/now/"' in checking
     assert "This would happen" in checked
-    assert 'http-equiv="refresh"' not in checked
+    assert "hx-get" not in checked
     assert nobody == 0
     assert "1 of 1 · 100" in done
     ada = Recipient.objects.get()
@@ -107,25 +111,25 @@ def test_the_way_from_an_upload_to_recipients(console: Client, broker: redis.Red
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_begins_though_the_broker_is_away(console: Client, no_broker: None) -> None:
-    upload(console)
+def test_an_import_begins_though_the_broker_is_away(browser: Client, no_broker: None) -> None:
+    upload(browser)
     importing = Import.objects.get()
 
-    answer = console.post(page_of(importing), chosen())
+    answer = browser.post(columns_of(importing), chosen())
 
     assert (answer.status_code, answer["Location"]) == (302, page_of(importing))
     importing.refresh_from_db()
     assert importing.status == ImportStatus.CHECKING
 
 
-def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(console: Client) -> None:
-    upload(console)
+def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(browser: Client) -> None:
+    upload(browser)
     importing = Import.objects.get()
     default_storage.delete(str(importing.file.name))
 
-    page = console.get(page_of(importing)).content.decode()
-    console.post(page_of(importing), chosen())
-    console.post(page_of(importing), {"verb": "discard"})
+    page = browser.get(columns_of(importing)).content.decode()
+    browser.post(columns_of(importing), chosen())
+    browser.post(page_of(importing), {"verb": "discard"})
 
     assert "The uploaded file is not there any more; upload it once more." in page
     assert 'value="discard"' in page
@@ -134,11 +138,11 @@ def test_a_file_that_is_gone_is_told_and_its_import_can_be_discarded(console: Cl
 
 @pytest.mark.parametrize(("columns", "kept"), [(500, True), (501, False)])
 def test_a_file_of_too_many_columns_is_refused_when_it_is_uploaded(
-    columns: int, kept: bool, console: Client
+    columns: int, kept: bool, browser: Client
 ) -> None:
     header = ",".join(["email", *(f"c{n}" for n in range(columns - 1))])
 
-    answer = upload(console, f"{header}\n".encode())
+    answer = upload(browser, f"{header}\n".encode())
 
     assert Import.objects.exists() == kept
     assert answer.status_code == (302 if kept else 422)
@@ -146,14 +150,14 @@ def test_a_file_of_too_many_columns_is_refused_when_it_is_uploaded(
 
 
 def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_mended(
-    console: Client, broker: redis.Redis
+    browser: Client, broker: redis.Redis
 ) -> None:
-    upload(console)
+    upload(browser)
     importing = Import.objects.get()
-    console.post(page_of(importing), chosen())
+    browser.post(columns_of(importing), chosen())
     work(importing)
 
-    answer: Any = console.get(f"{IMPORTS}{importing.pk}/rejected.csv")
+    answer: Any = browser.get(f"{IMPORTS}{importing.pk}/rejected.csv")
     text = b"".join(answer.streaming_content).decode()
 
     assert answer["Content-Disposition"] == f'attachment; filename="rejected-{importing.pk}.csv"'
@@ -174,12 +178,12 @@ def test_rejected_rows_are_fetched_with_their_reasons_and_can_be_imported_when_m
     ],
 )
 def test_a_choice_that_cannot_be_is_told_and_nothing_is_begun(
-    console: Client, changes: dict[str, str], said: str
+    browser: Client, changes: dict[str, str], said: str
 ) -> None:
-    upload(console)
+    upload(browser)
     importing = Import.objects.get()
 
-    answer = console.post(page_of(importing), chosen(**changes))
+    answer = browser.post(columns_of(importing), chosen(**changes))
 
     assert answer.status_code == 422
     assert said in answer.content.decode()
@@ -192,9 +196,9 @@ def test_a_choice_that_cannot_be_is_told_and_nothing_is_begun(
     [(b" \n ", "It is empty."), (b"PK\x03\x04nonsense", "save it as CSV"), (b"", "file is empty")],
 )
 def test_a_file_that_is_none_is_refused_and_not_kept(
-    console: Client, data: bytes, said: str
+    browser: Client, data: bytes, said: str
 ) -> None:
-    answer = upload(console, data)
+    answer = upload(browser, data)
 
     assert answer.status_code == 422
     assert said in answer.content.decode()
@@ -202,28 +206,83 @@ def test_a_file_that_is_none_is_refused_and_not_kept(
 
 
 def test_an_import_is_stopped_undone_and_discarded_by_its_page(
-    console: Client, broker: redis.Redis
+    browser: Client, broker: redis.Redis
 ) -> None:
-    upload(console)
+    upload(browser)
     importing = Import.objects.get()
-    console.post(page_of(importing), chosen())
+    browser.post(columns_of(importing), chosen())
     work(importing)
-    console.post(page_of(importing), {"verb": "go"})
+    browser.post(page_of(importing), {"verb": "go"})
 
-    console.post(page_of(importing), {"verb": "stop"})
+    browser.post(page_of(importing), {"verb": "stop"})
     stopped = Import.objects.get().status
-    console.post(page_of(importing), {"verb": "go"})
+    browser.post(page_of(importing), {"verb": "go"})
     work(importing)
-    console.post(page_of(importing), {"verb": "undo"})
+    browser.post(f"{page_of(importing)}undo/")
     undone = Import.objects.get().status
-    refused = console.post(page_of(importing), {"verb": "discard"}, follow=True)
-    upload(console, b"email\na@example.org\n")
-    console.post(page_of(Import.objects.latest("pk")), {"verb": "discard"})
+    refused = browser.post(page_of(importing), {"verb": "discard"}, follow=True)
+    upload(browser, b"email\na@example.org\n")
+    browser.post(page_of(Import.objects.latest("pk")), {"verb": "discard"})
 
     assert (stopped, undone) == (ImportStatus.STOPPED, ImportStatus.UNDONE)
     assert not Recipient.objects.exists()
     assert "Nothing was done: it is undone, and is kept." in refused.content.decode()
     assert Import.objects.get() == importing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_says_by_itself_how_far_it_is_and_shows_its_page_anew_at_the_end(
+    browser: Client, broker: redis.Redis
+) -> None:
+    upload(browser)
+    importing = Import.objects.get()
+    browser.post(columns_of(importing), chosen())
+    now = f"{page_of(importing)}-/now/"
+
+    by_hand = browser.get(now)
+    moving = browser.get(now, headers={"HX-Request": "true"})
+    tag = {"HX-Request": "true", "HX-PTag": moving["HX-PTag"]}
+    same = browser.get(now, headers=tag)
+    work(importing)
+    ended = browser.get(now, headers=tag)
+
+    assert (by_hand.status_code, by_hand["Location"]) == (302, page_of(importing))
+    assert "Rows read so far: 0" in moving.content.decode()
+    assert same.status_code == 304
+    assert "HX-Refresh" not in moving
+    assert ended["HX-Refresh"] == "true"
+
+
+def test_who_was_slower_in_another_window_changes_no_rule_of_an_import_under_way(
+    browser: Client, broker: redis.Redis
+) -> None:
+    upload(browser)
+    importing = Import.objects.get()
+    browser.post(columns_of(importing), chosen(policy="fill"))
+    slower = browser.post(columns_of(importing), chosen(policy="overwrite"), follow=True)
+    stale = Import.objects.get()
+    stale.policy = "overwrite"
+
+    with pytest.raises(jobs.Refused):
+        jobs.start(
+            stale, layout=Layout.from_dict(stale.layout), mailing_list=None, now=timezone.now()
+        )
+
+    assert "Nothing was done: it is under way already." in slower.content.decode()
+    importing.refresh_from_db()
+    assert importing.policy == "fill"
+
+
+def test_imports_are_listed_by_what_they_wait_for(browser: Client) -> None:
+    upload(browser)
+
+    every, waiting, done = (
+        browser.get(IMPORTS, {"state": state}).content.decode() for state in ("", "waiting", "done")
+    )
+
+    assert "p.csv" in every
+    assert "p.csv" in waiting
+    assert "No import is in that state." in done
 
 
 def test_who_may_not_import_sees_neither_file_nor_rejected_rows(client: Client) -> None:
@@ -240,7 +299,12 @@ def test_who_may_not_import_sees_neither_file_nor_rejected_rows(client: Client) 
 
     without = [
         client.get(path).status_code
-        for path in (IMPORTS, f"{IMPORTS}add/", page_of(importing), f"{IMPORTS}1/rejected.csv")
+        for path in (
+            IMPORTS,
+            f"{IMPORTS}new/",
+            page_of(importing),
+            f"{page_of(importing)}rejected.csv",
+        )
     ]
     staff.user_permissions.add(Permission.objects.get(codename="view_import"))
     looking = [
