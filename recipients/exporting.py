@@ -4,6 +4,7 @@ An export is a row that says who took out what; a worker writes its file. Whoeve
 it is written is in no file: it is written again then, and files of before are deleted.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from django.db.models import Q
 
 from recipients import locks
 from recipients.export_files import Row, rows_into
+from recipients.finding import Filter, Gone
 from recipients.models import (
     Export,
     ExportFormat,
     ExportStatus,
     Field,
     MailingList,
+    Recipient,
     Segment,
 )
 from recipients.models.exports import kept_under
@@ -82,6 +85,28 @@ def question(
     return Question()
 
 
+_PARAMETER = re.compile(r"%[s%]")
+
+
+def matching(asked: Filter, *, now: datetime) -> Question:
+    """Return who answers to a filter.
+
+    :raises BadRules: its segment cannot be asked any more.
+    """
+    found = asked.apply(Recipient.objects.order_by(), now=now).values("pk")
+    sql, values = found.query.sql_with_params()
+    params: dict[str, Any] = {}
+
+    def named(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%%"
+        name = f"asked_{len(params)}"
+        params[name] = values[len(params)]
+        return f"%({name})s"
+
+    return Question(f"recipient.id IN ({_PARAMETER.sub(named, sql)})", params)
+
+
 def what(mailing_list: MailingList | None, segment: Segment | None) -> str:
     """Say which recipients these are."""
     if mailing_list:
@@ -134,6 +159,13 @@ def ask(
     )
 
 
+def ask_for(asked: Filter, *, form: ExportFormat, by: Any, now: datetime) -> Export:
+    """Have who answers to a filter written to a file, as `ask` does for a list or a segment."""
+    return Export.objects.create(
+        asked=asked.as_dict(), what=asked.words[:300], format=form, created_by=by, created_at=now
+    )
+
+
 def waiting(*, now: datetime) -> list[int]:
     """Return the exports that nobody writes."""
     lost = Q(status=ExportStatus.WRITING, started_at__lt=now - LOST_AFTER)
@@ -147,14 +179,20 @@ def write(export_id: int, *, clock: Callable[[], datetime]) -> bool:
     if export is None:
         return False
     try:
-        asked = question(export.mailing_list, export.segment, now=clock())
-    except BadRules as error:
+        asked = _question_of(export, now=clock())
+    except (BadRules, Gone) as error:
         _fail(export, str(error), now=clock())
         return False
     with tempfile.TemporaryFile() as file:
         rows = write_rows(file, asked, form=ExportFormat(export.format))
         export.file.name = default_storage.save(export.file.name, File(file))
     return _finish(export, rows, now=clock())
+
+
+def _question_of(export: Export, *, now: datetime) -> Question:
+    if export.asked:
+        return matching(Filter.from_dict(export.asked), now=now)
+    return question(export.mailing_list, export.segment, now=now)
 
 
 def can_be_fetched(export: Export, *, now: datetime) -> bool:
@@ -181,7 +219,7 @@ def _claim(export_id: int, *, now: datetime) -> Export | None:
     export = Export.objects.select_for_update(of=("self",)).filter(pk=export_id).first()
     if export is None or export.pk not in waiting(now=now):
         return None
-    if export.what != what(export.mailing_list, export.segment):
+    if not export.asked and export.what != what(export.mailing_list, export.segment):
         # Without this, whose list was deleted meanwhile would get everybody.
         _fail(export, "the list or segment was deleted or renamed; ask again", now=now)
         return None
@@ -196,7 +234,7 @@ def _claim(export_id: int, *, now: datetime) -> Export | None:
 
 def _fail(export: Export, problem: str, *, now: datetime) -> None:
     Export.objects.filter(pk=export.pk).update(
-        status=ExportStatus.FAILED, problem=problem[:500], file="", finished_at=now
+        status=ExportStatus.FAILED, problem=problem[:500], file="", asked={}, finished_at=now
     )
 
 
@@ -208,6 +246,7 @@ def _finish(export: Export, rows: int, *, now: datetime) -> bool:
         Export.objects.filter(pk=export.pk).update(status=ExportStatus.WAITING, file="")
         return False
     export.status, export.rows, export.finished_at = ExportStatus.DONE, rows, now
+    export.asked = {}  # there may be an address in it
     export.expires_at = now + timedelta(days=settings.EXPORT_DAYS)
     export.save()
     return True

@@ -1,11 +1,37 @@
 from django.urls import path
 
-from recipients.views import imports, public
+from recipients.views import bulk, exports, imports, people, person_verbs, public, suppression
 
 app_name = "recipients"
 urlpatterns = [
     # No slash at the end: APPEND_SLASH would answer a form of another site with a redirect.
     path("subscribe/<slug:slug>", public.subscribe, name="subscribe"),
+    path("recipients/", people.recipient_list, name="recipient_list"),
+    path("recipients/new/", people.recipient_add, name="recipient_add"),
+    path("recipients/several/", bulk.recipient_bulk, name="recipient_bulk"),
+    path("recipients/duplicates/", person_verbs.duplicate_list, name="duplicate_list"),
+    path("recipients/<int:pk>/", people.recipient_detail, name="recipient_detail"),
+    path("recipients/<int:pk>/edit/", people.recipient_edit, name="recipient_edit"),
+    path("recipients/<int:pk>/subscribe/", people.recipient_subscribe, name="recipient_subscribe"),
+    path(
+        "recipients/<int:pk>/lists/<int:list_pk>/leave/",
+        person_verbs.recipient_leave,
+        name="recipient_leave",
+    ),
+    path(
+        "recipients/<int:pk>/suppress/", person_verbs.recipient_suppress, name="recipient_suppress"
+    ),
+    path(
+        "recipients/<int:pk>/hand-out/", person_verbs.recipient_hand_out, name="recipient_hand_out"
+    ),
+    path("recipients/<int:pk>/erase/", person_verbs.recipient_erase, name="recipient_erase"),
+    path("recipients/<int:pk>/merge/", person_verbs.recipient_merge, name="recipient_merge"),
+    path("recipients/<int:pk>/consent/", person_verbs.recipient_consent, name="recipient_consent"),
+    path("suppression/", suppression.suppression_list, name="suppression_list"),
+    path("suppression/add/", suppression.suppression_add, name="suppression_add"),
+    path("suppression/<int:pk>/lift/", suppression.suppression_lift, name="suppression_lift"),
+    path("exports/", exports.export_list, name="export_list"),
+    path("exports/<int:pk>/file/", exports.export_file, name="export_file"),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/new/", imports.import_add, name="import_add"),
     path("imports/<int:pk>/", imports.import_detail, name="import_detail"),

@@ -27,7 +27,15 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Calendar"), "campaigns:campaign_calendar"),
         ),
     ),
-    (_("People"), ((_("Imports"), "recipients:import_list"),)),
+    (
+        _("People"),
+        (
+            (_("Recipients"), "recipients:recipient_list"),
+            (_("Imports"), "recipients:import_list"),
+            (_("Exports"), "recipients:export_list"),
+            (_("Suppression"), "recipients:suppression_list"),
+        ),
+    ),
     (_("Understand"), ()),
     (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
 )

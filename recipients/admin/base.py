@@ -65,8 +65,8 @@ def state_tag(state: str, word: str) -> SafeString:
 
 
 def link_to_recipients(of: str, pk: int) -> SafeString:
-    """Link to the recipients of a list, a tag or a segment, as `recipients.admin.filters` finds."""
-    url = reverse("admin:recipients_recipient_changelist")
+    """Link to the recipients of a list, a tag or a segment."""
+    url = reverse("recipients:recipient_list")
     return format_html('<a href="{}?{}={}">Show</a>', url, of, pk)
 
 

@@ -5,12 +5,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,9 +18,6 @@ from unfold.decorators import display
 from recipients import consent as ledger
 from recipients.consent import Consent
 from recipients.models import ConsentAction, Recipient, Subscription, SubscriptionState
-from recipients.proof import proof
-
-CONSENT = "recipients.view_consentevent"
 
 
 def _states(recipient: Recipient) -> "QuerySet[Any, Any]":
@@ -57,24 +52,11 @@ def _meaning(was: str | None, now: str | None) -> ConsentAction:
 
 
 class ConsentOfRecipient(ModelAdmin):
-    def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(self.consent_view)
-        own = path("<int:pk>/consent/", page, name="recipients_recipient_consent")
-        return [own, *super().get_urls()]
-
-    def consent_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show what the person agreed to, as a document to print."""
-        if not request.user.has_perms(["recipients.view_recipient", CONSENT]):
-            raise PermissionDenied
-        recipient = get_object_or_404(Recipient.objects.visible_to(request.user), pk=pk)
-        context = {"proof": proof(recipient.key, now=timezone.now())}
-        return render(request, "recipients/consent_proof.html", context)
-
     @display(description="Consent")
     def consent(self, recipient: Recipient) -> SafeString | str:
         if not recipient.pk:
             return "None yet"
-        url = reverse("admin:recipients_recipient_consent", args=[recipient.pk])
+        url = reverse("recipients:recipient_consent", args=[recipient.pk])
         return format_html('<a href="{}">What was agreed to, with proof</a>', url)
 
     def save_formset(

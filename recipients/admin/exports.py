@@ -4,11 +4,10 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.forms import ModelForm
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
-from django.urls import path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -66,33 +65,10 @@ class ExportAdmin(NarrowedAdmin):
         self.message_user(request, hint)
         obj.pk, obj.what, obj.created_at = asked.pk, asked.what, asked.created_at
 
-    def get_urls(self) -> list[Any]:
-        fetch = self.admin_site.admin_view(self.fetch)
-        own = path("<int:pk>/file/", fetch, name="recipients_export_file")
-        return [own, *super().get_urls()]
-
-    def fetch(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Hand the file to the one who asked for it, as long as it is there."""
-        export = Export.objects.filter(pk=pk, created_by=request.user.pk).first()
-        if export is None or not self.has_add_permission(request):
-            raise Http404
-        if not exporting.can_be_fetched(export, now=timezone.now()):
-            return self._refused(request, export)
-        self.log_change(request, export, "Fetched")
-        note("downloaded", kind="recipients.export", pk=export.pk, name=export.what)
-        name = f"recipients-{export.pk}.{export.format}"
-        return FileResponse(export.file.open("rb"), as_attachment=True, filename=name)
-
-    def _refused(self, request: HttpRequest, export: Export) -> HttpResponse:
-        self.message_user(
-            request, "There is no file any more, or not yet. Ask for a new export.", messages.ERROR
-        )
-        return HttpResponseRedirect(reverse("admin:recipients_export_change", args=[export.pk]))
-
     @display(description="File")
     def file_link(self, export: Export) -> SafeString | str:
         if not exporting.can_be_fetched(export, now=timezone.now()):
             return "None"
-        url = reverse("admin:recipients_export_file", args=[export.pk])
+        url = reverse("recipients:export_file", args=[export.pk])
         until = f"{export.expires_at:%Y-%m-%d %H:%M} UTC"
         return format_html('<a href="{}">Fetch</a>, until {}', url, until)

@@ -21,12 +21,12 @@ from recipients.admin.base import (
     NarrowedAdmin,
     NarrowedInline,
     find_key,
+    link_to_page,
     link_to_recipients,
     state_tag,
 )
 from recipients.admin.consent import ConsentOfRecipient
 from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
-from recipients.admin.people import PersonVerbs
 from recipients.forms.recipients import FieldForm, RecipientForm
 from recipients.models import (
     Field,
@@ -59,7 +59,7 @@ class SubscriptionInline(NarrowedInline):
 
 
 @admin.register(Recipient)
-class RecipientAdmin(PersonVerbs, ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
+class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
     form = RecipientForm
     list_display = ("address", "lists", "may_be_mailed", "language", "created_at")
     list_filter = (OnListFilter, TagFilter, SegmentFilter, SuppressedFilter)
@@ -68,6 +68,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, NarrowedAdmin, ManyRowsAdm
     action_form = TagActionForm
     actions = ("add_tag", "remove_tag")
     readonly_fields = (
+        "page",
         "may_be_mailed",
         "tag_names",
         "fields_in_words",
@@ -78,7 +79,7 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, NarrowedAdmin, ManyRowsAdm
     )
     inlines = (SubscriptionInline,)
     fieldsets = (
-        (None, {"fields": ("address", "may_be_mailed", "tag_names", "fields_in_words")}),
+        (None, {"fields": ("address", "page", "may_be_mailed", "tag_names", "fields_in_words")}),
         ("Language and time", {"fields": (("language", "time_zone"),)}),
         ("Edit the fields", {"fields": ("fields",)}),
         ("History", {"fields": (("created_at", "updated_at"), "consent", "sent_messages")}),
@@ -116,6 +117,13 @@ class RecipientAdmin(PersonVerbs, ConsentOfRecipient, NarrowedAdmin, ManyRowsAdm
         if tag is None:
             self.message_user(request, "Choose a tag beside the action.", messages.ERROR)
         return tag
+
+    @display(description="Page")
+    def page(self, recipient: Recipient) -> SafeString | str:
+        """Link to where somebody is put on a list, suppressed, handed out, erased or merged."""
+        if not recipient.pk:
+            return "None yet"
+        return link_to_page("recipients:recipient_detail", recipient.pk)
 
     @display(description="Tags")
     def tag_names(self, recipient: Recipient) -> str:

@@ -10,18 +10,11 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from recipients.addresses import Address, BadAddress, parse_address
 from recipients.importing.layout import RESERVED, STANDARD
-from recipients.models import (
-    GIVEN_BY_STAFF,
-    Field,
-    FieldKind,
-    Recipient,
-    Suppression,
-    SuppressionReason,
-)
+from recipients.models import Field, FieldKind, Recipient
 from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
 from recipients.services import misfit
-from recipients.suppression import BadEntry, erased, parse_entry
+from recipients.suppression import erased
 from recipients.validators import time_zones
 from recipients.values import BadValue, Kind, kinds_of
 
@@ -35,17 +28,6 @@ def clean_address(text: str) -> Address:
         return parse_address(text)
     except BadAddress as error:
         raise ValidationError(f"This is not an address: {error}.") from None
-
-
-def clean_entry(text: str) -> str:
-    """Read an address or a domain that was typed into a form.
-
-    :raises ValidationError: it is neither.
-    """
-    try:
-        return parse_entry(text)
-    except BadEntry as error:
-        raise ValidationError(f"This is neither an address nor a domain: {error}.") from None
 
 
 class TypedJSONField(forms.JSONField):
@@ -179,23 +161,3 @@ class FieldForm(forms.ModelForm[Field]):
                 f"Recipients have values under this name that would not fit: {reason}. "
                 "Keep the choices, or take another name or kind."
             )
-
-
-class SuppressionForm(forms.ModelForm[Suppression]):
-    class Meta:
-        model = Suppression
-        fields = ("key", "reason")
-
-    def clean_key(self) -> str:
-        key = clean_entry(self.cleaned_data["key"])
-        if erased([key]):
-            raise ValidationError("This person was erased, and is suppressed for good.")
-        return key
-
-    def clean_reason(self) -> str:
-        reason: str = self.cleaned_data["reason"]
-        if reason == SuppressionReason.ERASED:
-            raise ValidationError("Erase the recipient instead: then nothing of it is kept.")
-        if reason not in GIVEN_BY_STAFF:
-            raise ValidationError("Choose “messages came back”: Godwit alone weighs soft bounces.")
-        return reason

@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from recipients import consent
 from recipients.addresses import Address
+from recipients.forms.custom import CustomField, in_words
 from recipients.forms.recipients import clean_address
-from recipients.models import ConsentWording, FieldKind, SignupForm
-from recipients.values import BadValue, Kind, Value, kinds_of
+from recipients.models import ConsentWording, SignupForm
+from recipients.values import Value, kinds_of
 
 HONEYPOT = "website"
 ADDRESS, AGREED, WORDING = "address", "agreed", "wording"
@@ -42,7 +42,8 @@ class SubscribeForm(forms.Form):
         self.custom = kinds_of(signup_form.fields.order_by("pk"))
         self.fields[ADDRESS] = _AddressField()
         for name, kind in self.custom.items():
-            self.fields[f"{_FIELD}{name}"] = _field(name, kind)
+            label = f"{in_words(name)} (optional)"
+            self.fields[f"{_FIELD}{name}"] = CustomField(kind, longest=_LONGEST, label=label)
         self.fields[AGREED] = forms.BooleanField(
             label=self._wording.text, error_messages={"required": missing}
         )
@@ -92,42 +93,3 @@ class _AddressField(forms.CharField):
 
     def clean(self, value: Any) -> Address:
         return clean_address(super().clean(value))
-
-
-class _Answer(forms.CharField):
-    """A custom field: its text becomes a value of its kind."""
-
-    def __init__(self, kind: Kind, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=_LONGEST, **kwargs)
-        self._kind = kind
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {} if isinstance(widget, forms.Select) else super().widget_attrs(widget)
-
-    def clean(self, value: Any) -> Value:
-        text = super().clean(value)
-        try:
-            return self._kind.read(text) if text else ""
-        except BadValue as error:
-            raise ValidationError(f"This does not fit: {error}.") from None
-
-
-def _field(name: str, kind: Kind) -> _Answer:
-    return _Answer(kind, label=f"{in_words(name)} (optional)", widget=_widget(kind))
-
-
-def in_words(name: str) -> str:
-    """Return the name of a custom field as people read it."""
-    return name.replace("_", " ").capitalize()
-
-
-def _widget(kind: Kind) -> forms.Widget:
-    if kind.kind == FieldKind.CHOICE:
-        return forms.Select(choices=[("", "—"), *((each, each) for each in kind.choices)])
-    if kind.kind == FieldKind.BOOLEAN:
-        return forms.Select(choices=[("", "—"), ("yes", "Yes"), ("no", "No")])
-    if kind.kind == FieldKind.DATE:
-        return forms.DateInput(attrs={"type": "date"})
-    if kind.kind == FieldKind.NUMBER:
-        return forms.TextInput(attrs={"inputmode": "decimal"})
-    return forms.TextInput()

@@ -260,6 +260,7 @@ class Migration(migrations.Migration):
             name='Export',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('asked', models.JSONField(default=dict, editable=False)),
                 ('what', models.CharField(editable=False, max_length=300, verbose_name='recipients')),
                 ('format', models.CharField(choices=[('csv', 'CSV'), ('xlsx', 'XLSX, for spreadsheets'), ('jsonl', 'JSON lines, values as they are stored')], default='csv', max_length=5)),
                 ('status', models.CharField(choices=[('waiting', 'Waiting'), ('writing', 'Writing'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', editable=False, max_length=7)),
@@ -380,6 +381,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('lift_complaint', 'Can lift a suppression that follows a complaint')],
+                'indexes': [models.Index(condition=models.Q(('key__isnull', False), models.Q(('key__contains', '@'), _negated=True)), fields=['key'], name='suppression_domain')],
                 'constraints': [models.UniqueConstraint(fields=('key',), name='suppression_key_unique'), models.UniqueConstraint(fields=('digest',), name='suppression_digest_unique'), models.CheckConstraint(condition=models.Q(('key__isnull', True), ('digest__isnull', True), _connector='XOR'), name='suppression_key_or_digest'), models.CheckConstraint(condition=models.Q(('reason__in', ['soft_bounce', 'bounce', 'complaint', 'unsubscribed', 'manual', 'erased'])), name='suppression_reason_known')],
             },
         ),

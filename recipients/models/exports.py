@@ -41,6 +41,8 @@ class Export(models.Model):
     # Both empty: everybody. `what` says it for good; lists and segments may go.
     mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True, blank=True)
     segment = models.ForeignKey(Segment, on_delete=models.SET_NULL, null=True, blank=True)
+    # What recipients.finding.Filter asked, until the file is written; else empty.
+    asked = models.JSONField(default=dict, editable=False)
     what = models.CharField("recipients", max_length=300, editable=False)
     format = models.CharField(max_length=5, choices=ExportFormat, default=ExportFormat.CSV)
     status = models.CharField(

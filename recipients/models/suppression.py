@@ -34,6 +34,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         """What is said of the recipient that the outer query looks at, or of its domain."""
         return self.filter(key__in=[OuterRef("key"), OuterRef("domain")])
 
+    def domains(self) -> Self:
+        """Those that are a whole domain."""
+        return self.filter(key__isnull=False).exclude(key__contains="@")
+
     def liftable(self) -> Self:
         """What the person whose address it is may lift."""
         return self.filter(reason__in=LIFTED_BY_PERSON)
@@ -69,6 +73,14 @@ class Suppression(models.Model):
             models.CheckConstraint(
                 condition=Q(reason__in=SuppressionReason.values), name="suppression_reason_known"
             ),
+        ]
+        indexes = [
+            # the filter of recipients, and the list of suppressed domains, of which there are few
+            models.Index(
+                fields=["key"],
+                name="suppression_domain",
+                condition=Q(key__isnull=False) & ~Q(key__contains="@"),
+            )
         ]
         permissions = [("lift_complaint", "Can lift a suppression that follows a complaint")]
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
+from django.http import HttpRequest
 
 
 def note(request: Any, about: Model, what: str) -> None:
@@ -15,6 +16,11 @@ def note(request: Any, about: Model, what: str) -> None:
 def note_erasure(request: Any, about: Model) -> None:
     """Note down that somebody was erased, without what they were called."""
     _note(request, about, "erased", DELETION, "Erased")
+
+
+def source_of(request: HttpRequest, declaration: str = "") -> str:
+    """Return who said so, for the consent ledger: a number, for names may be addresses."""
+    return ": ".join(filter(None, [f"staff {request.user.pk}", declaration]))
 
 
 def _note(request: Any, about: Model, called: str, flag: int, what: str) -> None:

@@ -206,35 +206,6 @@ def test_a_list_says_how_many_are_confirmed(console: Client) -> None:
     assert "Confirmed recipients 3" in text(console.get(f"{LISTS}{readers.pk}/change/"))
 
 
-def test_a_suppression_is_stored_by_key_with_who_added_it(console: Client) -> None:
-    console.post(f"{SUPPRESSIONS}add/", {"key": "Ada@Example.ORG", "reason": "manual"})
-
-    suppression = Suppression.objects.get()
-    assert suppression.key == "ada@example.org"
-    assert suppression.source == "added by root"
-
-
-def test_a_suppression_that_is_there_is_an_error_of_the_form(console: Client) -> None:
-    Suppression.objects.create(key="ada@example.org", reason=SuppressionReason.BOUNCE)
-
-    answer = console.post(f"{SUPPRESSIONS}add/", {"key": "ADA@example.org", "reason": "manual"})
-
-    assert "Suppression with this Address or domain already exists." in text(answer)
-
-
-@pytest.mark.parametrize(
-    ("reason", "advice"),
-    [("erased", "Erase the recipient instead"), ("soft_bounce", "Choose “messages came back”")],
-)
-def test_a_reason_that_staff_cannot_give_is_an_error_of_the_form(
-    console: Client, reason: str, advice: str
-) -> None:
-    answer = console.post(f"{SUPPRESSIONS}add/", {"key": "ada@example.org", "reason": reason})
-
-    assert advice in text(answer)
-    assert not Suppression.objects.exists()
-
-
 def test_suppressions_are_found_by_address(console: Client) -> None:
     for key in ("ada@example.org", "bob@example.org"):
         Suppression.objects.create(key=key, reason=SuppressionReason.BOUNCE)

@@ -5,11 +5,13 @@ import gzip
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from recipients.models import Field, Import, MailingList, Recipient, Tag
+from recipients.models import Field, Import, MailingList, Recipient, Suppression, Tag
+from tests.factories import make_recipient
 from tests.recipients.importing.test_detect import sheet
 
 pytestmark = pytest.mark.django_db
@@ -171,3 +173,39 @@ def test_only_the_first_hundred_bad_rows_are_told(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 101
     assert said[-1] == "and 50 more; --rejects FILE writes them all"
+
+
+def test_one_or_a_file_is_suppressed_and_lifted_by_commands(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gone.txt"
+    file.write_text("ada@example.org\nexample.net\n")
+    call_command("suppress", "bob@example.org")
+    call_command("suppress", file=file, reason="complaint", json=True)
+
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"new": 2, "known": 0}
+    with pytest.raises(CommandError, match="permission of its own; nothing was lifted"):
+        call_command("unsuppress", file=file, why="test")
+    call_command("unsuppress", file=file, why="test", even_complaints=True)
+    assert Suppression.objects.get().key == "bob@example.org"
+    with pytest.raises(CommandError, match="has no dot"):
+        call_command("suppress", "nonsense")
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("suppress", file=tmp_path / "none")
+
+
+def test_commands_hand_out_and_erase(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    make_recipient()
+    file = tmp_path / "ada.json"
+
+    call_command("export_person", "Ada@example.org", json=str(file))
+    for _ in range(2):
+        call_command("erase_recipient", "Ada@example.org")
+
+    assert json.loads(file.read_text())["identity"]["address"] == "ada@example.org"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "erased",
+        "was erased before; nothing new was found",
+    ]
+    with pytest.raises(CommandError, match="there is no @"):
+        call_command("erase_recipient", "ada")

@@ -168,14 +168,14 @@ def test_the_page_is_for_who_may_see_recipients_and_consent(
     client = Client()
     client.force_login(user)
 
-    assert client.get(f"{RECIPIENTS}{ada.pk}/consent/").status_code == status
-    assert Client().get(f"{RECIPIENTS}{ada.pk}/consent/").status_code == 302
+    assert client.get(f"/recipients/{ada.pk}/consent/").status_code == status
+    assert Client().get(f"/recipients/{ada.pk}/consent/").status_code == 302
 
 
 def test_the_page_of_a_recipient_leads_to_the_proof(ada: Recipient) -> None:
     page = superuser().get(f"{RECIPIENTS}{ada.pk}/change/").content.decode()
 
-    assert f"{RECIPIENTS}{ada.pk}/consent/" in page
+    assert f"/recipients/{ada.pk}/consent/" in page
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from recipients import signup
-from recipients.forms.subscribe import in_words
+from recipients.forms.custom import in_words
 from recipients.models import Notice, Recipient
 from recipients.models.signup import CONFIRM_WITHIN
 from recipients.origin import origin_of
