@@ -1,6 +1,16 @@
 from django.urls import path
 
-from recipients.views import bulk, exports, imports, people, person_verbs, public, suppression
+from recipients.views import (
+    bulk,
+    exports,
+    imports,
+    lists,
+    people,
+    person_verbs,
+    public,
+    segments,
+    suppression,
+)
 
 app_name = "recipients"
 urlpatterns = [
@@ -27,6 +37,16 @@ urlpatterns = [
     path("recipients/<int:pk>/erase/", person_verbs.recipient_erase, name="recipient_erase"),
     path("recipients/<int:pk>/merge/", person_verbs.recipient_merge, name="recipient_merge"),
     path("recipients/<int:pk>/consent/", person_verbs.recipient_consent, name="recipient_consent"),
+    path("lists/", lists.list_list, name="list_list"),
+    path("lists/new/", lists.list_add, name="list_add"),
+    path("lists/<int:pk>/", lists.list_detail, name="list_detail"),
+    path("lists/<int:pk>/edit/", lists.list_edit, name="list_edit"),
+    path("lists/<int:pk>/forms/new/", lists.signup_add, name="signup_add"),
+    path("lists/<int:pk>/forms/<int:form_pk>/", lists.signup_edit, name="signup_edit"),
+    path("segments/", segments.segment_list, name="segment_list"),
+    path("segments/new/", segments.segment_add, name="segment_add"),
+    path("segments/<int:pk>/", segments.segment_edit, name="segment_edit"),
+    path("segments/<int:pk>/delete/", segments.segment_delete, name="segment_delete"),
     path("suppression/", suppression.suppression_list, name="suppression_list"),
     path("suppression/add/", suppression.suppression_add, name="suppression_add"),
     path("suppression/<int:pk>/lift/", suppression.suppression_lift, name="suppression_lift"),

@@ -31,6 +31,8 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
         _("People"),
         (
             (_("Recipients"), "recipients:recipient_list"),
+            (_("Lists"), "recipients:list_list"),
+            (_("Segments"), "recipients:segment_list"),
             (_("Imports"), "recipients:import_list"),
             (_("Exports"), "recipients:export_list"),
             (_("Suppression"), "recipients:suppression_list"),

@@ -6,15 +6,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from recipients.admin.base import link_to_page, state_tag
+from recipients.admin.base import NarrowedAdmin, link_to_page, state_tag
 from recipients.models import Import
 
 
 @admin.register(Import)
-class ImportAdmin(ModelAdmin):
+class ImportAdmin(NarrowedAdmin):
     """Files of recipients: looked at here; their way from the upload on is a page of staff's."""
 
     list_display = ("file_name", "state", "mailing_list", "new", "changed", "invalid", "created_at")

@@ -2,19 +2,16 @@
 # mypy: allow-subclassing-any, allow-untyped-decorators
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from recipients import captcha, signup
-from recipients.forms.subscribe import HONEYPOT, SubscribeForm
+from recipients import signup
+from recipients.forms.embedding import embeddable, url_of
 from recipients.models import SignupForm
 
 
@@ -45,7 +42,7 @@ class SignupFormAdmin(ModelAdmin):
     def page(self, form: SignupForm) -> SafeString | str:
         if not form.pk:
             return "Shown once it is saved"
-        return format_html('<a href="{0}">{0}</a>', _url(form))
+        return format_html('<a href="{0}">{0}</a>', url_of(form))
 
     @display(description="For other pages")
     def snippet(self, form: SignupForm) -> SafeString | str:
@@ -53,20 +50,3 @@ class SignupFormAdmin(ModelAdmin):
         if not form.pk:
             return "Shown once it is saved"
         return format_html('<pre class="preview-text"><code>{}</code></pre>', embeddable(form))
-
-
-def embeddable(form: SignupForm) -> str:
-    """Return the form as plain HTML for any page: it needs no script, no cookie, no style."""
-    context = {
-        "form": form,
-        "typed": SubscribeForm(form),
-        "url": _url(form),
-        "honeypot": HONEYPOT,
-        "captcha": captcha.chosen(),
-    }
-    lines = render_to_string("recipients/_embed.html", context).splitlines()
-    return "\n".join(line for line in lines if line.strip())
-
-
-def _url(form: SignupForm) -> str:
-    return settings.SITE_URL + reverse("recipients:subscribe", args=[form.slug])

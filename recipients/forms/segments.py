@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from django import forms
 from django.forms import Widget as Control
 from django.utils.safestring import SafeString
-from unfold.widgets import (
-    UnfoldAdminSelectMultipleWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from recipients.models import Segment
 from recipients.segments.catalogue import operator_of, subjects
 from recipients.segments.draft import DraftGroup, DraftRule, place_of
 from recipients.segments.grammar import BadRules, Path, Rule
@@ -21,17 +19,29 @@ from recipients.segments.subjects import Operator
 from recipients.segments.takes import Widget
 
 DEEPEST_SHOWN = 2  # groups in the outermost one, and groups in those; more is hard to read
-MATCHES = [("all", "All of"), ("any", "Any of"), ("none", "None of")]
+MATCHES = [
+    ("all", gettext_lazy("All of")),
+    ("any", gettext_lazy("Any of")),
+    ("none", gettext_lazy("None of")),
+]
 
 
 # Another operator takes another value: where a script runs, all is shown again.
 _OTHER_CONTROLS = {
     "hx-post": "",
     "hx-trigger": "change consume",
-    "hx-select": "#content-main",
-    "hx-target": "#content-main",
-    "hx-swap": "outerHTML",
+    "hx-select": "#segment",
+    "hx-target": "#segment",
+    "hx-swap": "outerMorph",
 }
+
+
+class SegmentForm(forms.ModelForm[Segment]):
+    class Meta:
+        model = Segment
+        fields = ("name", "description")
+        labels = {"name": gettext_lazy("Name"), "description": gettext_lazy("Description")}
+        widgets = {"description": forms.Textarea({"rows": 2})}
 
 
 @dataclass(slots=True)
@@ -77,9 +87,13 @@ class _Page:
         return GroupRow(
             place=place,
             match=_select(
-                f"{place}-match", MATCHES, draft.match, "How the rules are joined", self._at(place)
+                f"{place}-match",
+                MATCHES,
+                draft.match,
+                _("How the rules are joined"),
+                self._at(place),
             ),
-            new=_select(f"{place}-new", list(_to_add(self.known)), "", "What to add"),
+            new=_select(f"{place}-new", list(_to_add(self.known)), "", _("What to add")),
             rows=[self._row(node, (*path, number)) for number, node in enumerate(draft.inside)],
             can_nest=len(path) < DEEPEST_SHOWN,
             problem=self._problem_at(path),
@@ -97,7 +111,7 @@ class _Page:
             f"{place}-operator",
             choices,
             draft.operator,
-            f"{label}: operator",
+            _("%s: operator") % label,
             {**_OTHER_CONTROLS, **self._at(place)},
         )
         values = _values(draft, f"{place}-value", label, self.known)
@@ -117,15 +131,17 @@ def _to_add(known: Known) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 def _values(draft: DraftRule, name: str, label: str, known: Known) -> Iterator[SafeString]:
     try:
-        _, operator = operator_of(Rule(draft.about, draft.operator, None), known)
+        _subject, operator = operator_of(Rule(draft.about, draft.operator, None), known)
     except BadRules:
         return
     for number, (control, value) in enumerate(_controls(operator, draft.values, known)):
-        end = f", {('from', 'to')[number]}" if operator.takes.widget in _TWO else ""
-        attrs = {"aria-label": f"{label}: value{end}", "id": f"id_{name}-{number}"}
+        said = _VALUES[number] if operator.takes.widget in _TWO else _VALUE
+        attrs = {"aria-label": f"{label}: {said}", "id": f"id_{name}-{number}"}
         yield SafeString(control.render(name, value, attrs))
 
 
+_VALUE = gettext_lazy("value")
+_VALUES = (gettext_lazy("value, from"), gettext_lazy("value, to"))
 _TWO = frozenset({Widget.NUMBERS, Widget.DATES})
 _TYPES: Mapping[Widget, dict[str, str]] = {
     Widget.NUMBER: {"inputmode": "decimal"},
@@ -141,20 +157,20 @@ def _controls(
 ) -> Iterator[tuple[Control, str | list[str]]]:
     widget = operator.takes.widget
     options = list(operator.takes.options(known).items())
-    first, second, *_ = [*values, "", ""]
+    first, second, *_rest = [*values, "", ""]
     match widget:
         case Widget.NOTHING:
             return
         case Widget.CHOICE:
-            yield UnfoldAdminSelectWidget(choices=[("", "Choose"), *options]), first
+            yield forms.Select(choices=[("", _("Choose")), *options]), first
         case Widget.CHOICES:
-            yield UnfoldAdminSelectMultipleWidget(choices=options), values
+            yield forms.SelectMultiple(choices=options), values
         case Widget.LINES:
-            yield UnfoldAdminTextareaWidget({"rows": 3}), "\n".join(values)
+            yield forms.Textarea({"rows": 3}), "\n".join(values)
         case _:
-            yield UnfoldAdminTextInputWidget(dict(_TYPES[widget])), first
+            yield forms.TextInput(dict(_TYPES[widget])), first
             if widget in _TWO:
-                yield UnfoldAdminTextInputWidget(dict(_TYPES[widget])), second
+                yield forms.TextInput(dict(_TYPES[widget])), second
 
 
 def _select(
@@ -164,7 +180,7 @@ def _select(
     label: str,
     attrs: Mapping[str, bool | str] | None = None,
 ) -> SafeString:
-    control = UnfoldAdminSelectWidget(choices=choices)
+    control = forms.Select(choices=choices)
     return SafeString(
         control.render(name, chosen, {"aria-label": label, "id": f"id_{name}", **(attrs or {})})
     )

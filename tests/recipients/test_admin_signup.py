@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from recipients.admin.signup import embeddable
+from recipients.forms.embedding import embeddable
 from recipients.models import (
     ConsentEvent,
     ConsentWording,
