@@ -13,6 +13,7 @@ from functools import partial
 from typing import IO, Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
@@ -88,12 +89,12 @@ def question(
 _PARAMETER = re.compile(r"%[s%]")
 
 
-def matching(asked: Filter, *, now: datetime) -> Question:
-    """Return who answers to a filter.
+def matching(asked: Filter, *, by: User | AnonymousUser, now: datetime) -> Question:
+    """Return who answers to a filter, of those whom a user may see.
 
     :raises BadRules: its segment cannot be asked any more.
     """
-    found = asked.apply(Recipient.objects.order_by(), now=now).values("pk")
+    found = asked.apply(Recipient.objects.visible_to(by).order_by(), now=now).values("pk")
     sql, values = found.query.sql_with_params()
     params: dict[str, Any] = {}
 
@@ -191,7 +192,8 @@ def write(export_id: int, *, clock: Callable[[], datetime]) -> bool:
 
 def _question_of(export: Export, *, now: datetime) -> Question:
     if export.asked:
-        return matching(Filter.from_dict(export.asked), now=now)
+        by = export.created_by or AnonymousUser()
+        return matching(Filter.from_dict(export.asked), by=by, now=now)
     return question(export.mailing_list, export.segment, now=now)
 
 

@@ -32,7 +32,7 @@ class Known(NotSaved):
 
     def __init__(self, recipient: Recipient) -> None:
         super().__init__(f"there is a recipient with this address: {recipient.address}")
-        self.recipient = recipient
+        self.pk = recipient.pk
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ _WRITTEN_BY_STAFF = {
 _VALUES = {
     "recipients_import": "findings",
     "recipients_segment": "rules",
+    "recipients_export": "asked",
     "recipients_recipient": "fields",
     "recipients_importchange": "before",
     "recipients_signup": "answers",

@@ -36,7 +36,7 @@ class FilterForm(forms.Form):
         Tag.objects.all(), label=_("Tag"), required=False, empty_label=_("any")
     )
     segment = forms.ModelChoiceField(
-        Segment.objects.all(), label=_("Segment"), required=False, empty_label=_("any")
+        Segment.objects.none(), label=_("Segment"), required=False, empty_label=_("any")
     )
     suppressed = forms.ChoiceField(
         label=_("Mail"),
@@ -44,9 +44,12 @@ class FilterForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, data: Any, *, lists: "QuerySet[MailingList]") -> None:
+    def __init__(
+        self, data: Any, *, lists: "QuerySet[MailingList]", segments: "QuerySet[Segment]"
+    ) -> None:
         super().__init__(data, auto_id="filter-%s")
         self.fields["list"].queryset = lists  # type: ignore[attr-defined]
+        self.fields["segment"].queryset = segments  # type: ignore[attr-defined]
 
     def asked(self) -> Filter:
         """Return what a valid form asks."""

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -61,7 +62,7 @@ class LayoutForm(forms.Form):
         label=gettext_lazy("The first row names the columns"), required=False
     )
     mailing_list = forms.ModelChoiceField(
-        MailingList.objects.order_by("name"),
+        MailingList.objects.none(),
         label=gettext_lazy("List"),
         required=False,
         help_text=gettext_lazy("Choose one here, or name a new one below."),
@@ -89,8 +90,12 @@ class LayoutForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, preview: Preview, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, preview: Preview, lists: "QuerySet[MailingList]", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._lists = lists
+        self.fields["mailing_list"].queryset = lists  # type: ignore[attr-defined]
         self._preview = preview
         if preview.layout.is_xlsx:
             del self.fields["encoding"], self.fields["delimiter"]
@@ -121,10 +126,20 @@ class LayoutForm(forms.Form):
         if not self.errors:
             try:
                 answers["layout"] = self.layout(answers).check()
-                answers["mailing_list"] = _list(answers)
+                answers["mailing_list"] = self._list(answers)
             except (BadFile, Refused) as error:
                 self.add_error(None, sentence(error))
         return answers
+
+    def _list(self, answers: dict[str, Any]) -> MailingList:
+        new: str = answers["new_list"].strip()
+        chosen: MailingList | None = answers["mailing_list"]
+        if bool(new) == bool(chosen):
+            raise Refused(_("choose a list, or name a new one"))
+        found = chosen or get_list(new)
+        if not self._lists.filter(pk=found.pk).exists():
+            raise Refused(_("there is a list of this name that you may not see; take another one"))
+        return found
 
     def layout(self, answers: dict[str, Any]) -> Layout:
         columns = [answers.get(f"column_{at}") or "" for at in range(len(self.headings))]
@@ -158,11 +173,3 @@ def _targets(heading: str, known: list[str]) -> list[tuple[str, Any]]:
         *([(_("New field"), [(own, own)])] if is_new else []),
         *([(_("Fields"), [(name, name) for name in known])] if known else []),
     ]
-
-
-def _list(answers: dict[str, Any]) -> MailingList:
-    new: str = answers["new_list"].strip()
-    chosen: MailingList | None = answers["mailing_list"]
-    if bool(new) == bool(chosen):
-        raise Refused(_("choose a list, or name a new one"))
-    return chosen or get_list(new)

@@ -29,10 +29,11 @@ def kept_under(export: "Export", _name: str) -> str:
 
 class ExportQuerySet(models.QuerySet["Export"]):
     def visible_to(self, user: Viewer) -> Self:
-        """All; where a list is hidden from the user, those of a list that is not."""
+        """All; where a list is hidden from the user, theirs and those of a list that is not."""
         if not (hidden := hidden_lists(user)):
             return self
-        return self.filter(mailing_list__isnull=False).exclude(mailing_list__in=hidden)
+        of_shown = Q(mailing_list__isnull=False) & ~Q(mailing_list__in=hidden)
+        return self.filter(of_shown | Q(created_by=user.pk))
 
 
 class Export(models.Model):

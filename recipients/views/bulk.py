@@ -35,7 +35,7 @@ from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
 from recipients.suppression import suppress_all
 from recipients.views.noting import source_of
-from recipients.views.seen import lists_of, recipients_of
+from recipients.views.seen import lists_of, recipients_of, segments_of
 
 MOST = 50_000  # recipients at once: some seconds
 _LONGEST_ID = 18  # digits of a bigint that are surely one
@@ -201,7 +201,7 @@ def _asked(request: HttpRequest) -> tuple[Filter | None, str]:
         texts = request.POST.getlist("pick")
         ids = frozenset(int(text) for text in texts if _is_id(text))
         return (Filter(ids=ids), "") if ids else (None, _("Nobody was ticked; nothing was done."))
-    form = FilterForm(request.POST, lists=lists_of(request))
+    form = FilterForm(request.POST, lists=lists_of(request), segments=segments_of(request))
     if not form.is_valid():
         return None, _("What the filter names is not there any more; nothing was done.")
     return form.asked(), ""

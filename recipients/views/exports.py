@@ -10,16 +10,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from recipients import exporting
-from recipients.models import Export
 from recipients.paging import key_page
 from recipients.views.noting import note
+from recipients.views.seen import exports_of
 
 
 @require_safe
 @never_cache
 def export_list(request: HttpRequest) -> HttpResponseBase:
     now = timezone.now()
-    page = key_page(Export.objects.select_related("created_by"), request.GET)
+    page = key_page(exports_of(request), request.GET)
     shown = [
         (each, each.created_by == request.user and exporting.can_be_fetched(each, now=now))
         for each in page.rows
@@ -31,7 +31,7 @@ def export_list(request: HttpRequest) -> HttpResponseBase:
 @never_cache
 def export_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Hand the file to the one who asked for it, as long as it is there."""
-    export = Export.objects.filter(pk=pk, created_by=request.user.pk).first()
+    export = exports_of(request).filter(pk=pk, created_by=request.user.pk).first()
     if export is None:
         raise Http404
     if not exporting.can_be_fetched(export, now=timezone.now()):

@@ -25,6 +25,7 @@ from recipients.paging import key_page
 from recipients.sentences import sentence
 from recipients.tasks import work_on
 from recipients.views.noting import note
+from recipients.views.seen import imports_of, lists_of
 from recipients.views.verb_page import Verb, verb_page
 
 FIRST_ROWS = 5
@@ -67,7 +68,7 @@ _STEP_OF = {ImportStatus.MAPPING: 1, ImportStatus.CHECKING: 2, ImportStatus.CHEC
 @never_cache
 def import_list(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
-    imports = Import.objects.select_related("mailing_list", "created_by")
+    imports = imports_of(request).select_related("created_by")
     if state in GROUPS:
         imports = imports.filter(status__in=GROUPS[state][1])
     groups = [(name, title) for name, (title, _states) in GROUPS.items()]
@@ -98,7 +99,7 @@ def import_add(request: HttpRequest) -> HttpResponse:
 @never_cache
 def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show where an import stands, for good; or let it go on, stop, or be discarded (POST)."""
-    importing = get_object_or_404(Import.objects.select_related("mailing_list"), pk=pk)
+    importing = get_object_or_404(imports_of(request), pk=pk)
     if request.method == "POST":
         return _act(request, importing)
     may_change = request.user.has_perm("recipients.change_import")
@@ -109,7 +110,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def import_now(request: HttpRequest, pk: int) -> HttpResponse:
-    importing = get_object_or_404(Import.objects.select_related("mailing_list"), pk=pk)
+    importing = get_object_or_404(imports_of(request), pk=pk)
     page = reverse("recipients:import_detail", args=[pk])
     answer = fragment(request, "recipients/_import_now.html", _facts(importing), page=page)
     if importing.status not in _UNDER_WAY:
@@ -119,9 +120,9 @@ def import_now(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @never_cache
-def import_rejected(_request: HttpRequest, pk: int) -> StreamingHttpResponse:
+def import_rejected(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """Answer with the rows that were not imported, and why; they hold people's data."""
-    importing = get_object_or_404(Import, pk=pk)
+    importing = get_object_or_404(imports_of(request), pk=pk)
     headers = {"Content-Disposition": f'attachment; filename="rejected-{importing.pk}.csv"'}
     lines = rejects.lines(importing)
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
@@ -130,7 +131,7 @@ def import_rejected(_request: HttpRequest, pk: int) -> StreamingHttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
-    importing = get_object_or_404(Import, pk=pk)
+    importing = get_object_or_404(imports_of(request), pk=pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -238,7 +239,7 @@ def _steps(at: int) -> list[tuple[Any, str]]:
 @never_cache
 def import_columns(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a file as it is read, and ask what its columns are and what becomes of the people."""
-    importing = get_object_or_404(Import.objects.select_related("mailing_list"), pk=pk)
+    importing = get_object_or_404(imports_of(request), pk=pk)
     if importing.status not in _MAPPED:
         messages.error(request, _("Nothing was done: it is under way already."))
         return redirect("recipients:import_detail", pk)
@@ -248,13 +249,14 @@ def import_columns(request: HttpRequest, pk: int) -> HttpResponse:
         seen = _preview(importing, asked)
     except BadFile as error:
         return _unreadable(request, importing, error)
+    lists = lists_of(request)
     if request.method != "POST":
-        form = LayoutForm(initial=_as_stored(importing, stored), preview=seen)
+        form = LayoutForm(initial=_as_stored(importing, stored), preview=seen, lists=lists)
     elif request.POST.get("verb") == "preview":
         chosen = {**_typed(request), **initial_columns(seen.layout.columns)}
-        form = LayoutForm(initial=chosen, preview=seen)
+        form = LayoutForm(initial=chosen, preview=seen, lists=lists)
     else:
-        form = LayoutForm(request.POST, preview=seen)
+        form = LayoutForm(request.POST, preview=seen, lists=lists)
         if form.is_valid():
             return _start(request, importing, form.cleaned_data)
     return _show_columns(request, importing, form, seen)

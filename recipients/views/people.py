@@ -24,13 +24,14 @@ from recipients.models import (
     Subscription,
     SubscriptionState,
 )
+from recipients.models.lists import hidden_lists
 from recipients.paging import NEWER, OLDER, SIZE, KeyPage, key_page
 from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
 from recipients.views.bulk import acts_of
 from recipients.views.noting import note, source_of
-from recipients.views.seen import lists_of, recipients_of
+from recipients.views.seen import lists_of, recipients_of, segments_of
 
 EVENTS = 20
 
@@ -39,7 +40,7 @@ EVENTS = 20
 @never_cache
 def recipient_list(request: HttpRequest) -> HttpResponse:
     """Show who answers to the filter that stands in the address, fifty at a time."""
-    form = FilterForm(request.GET, lists=lists_of(request))
+    form = FilterForm(request.GET, lists=lists_of(request), segments=segments_of(request))
     context: dict[str, Any] = {"form": form, "acts": acts_of(request)}
     if form.is_valid():
         context |= _found(request, form)
@@ -98,13 +99,12 @@ def _page(
 @never_cache
 def recipient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     recipient = get_object_or_404(recipients_of(request), pk=pk)
-    events = ConsentEvent.objects.filter(recipient_id=pk).order_by("-pk")[:EVENTS]
     context = {
         "recipient": recipient,
         "subscriptions": _subscriptions(request, recipient),
         "suppression": suppressions_of([recipient]).get(pk),
         "values": _values(recipient),
-        "events": _with_lists(events) if request.user.has_perm(_MAY_SEE_CONSENT) else None,
+        "events": _events(request, recipient),
     }
     return render(request, "recipients/recipient_detail.html", context)
 
@@ -121,6 +121,15 @@ def _values(recipient: Recipient) -> list[tuple[str, Any]]:
     known = Field.objects.order_by("name").values_list("name", flat=True)
     names = [*known, *sorted(set(recipient.fields) - set(known))]
     return [(name, recipient.fields.get(name, "")) for name in names]
+
+
+def _events(request: HttpRequest, recipient: Recipient) -> list[tuple[ConsentEvent, str]] | None:
+    """Return the newest events with what each is about; None where they are not to be seen."""
+    if not request.user.has_perm(_MAY_SEE_CONSENT):
+        return None
+    events = ConsentEvent.objects.filter(recipient_id=recipient.pk)
+    shown = events.exclude(mailing_list_id__in=hidden_lists(request.user))
+    return _with_lists(shown.order_by("-pk")[:EVENTS])
 
 
 def _with_lists(events: "QuerySet[ConsentEvent]") -> list[tuple[ConsentEvent, str]]:
@@ -148,12 +157,15 @@ def recipient_add(request: HttpRequest) -> HttpResponse:
                 now=timezone.now(),
             )
         except people.NotSaved as refusal:
-            known = getattr(refusal, "recipient", None)
+            there = recipients_of(request).filter(pk=getattr(refusal, "pk", 0))
+            known = there.first()
             form.add_error("address", sentence(refusal))
         else:
             note(request, recipient, "Added")
             messages.success(request, _("%s is added.") % recipient)
-            return redirect("recipients:recipient_detail", recipient.pk)
+            if recipients_of(request).filter(pk=recipient.pk).exists():
+                return redirect(page_of(recipient))
+            return redirect("recipients:recipient_list")  # on no list that this user sees
     context = {"form": form, "known": known}
     return _form_page(request, "recipients/recipient_add.html", context)
 

@@ -156,7 +156,11 @@ def recipient_merge(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def duplicate_list(request: HttpRequest) -> HttpResponse:
     """Show who may be the same person; staff decide."""
-    return render(request, "recipients/duplicate_list.html", {"hints": hints()})
+    found = hints()
+    ids = {each.pk for hint in found for each in hint.recipients}
+    seen = set(recipients_of(request).filter(pk__in=ids).values_list("pk", flat=True))
+    shown = [hint for hint in found if seen.issuperset(each.pk for each in hint.recipients)]
+    return render(request, "recipients/duplicate_list.html", {"hints": shown})
 
 
 @require_safe

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from recipients.forms.segments import SegmentForm, rows
 from recipients.models import Segment
+from recipients.models.lists import hidden_lists
 from recipients.paging import SIZE
 from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments import asking, draft
@@ -27,6 +28,7 @@ from recipients.segments.saving import InUse, delete_segment, save_segment, user
 from recipients.segments.words import describe
 from recipients.sentences import sentence
 from recipients.views.noting import note
+from recipients.views.seen import segments_of
 from recipients.views.verb_page import Verb, verb_page
 
 DELETE = Verb(
@@ -42,7 +44,7 @@ _WITH_FORM = require_http_methods(["GET", "HEAD", "POST"])
 @require_safe
 @never_cache
 def segment_list(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Segment.objects.order_by("name"), SIZE).get_page(request.GET.get("page"))
+    page = Paginator(segments_of(request), SIZE).get_page(request.GET.get("page"))
     known = Known.load()
     shown = [(each, *_in_words(each, known)) for each in page]
     return render(request, "recipients/segment_list.html", {"page": page, "shown": shown})
@@ -59,20 +61,22 @@ def _in_words(segment: Segment, known: Known) -> tuple[str, bool]:
 @_WITH_FORM
 @never_cache
 def segment_add(request: HttpRequest) -> HttpResponse:
+    if hidden_lists(request.user):
+        raise PermissionDenied  # a segment asks about everybody, and shows some of them
     return _work_on(request, Segment(), may_edit=True)
 
 
 @_WITH_FORM
 @never_cache
 def segment_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    segment = get_object_or_404(Segment, pk=pk)
+    segment = get_object_or_404(segments_of(request), pk=pk)
     return _work_on(request, segment, may_edit=request.user.has_perm("recipients.change_segment"))
 
 
 @_WITH_FORM
 @never_cache
 def segment_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    segment = get_object_or_404(Segment, pk=pk)
+    segment = get_object_or_404(segments_of(request), pk=pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:

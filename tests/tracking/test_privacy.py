@@ -147,7 +147,9 @@ def write_her_down_everywhere(ada: Recipient) -> None:
             provider="brevo", key=bytes([number]), event_type="bounced", message_id="<1@x>",
             payload=payload, received_at=NOW,
         )  # fmt: skip
-    export = Export.objects.create(what="everybody", created_at=NOW, expires_at=NOW)
+    export = Export.objects.create(
+        what="everybody", asked={"text": ADDRESS}, created_at=NOW, expires_at=NOW
+    )
     export.file.save("", ContentFile(ADDRESS.encode()))
 
 
@@ -170,7 +172,7 @@ def test_a_dump_of_the_database_does_not_have_the_address_in_any_case(
 
     assert before >= {
         "campaigns_gate", "campaigns_run", "django_admin_log",
-        "django_celery_results_taskresult", "recipients_import", "recipients_importchange",
+        "django_celery_results_taskresult", "recipients_export", "recipients_import", "recipients_importchange",
         "recipients_liftedsuppression", "recipients_notice", "recipients_recipient",
         "recipients_segment", "recipients_suppression", "recipients_tag", "tracking_delivery",
         "tracking_webhookevent",
