@@ -27,10 +27,9 @@ from recipients.admin.base import (
 )
 from recipients.admin.consent import ConsentOfRecipient
 from recipients.admin.filters import OnListFilter, SegmentFilter, SuppressedFilter, TagFilter
-from recipients.forms.recipients import FieldForm, RecipientForm
+from recipients.forms.recipients import RecipientForm
 from recipients.models import (
     Field,
-    FieldKind,
     MailingList,
     Recipient,
     Subscription,
@@ -209,30 +208,27 @@ class MailingListAdmin(NarrowedAdmin):
         return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
 
 
-@admin.register(Field)
-class FieldAdmin(ModelAdmin):
-    """Neither renamed nor made another kind: the values of recipients would stay behind."""
+class LookedAt(ModelAdmin):
+    """Only looked at here: these are made, changed and deleted on pages of staff's."""
 
-    form = FieldForm
-    list_display = ("name", "kind", "in_templates", "created_at")
     search_fields = ("name",)
     ordering = ("name",)
-    actions = None  # deleting is for what nothing speaks of, one by one
+    actions = None
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "kind") if obj else ()
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "kind", "choices")
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed = bool(super().has_change_permission(request, obj))
-        return allowed and (not isinstance(obj, Field) or obj.kind == FieldKind.CHOICE)
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Keep a field that a segment asks about."""
-        allowed = bool(super().has_delete_permission(request, obj))
-        return allowed and not (isinstance(obj, Field) and any(segments_about(f"field:{obj.name}")))
+        return False
+
+
+@admin.register(Field)
+class FieldAdmin(LookedAt):
+    list_display = ("name", "kind", "in_templates", "created_at")
+    fields = ("name", "kind", "choices", "created_at")
 
     @display(description="In templates")
     def in_templates(self, field: Field) -> str:
@@ -240,17 +236,9 @@ class FieldAdmin(ModelAdmin):
 
 
 @admin.register(Tag)
-class TagAdmin(ModelAdmin):
+class TagAdmin(LookedAt):
     list_display = ("name", "recipients_with_it", "created_at")
-    search_fields = ("name",)
-    ordering = ("name",)
-    fields = ("name",)
-    actions = None  # deleting is for what nothing speaks of, one by one
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Keep a tag that a segment asks about."""
-        allowed = bool(super().has_delete_permission(request, obj))
-        return allowed and not (isinstance(obj, Tag) and any(segments_about("tag", obj.pk)))
+    fields = ("name", "created_at")
 
     @display(description="Recipients")
     def recipients_with_it(self, tag: Tag) -> SafeString:

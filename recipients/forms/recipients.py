@@ -6,11 +6,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
-from unfold.widgets import UnfoldAdminTextareaWidget
+from django.utils.translation import gettext_lazy
 
 from recipients.addresses import Address, BadAddress, parse_address
 from recipients.importing.layout import RESERVED, STANDARD
-from recipients.models import Field, FieldKind, Recipient
+from recipients.models import Field, FieldKind, Recipient, Tag
 from recipients.segments.saving import segments_choosing
 from recipients.segments.takes import LONGEST_VALUE
 from recipients.services import misfit
@@ -100,22 +100,31 @@ def _can_be_stored(values: dict[str, Any]) -> bool:
 
 class FieldForm(forms.ModelForm[Field]):
     choices = forms.CharField(
+        label=gettext_lazy("Choices"),
         required=False,
-        widget=UnfoldAdminTextareaWidget,
-        help_text="Of a field that is one of several: one choice in each line.",
+        widget=forms.Textarea,
+        help_text=gettext_lazy("Of a field that is one of several: one choice in each line."),
     )
 
     class Meta:
         model = Field
         fields = ("name", "kind", "choices")
+        labels = {"name": gettext_lazy("Name"), "kind": gettext_lazy("Kind")}
         help_texts = {
-            "name": "As templates write it: {{ first_name }} has the name first_name.",
-            "kind": "It cannot be changed later: the values that are there would not fit.",
+            "name": gettext_lazy(
+                "As templates write it: {{ first_name }} has the name first_name."
+            ),
+            "kind": gettext_lazy(
+                "It cannot be changed later: the values that are there would not fit."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["choices"] = "\n".join(self.instance.choices)
+        if self.instance.pk:
+            # Neither renamed nor made another kind: the values of recipients would stay behind.
+            del self.fields["name"], self.fields["kind"]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -161,3 +170,10 @@ class FieldForm(forms.ModelForm[Field]):
                 f"Recipients have values under this name that would not fit: {reason}. "
                 "Keep the choices, or take another name or kind."
             )
+
+
+class TagForm(forms.ModelForm[Tag]):
+    class Meta:
+        model = Tag
+        fields = ("name",)
+        labels = {"name": gettext_lazy("Name")}

@@ -27,7 +27,6 @@ pytestmark = pytest.mark.django_db
 RECIPIENTS = "/admin/recipients/recipient/"
 LISTS = "/admin/recipients/mailinglist/"
 SUPPRESSIONS = "/admin/recipients/suppression/"
-FIELDS = "/admin/recipients/field/"
 
 
 @pytest.fixture
@@ -215,72 +214,6 @@ def test_suppressions_are_found_by_address(console: Client) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["First name", "email", "list_name", "1st", "_x", "Größe"])
-def test_a_field_has_a_name_that_templates_can_write(name: str, console: Client) -> None:
-    console.post(f"{FIELDS}add/", {"name": name, "kind": "text"})
-
-    assert not Field.objects.exists()
-
-
-def test_a_new_field_can_be_used_at_once(console: Client) -> None:
-    console.post(f"{FIELDS}add/", {"name": "city", "kind": "text"})
-
-    console.post(f"{RECIPIENTS}add/", typed(fields='{"city": "Huế"}'))
-
-    assert Recipient.objects.get().fields == {"city": "Huế"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "choices", "reason"),
-    [
-        ("choice", "", "Write what can be chosen"),
-        ("choice", "Pro\n pro", "Two choices are the same"),
-        ("choice", "x" * 201, "at most 200 characters"),
-        ("number", "1", "has no choices"),
-        ("moon", "", "Select a valid choice"),
-    ],
-)
-def test_a_field_has_choices_if_it_is_one_of_several(
-    kind: str, choices: str, reason: str, console: Client
-) -> None:
-    values = {"name": "plan", "kind": kind, "choices": choices}
-
-    assert reason in text(console.post(f"{FIELDS}add/", values))
-    assert not Field.objects.exists()
-
-
-def test_the_kind_of_a_field_stays_and_its_choices_may_grow(console: Client) -> None:
-    console.post(f"{FIELDS}add/", {"name": "plan", "kind": "choice", "choices": "Free\nPro\n"})
-    plan, city = Field.objects.get(), Field.objects.create(name="city")
-    typed = {"name": "other", "kind": "text", "choices": "Free\nPro\nTeam"}
-
-    console.post(f"{FIELDS}{plan.pk}/change/", typed)
-
-    plan.refresh_from_db()
-    assert (plan.name, plan.kind, plan.choices) == ("plan", "choice", ["Free", "Pro", "Team"])
-    assert console.post(f"{FIELDS}{city.pk}/change/", typed).status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("kind", "choices", "reason"),
-    [
-        ("number", "", "is no number"),
-        ("choice", "Free", "is none of Free"),
-        ("text", "", ""),
-        ("choice", "Free\nPro", ""),
-    ],
-)
-def test_what_recipients_have_of_a_deleted_field_fits_the_next_one_of_its_name(
-    kind: str, choices: str, reason: str, console: Client
-) -> None:
-    make_recipient(fields={"plan": "Pro"})
-
-    answer = console.post(f"{FIELDS}add/", {"name": "plan", "kind": kind, "choices": choices})
-
-    assert Field.objects.exists() is not bool(reason)
-    assert reason in (text(answer) if reason else "")
-
-
 @pytest.mark.parametrize(
     ("row", "constraint"),
     [
@@ -370,35 +303,6 @@ def test_tags_are_put_on_recipients_and_taken_off(console: Client) -> None:
     assert set(found(console, f"{RECIPIENTS}?tag={tag.pk}")) == set(both)
     assert "who had the tag VIP: 2." in act("remove_tag", str(tag.pk))
     assert found(console, f"{RECIPIENTS}?tag={tag.pk}") == []
-
-
-def test_what_a_segment_asks_about_is_not_deleted(plan: Field, console: Client) -> None:
-    readers, tag = make_list(), Tag.objects.create(name="VIP")
-    rules = every(
-        rule("list", "on", readers.pk), rule("tag", "has", tag.pk), rule("field:plan", "is", "Pro")
-    )
-    Segment.objects.create(name="All of them", rules=rules)
-    paths = [f"{LISTS}{readers.pk}", f"{FIELDS}{plan.pk}", f"/admin/recipients/tag/{tag.pk}"]
-
-    for path in paths:
-        assert console.post(f"{path}/delete/", {"post": "yes"}).status_code == 403
-    Segment.objects.all().delete()
-    for path in paths:
-        assert console.post(f"{path}/delete/", {"post": "yes"}).status_code == 302
-
-
-@pytest.mark.parametrize(("operator", "value"), [("is", "Pro"), ("one_of", ["Free", "Pro"])])
-def test_a_choice_that_a_segment_asks_about_is_kept(
-    operator: str, value: str | list[str], plan: Field, console: Client
-) -> None:
-    Segment.objects.create(name="Payers", rules=every(rule("field:plan", operator, value)))
-
-    refused = console.post(f"{FIELDS}{plan.pk}/change/", {"choices": "Free"})
-    console.post(f"{FIELDS}{plan.pk}/change/", {"choices": "Free\nPro\nGold"})
-
-    assert "Pro: used by the segment Payers; take it out there first." in text(refused)
-    plan.refresh_from_db()
-    assert plan.choices == ["Free", "Pro", "Gold"]
 
 
 def test_recipients_are_filtered_by_segment(console: Client) -> None:

@@ -172,7 +172,8 @@ def test_a_dump_of_the_database_does_not_have_the_address_in_any_case(
 
     assert before >= {
         "campaigns_gate", "campaigns_run", "django_admin_log",
-        "django_celery_results_taskresult", "recipients_export", "recipients_import", "recipients_importchange",
+        "django_celery_results_taskresult", "recipients_export", "recipients_import",
+        "recipients_importchange",
         "recipients_liftedsuppression", "recipients_notice", "recipients_recipient",
         "recipients_segment", "recipients_suppression", "recipients_tag", "tracking_delivery",
         "tracking_webhookevent",
