@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from recipients import consent, locks
 from recipients.addresses import Address
@@ -85,7 +85,12 @@ def _write(recipient: Recipient, typed: Typed) -> None:
     recipient.domain, recipient.needs_smtputf8 = address.domain, address.needs_smtputf8
     recipient.fields = dict(typed.fields)
     recipient.language, recipient.time_zone = typed.language, typed.time_zone
-    recipient.save()
+    try:
+        with transaction.atomic():
+            recipient.save()
+    except IntegrityError:
+        _refuse(address.key)  # somebody was faster
+        raise
     Tagging.objects.filter(recipient=recipient).exclude(tag__in=typed.tags).delete()
     taggings = [Tagging(tag=tag, recipient=recipient) for tag in typed.tags]
     Tagging.objects.bulk_create(taggings, ignore_conflicts=True)
@@ -117,12 +122,13 @@ def subscribe(
     )
     pending = [pk for pk, state in standing.items() if state == SubscriptionState.PENDING]
     new = [pk for pk in there if pk not in standing]
+    confirmed = SubscriptionState.CONFIRMED
     Subscription.objects.bulk_create(
-        Subscription(recipient_id=pk, mailing_list=mailing_list, state=SubscriptionState.CONFIRMED)
-        for pk in new
+        (Subscription(recipient_id=pk, mailing_list=mailing_list, state=confirmed) for pk in new),
+        ignore_conflicts=True,  # an import of the same people may be faster
     )
     Subscription.objects.filter(mailing_list=mailing_list, recipient__in=pending).update(
-        state=SubscriptionState.CONFIRMED, changed_at=now
+        state=confirmed, changed_at=now
     )
     joined = {pk: there[pk] for pk in sorted([*new, *pending])}
     events = _events(joined, mailing_list, ConsentAction.IMPORTED, source)

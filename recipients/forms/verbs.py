@@ -37,7 +37,9 @@ class SuppressManyForm(forms.Form):
     entries = forms.CharField(
         label=gettext_lazy("Addresses and domains"),
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text=gettext_lazy("One on each line."),
+        help_text=gettext_lazy(
+            "One on each line; some 70,000 at once, of more the command suppress reads a file."
+        ),
         strip=False,
     )
     reason = forms.ChoiceField(
