@@ -276,6 +276,12 @@ def run(
     say(f"\nmaking {deliveries:,} deliveries and {events:,} hits")
     asked = pages(make_history(deliveries, events, say=say))
     found = list(measure(asked, restart=restart))
+    said(found, say=say)
+    return all(one.seconds < LIMIT for one in found)
+
+
+def said(found: Sequence[Measured], *, say: Callable[[str], object]) -> None:
+    """Say how long pages took."""
     head = ("page", "queries", "ms", "slowest", "cold")
     cells = [
         (one.page, str(one.queries), *(f"{each * 1000:.0f}" for each in one.all_seconds))
@@ -283,4 +289,3 @@ def run(
     ]
     for line in ("", *report.table([head, *cells])):
         say(line)
-    return all(one.seconds < LIMIT for one in found)
