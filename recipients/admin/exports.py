@@ -17,7 +17,6 @@ from recipients import exporting
 from recipients.admin.base import NarrowedAdmin
 from recipients.forms.verbs import ExportForm
 from recipients.models import Export, ExportFormat
-from recipients.noting import note
 
 
 @admin.register(Export)

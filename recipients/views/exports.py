@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from recipients import exporting
+from recipients import exporting, noting
 from recipients.paging import key_page
 from recipients.views.noting import note
 from recipients.views.seen import exports_of
@@ -38,5 +38,6 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponseBase:
         messages.error(request, _("There is no file any more, or not yet. Ask for a new export."))
         return redirect("recipients:export_list")
     note(request, export, "Fetched")
+    noting.note("downloaded", kind="recipients.export", pk=export.pk, name=export.what)
     name = f"recipients-{export.pk}.{export.format}"
     return FileResponse(export.file.open("rb"), as_attachment=True, filename=name)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from recipients import people, privacy
+from recipients import noting, people, privacy
 from recipients.forms.verbs import EraseForm, HandOutForm, MergeForm, SuppressForm
 from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.merging import NotMerged, hints, merge
@@ -111,6 +111,7 @@ def recipient_hand_out(request: HttpRequest, pk: int) -> HttpResponse:
     chosen = HandoutFormat(form.cleaned_data["form"])
     known = privacy.known(privacy.person(recipient.key))
     note(request, recipient, f"Handed out as {chosen.name}")
+    noting.note("handed out", kind="recipients.recipient", pk=recipient.pk)
     headers = {"Content-Disposition": f'attachment; filename="recipient-{pk}.{chosen}"'}
     content = written(known, chosen)
     return HttpResponse(content, content_type=CONTENT_TYPES[chosen], headers=headers)
