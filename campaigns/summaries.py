@@ -45,7 +45,7 @@ class Told:
 
     @property
     def url(self) -> str:
-        page = reverse("admin:campaigns_run_report", args=[self.run.pk])
+        page = reverse("campaigns:run_report", args=[self.run.pk])
         return f"{settings.SITE_URL}{page}"
 
     @property
@@ -156,7 +156,7 @@ def _compose(
         "told": [Told(run, by_run[run.pk]) for run in runs],
         "sum": figures(of_these),
         "frequency": subscription.frequency,
-        "url": settings.SITE_URL + reverse("admin:campaigns_campaign_summaries"),
+        "url": settings.SITE_URL + reverse("campaigns:report_summaries"),
         "is_cut": len(runs) == MOST_RUNS,
     }
     parts = {

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from campaigns.views import campaign, confirming, dashboard, listing, public, steps, verbs
+from campaigns.views.reports import others, pages
 
 app_name = "campaigns"
 urlpatterns = [
@@ -28,6 +29,21 @@ urlpatterns = [
         )
         for name in verbs.VERBS
     ),
+    *(
+        path(
+            f"{kind}s/<int:pk>/report/{page and f'{page}/'}",
+            pages.report,
+            {"kind": kind, "page": page},
+            name=pages.url_name(kind, page),
+        )
+        for kind in ("campaign", "run")
+        for page in pages.PAGES
+        if kind == "run" or page not in pages.OF_RUNS
+    ),
+    path("reports/", others.report_comparison, name="report_comparison"),
+    path("reports/summaries/", others.report_summaries, name="report_summaries"),
+    path("lists/<int:pk>/growth/", others.list_growth, name="list_growth"),
+    path("recipients/<int:pk>/history/", others.recipient_history, name="recipient_history"),
     path("c/<str:token>/<int:number>", public.follow, name="follow"),
     path("v/links", public.links, name="links"),
     path("v/<str:token>", public.view, name="view"),

@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -14,8 +13,6 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from campaigns import services, wording
-from campaigns.admin.reports import others
-from campaigns.admin.reports import pages as reports
 from campaigns.forms.campaigns import CampaignForm
 from campaigns.models import (
     Campaign,
@@ -55,7 +52,6 @@ class CampaignAdmin(NarrowedAdmin):
         "excluded_segments",
     )
     change_form_outer_before_template = "campaigns/_campaign_situation.html"
-    actions_list: Any = ("compare", "summaries")
     actions_detail = ("open", "report")
 
     # --- the list ------------------------------------------------------------------------------
@@ -145,23 +141,11 @@ class CampaignAdmin(NarrowedAdmin):
         super().save_related(request, form, formsets, change)
         services.attach(form.instance, files=list(form.cleaned_data["attached"]))
 
-    # --- reports -------------------------------------------------------------------------------
-
-    def get_urls(self) -> list[Any]:
-        return [*reports.urls_of(self), *others.urls_of(self), *super().get_urls()]
+    # --- pages of staff ------------------------------------------------------------------------
 
     @action(description="Report", url_path="report", icon="monitoring", permissions=["view"])
-    def report(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        subject = reports.subject_of(self, request, object_id)
-        return reports.overview_page(request, subject)
-
-    @action(description="Compare", url_path="compare", icon="compare", permissions=["view"])
-    def compare(self, request: HttpRequest) -> HttpResponseBase:
-        return others.compare_page(self, request)
-
-    @action(description="Summaries by mail", url_path="summaries", icon="mail")
-    def summaries(self, request: HttpRequest) -> HttpResponseBase:
-        return others.summaries_page(self, request)
+    def report(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("campaigns:campaign_report", args=[object_id]))
 
     @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:

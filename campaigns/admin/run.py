@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +12,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from campaigns.admin.reports.pages import overview_page, subject_of, urls_of
 from campaigns.models import Page, Run
 from campaigns.progress import progress
 from campaigns.sending import waiting
@@ -67,12 +65,9 @@ class RunAdmin(ReadOnlyAdmin):
     )
     actions_detail: Any = ("report",)
 
-    def get_urls(self) -> list[Any]:
-        return [*urls_of(self), *super().get_urls()]
-
     @action(description="Report", url_path="report", icon="monitoring", permissions=["view"])
-    def report(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        return overview_page(request, subject_of(self, request, object_id))
+    def report(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("campaigns:run_report", args=[object_id]))
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return (

@@ -12,6 +12,7 @@ from tracking.models import (
     Category,
     Delivery,
     DeliveryEvent,
+    DeliveryQuerySet,
     EventKind,
     Hit,
     Link,
@@ -45,12 +46,12 @@ class Sent:
     clicks: int = 0
 
 
-def history(recipient_id: int, *, before: int = 0) -> tuple[list[Sent], bool]:
+def history(rows: DeliveryQuerySet, *, before: int = 0) -> tuple[list[Sent], bool]:
     """Return a page of a recipient's messages, and whether there are older ones.
 
+    :param rows: what was meant for this recipient, as far as it may be shown.
     :param before: messages below this id of a delivery; 0: the newest.
     """
-    rows = Delivery.objects.filter(recipient=recipient_id)
     rows = rows.select_related("run__campaign", "response")
     if before:
         rows = rows.filter(pk__lt=before)

@@ -196,13 +196,13 @@ def pages(runs: Sequence[Run]) -> Mapping[str, str]:
     run, campaign = runs[0], runs[0].campaign
     deliveries = Delivery.objects.of_run(run.pk)
     middle = deliveries.earliest("pk").pk + deliveries.count() // 2
-    people = reverse("admin:campaigns_run_report_people", args=[run.pk])
+    people = reverse("campaigns:run_report_people", args=[run.pk])
     compared = "&".join(f"id={each.campaign_id}" for each in runs[:CAMPAIGNS])
     mailing_list = MailingList.objects.get(name=LIST)
     recipient = Recipient.objects.earliest("pk")
     found = {
         f"{kind}: {page or 'overview'}": reverse(
-            f"admin:campaigns_{kind}_report{page and f'_{page}'}", args=[of.pk]
+            f"campaigns:{kind}_report{page and f'_{page}'}", args=[of.pk]
         )
         for kind, of in (("run", run), ("campaign", campaign))
         for page in ("", "links", "domains", "failures")
@@ -211,18 +211,16 @@ def pages(runs: Sequence[Run]) -> Mapping[str, str]:
         found[f"who {did}"] = f"{people}?did={did}"
         found[f"who {did}, from the middle"] = f"{people}?did={did}&after={middle}"
     # Of the first run hardly any is a machine's, of the second hardly any a person's.
-    second = reverse("admin:campaigns_run_report_people", args=[runs[1].pk])
+    second = reverse("campaigns:run_report_people", args=[runs[1].pk])
     for did in ("opened", "clicked", "machines"):
         found[f"who {did}, second run"] = f"{second}?did={did}"
     found["who clicked link 8, second run"] = f"{second}?did=clicked&link=7"
     found["who clicked link 8"] = f"{people}?did=clicked&link=7&after={middle}"
     found["one recipient of the run"] = f"{people}?address={recipient.address}"
     found["nobody of the run"] = f"{people}?address=nobody@example.org"
-    found["comparison of ten"] = f"{reverse('admin:campaigns_campaign_compare')}?{compared}"
-    found["history of a recipient"] = reverse(
-        "admin:campaigns_recipient_history", args=[recipient.pk]
-    )
-    growth = reverse("admin:campaigns_list_growth", args=[mailing_list.pk])
+    found["comparison of ten"] = f"{reverse('campaigns:report_comparison')}?{compared}"
+    found["history of a recipient"] = reverse("campaigns:recipient_history", args=[recipient.pk])
+    growth = reverse("campaigns:list_growth", args=[mailing_list.pk])
     found |= {"growth of a list": growth, "growth of a list by week": f"{growth}?by=week"}
     return found
 

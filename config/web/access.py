@@ -118,6 +118,21 @@ PAGES: dict[str, Need] = {
     "recipients:import_columns": Need("recipients.change_import"),
     "recipients:import_undo": Need("recipients.change_import"),
     "recipients:import_rejected": Need("recipients.change_import"),
+    "campaigns:campaign_report": Need("campaigns.view_campaign"),
+    "campaigns:campaign_report_links": Need("campaigns.view_campaign"),
+    "campaigns:campaign_report_domains": Need("campaigns.view_campaign"),
+    "campaigns:campaign_report_failures": Need("campaigns.view_campaign"),
+    "campaigns:run_report": Need("campaigns.view_run"),
+    "campaigns:run_report_links": Need("campaigns.view_run"),
+    "campaigns:run_report_map": Need("campaigns.view_run"),
+    "campaigns:run_report_domains": Need("campaigns.view_run"),
+    "campaigns:run_report_failures": Need("campaigns.view_run"),
+    # And who may see recipients: the view asks.
+    "campaigns:run_report_people": Need("campaigns.view_run"),
+    "campaigns:report_comparison": Need("campaigns.view_campaign"),
+    "campaigns:report_summaries": Need("campaigns.view_run"),
+    "campaigns:list_growth": Need("recipients.view_mailinglist"),
+    "campaigns:recipient_history": Need("recipients.view_recipient"),
 }
 
 # These packages look after their pages themselves.

@@ -38,7 +38,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Suppression"), "recipients:suppression_list"),
         ),
     ),
-    (_("Understand"), ()),
+    (_("Understand"), ((_("Reports"), "campaigns:report_comparison"),)),
     (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
 )
 

@@ -147,7 +147,7 @@ class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
         """Link to what the app of campaigns shows, of which this one knows nothing."""
         if not recipient.pk:
             return "None yet"
-        url = reverse("admin:campaigns_recipient_history", args=[recipient.pk])
+        url = reverse("campaigns:recipient_history", args=[recipient.pk])
         return format_html('<a href="{}">What was sent, and what became of it</a>', url)
 
     @display(description="Fields")
@@ -197,7 +197,7 @@ class MailingListAdmin(NarrowedAdmin):
         """Link to what the app of campaigns shows, of which this one knows nothing."""
         if not mailing_list.pk:
             return "None yet"
-        url = reverse("admin:campaigns_list_growth", args=[mailing_list.pk])
+        url = reverse("campaigns:list_growth", args=[mailing_list.pk])
         return format_html('<a href="{}">Who came and left, by day or week</a>', url)
 
     @display(description="Confirmed recipients")

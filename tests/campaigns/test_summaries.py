@@ -62,7 +62,7 @@ def test_a_summary_tells_what_ended_since_the_last_one(linh: User, smtp: Scripte
     )
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     html = message.get_body(("html",)).get_content()  # type: ignore[union-attr]
-    report = f"http://localhost:8000{reverse('admin:campaigns_run_report', args=[run.pk])}"
+    report = f"http://localhost:8000{reverse('campaigns:run_report', args=[run.pk])}"
     assert "Opened:       25.0 % · 50 of 200" in text
     assert report in text
     assert f'<a href="{report}">Spring &lt;sale&gt;' in html
@@ -140,7 +140,7 @@ def test_who_may_not_see_reports_any_more_is_told_nothing(linh: User, smtp: Scri
 
 def test_staff_choose_on_a_page_when_they_are_told() -> None:
     client = staff("campaigns.view_run", "campaigns.view_campaign")
-    page = reverse("admin:campaigns_campaign_summaries")
+    page = reverse("campaigns:report_summaries")
 
     client.post(page, {"frequency": ["daily", "after_run", "hourly"]})
     client.post(page, {"frequency": ["daily", "weekly"]})

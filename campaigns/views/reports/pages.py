@@ -5,15 +5,16 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from campaigns import previewing
-from campaigns.admin.reports import charts, clickmap
-from campaigns.admin.reports.files import FORMATS, file_of
 from campaigns.models import Campaign, Run, RunQuerySet
 from campaigns.reporting import people as who
 from campaigns.reporting.domains import Domain, all_domains, domains
@@ -24,10 +25,11 @@ from campaigns.reporting.links import FollowedLink, links_of_campaign, links_of_
 from campaigns.reporting.people import Asked, Did
 from campaigns.reporting.shares import Share
 from campaigns.reporting.timeline import Timeline, timeline
+from campaigns.views.reports import charts, clickmap
+from campaigns.views.reports.files import FORMATS, file_of
 from recipients.addresses import BadAddress
 from recipients.models import Tracking
 from templates_app.branches import Ways
-from templates_app.frames import framed
 from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import NotPlain, RenderError, compile_content
 
@@ -41,37 +43,45 @@ Page = Callable[[HttpRequest, "Subject"], HttpResponseBase]
 class Subject:
     """What a report is about, and where its pages are."""
 
-    model_admin: Any
     of: Run | Campaign
+    shown: RunQuerySet
+    """The runs that the reader may see."""
 
     @property
     def is_run(self) -> bool:
         return isinstance(self.of, Run)
 
     @property
+    def kind(self) -> str:
+        return "run" if self.is_run else "campaign"
+
+    @property
     def runs(self) -> RunQuerySet:
         if isinstance(self.of, Run):
-            return Run.objects.filter(pk=self.of.pk)
-        return Run.objects.filter(campaign=self.of)
+            return self.shown.filter(pk=self.of.pk)
+        return self.shown.filter(campaign=self.of)
 
     @property
     def name(self) -> str:
         """For a file."""
-        return f"{self.model_admin.opts.model_name}-{self.of.pk}"
+        return f"{self.kind}-{self.of.pk}"
+
+    @property
+    def back(self) -> str:
+        """The address of the page of what the report is about."""
+        campaign_id = self.of.campaign_id if isinstance(self.of, Run) else self.of.pk
+        return reverse("campaigns:campaign_detail", args=[campaign_id])
 
     def url(self, page: str = "") -> str:
-        return reverse(f"admin:{_name(self.model_admin, page)}", args=[self.of.pk])
+        return reverse(f"campaigns:{url_name(self.kind, page)}", args=[self.of.pk])
 
     def context(self, request: HttpRequest, here: str, **own: Any) -> dict[str, Any]:
-        pages = [("", "Overview"), ("links", "Links"), ("domains", "Domains")]
-        pages.append(("failures", "Failures and departures"))
+        pages = [("", _("Overview")), ("links", _("Links")), ("domains", _("Domains"))]
+        pages.append(("failures", _("Failures and departures")))
         if self.is_run and request.user.has_perm("recipients.view_recipient"):
-            pages.append(("people", "Who did what"))
+            pages.append(("people", _("Who did what")))
         return {
-            **self.model_admin.admin_site.each_context(request),
-            "title": f"Report: {self.of}",
-            "opts": self.model_admin.opts,
-            "original": self.of,
+            "title": _("Report: %s") % self.of,
             "subject": self,
             "pages": [(self.url(page), title, page == here) for page, title in pages],
             "formats": FORMATS,
@@ -80,37 +90,29 @@ class Subject:
         }
 
 
-def _name(model_admin: Any, page: str) -> str:
-    opts = model_admin.opts
-    return f"{opts.app_label}_{opts.model_name}_report{f'_{page}' if page else ''}"
+def url_name(kind: str, page: str) -> str:
+    """Return the name of the URL of a report's page; `kind` is `run` or `campaign`."""
+    return f"{kind}_report{page and f'_{page}'}"
 
 
-def urls_of(model_admin: Any) -> list[Any]:
-    """Return the pages beside the overview, which is an action of its own."""
-    pages = dict(_PAGES)
-    if model_admin.model is Run:
-        pages["people"] = people_page
-
-    def shown(page: Page) -> Any:
-        def view(request: HttpRequest, pk: int) -> HttpResponseBase:
-            return page(request, subject_of(model_admin, request, pk))
-
-        return model_admin.admin_site.admin_view(view)
-
-    return [
-        path(f"<int:pk>/report/{page}/", shown(view), name=_name(model_admin, page))
-        for page, view in pages.items()
-    ]
+@require_safe
+def report(request: HttpRequest, pk: int, kind: str, page: str) -> HttpResponseBase:
+    """Show a page of the report of a run or of a campaign."""
+    return PAGES[page](request, _subject(request, kind, pk))
 
 
-def subject_of(model_admin: Any, request: HttpRequest, pk: Any) -> Subject:
-    """Return what a report is about, for who may see it."""
-    of = model_admin.get_object(request, str(pk))
-    if of is None:
-        raise Http404
-    if not model_admin.has_view_permission(request, of):
-        raise PermissionDenied
-    return Subject(model_admin, of)
+def _subject(request: HttpRequest, kind: str, pk: int) -> Subject:
+    """Return what a report is about, for who may see it.
+
+    :raises Http404:
+    """
+    runs = Run.objects.visible_to(request.user)
+    of: Run | Campaign
+    if kind == "run":
+        of = get_object_or_404(runs.select_related("campaign", "version"), pk=pk)
+    else:
+        of = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
+    return Subject(of, runs)
 
 
 # --- overview ---------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ def overview_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
         "is_off": _is(subject, Tracking.OFF),
         "runs": [] if subject.is_run else _runs(subject),
     }
-    return TemplateResponse(request, "campaigns/report_overview.html", context)
+    return render(request, "campaigns/report_overview.html", context)
 
 
 def _drawn(steps: Iterable[Step], whole: int, people_url: str) -> list[Drawn]:
@@ -152,9 +154,9 @@ def _drawn(steps: Iterable[Step], whole: int, people_url: str) -> list[Drawn]:
 def _charts(times: Timeline) -> list[charts.Chart]:
     form = "%-d %b, %H:00" if times.is_hourly else "%-d %b %Y"
     kinds = (
-        ("Sent", "sent", [moment.sent for moment in times.moments]),
-        ("Opened by people", "opened", [moment.opened for moment in times.moments]),
-        ("Clicked by people", "clicked", [moment.clicked for moment in times.moments]),
+        (_("Sent"), "sent", [moment.sent for moment in times.moments]),
+        (_("Opened by people"), "opened", [moment.opened for moment in times.moments]),
+        (_("Clicked by people"), "clicked", [moment.clicked for moment in times.moments]),
     )
     names = [f"{moment.at:{form}}" for moment in times.moments]
     return charts.charts(names, kinds)
@@ -167,9 +169,7 @@ def _is(subject: Subject, mode: Tracking) -> bool:
 def _runs(subject: Subject) -> list[tuple[Run, Any, str]]:
     newest = list(subject.runs.newest_first()[:RUNS_SHOWN])
     found = figures_by_run(Run.objects.filter(pk__in=[run.pk for run in newest]))
-    return [
-        (run, found[run.pk], reverse("admin:campaigns_run_report", args=[run.pk])) for run in newest
-    ]
+    return [(run, found[run.pk], reverse("campaigns:run_report", args=[run.pk])) for run in newest]
 
 
 # --- links ------------------------------------------------------------------------------------
@@ -183,26 +183,36 @@ def links_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
         rows = ((link.number + 1, *astuple(link)[1:]) for link in found)
         return file_of(form, f"{subject.name}-links", head, rows)
     clicked = figures(subject.runs).clicks
+    languages = [one.language for one, _links in _counted(of, found)]
     context = subject.context(
         request,
         "links",
         links=[(link, Share(link.people, clicked.people)) for link in found],
         clicks=clicked,
-        frames=_frames(of.version, found) if isinstance(of, Run) else [],
+        languages=languages,
+        map_url=subject.url("map") if languages else "",
     )
-    return TemplateResponse(
-        request,
-        "campaigns/report_links.html",
-        context,
-        headers={"Content-Security-Policy": "frame-src 'none'"},  # the message is in the page
-    )
+    return render(request, "campaigns/report_links.html", context)
 
 
-def _frames(version: TemplateVersion, links: Sequence[FollowedLink]) -> list[tuple[str, str]]:
-    """Return the message of each language as a document with numbers, under its language."""
+def map_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
+    """Show the message of a language with the numbers of its links, inside the page of links."""
+    asked = request.GET.get("language", "")
+    for content, links in _counted(subject.of, links_of_run(subject.of.pk)):
+        if content.language == asked:
+            html = _filled(content, clickmap.with_numbers(content.html, links))
+            return clickmap.in_frame(html)
+    raise Http404(f"no link of a message in {asked!r} is counted")
+
+
+def _counted(
+    of: Run | Campaign, links: Sequence[FollowedLink]
+) -> list[tuple[TemplateVersion | VersionVariant, list[FollowedLink]]]:
+    """Return the content of each language with its links, where there are any."""
+    contents = of.version.contents() if isinstance(of, Run) else []
     return [
-        (one.language, framed(_filled(one, clickmap.with_numbers(one.html, own))))
-        for one in version.contents()
+        (one, own)
+        for one in contents
         if (own := [link for link in links if link.language == one.language])
     ]
 
@@ -230,19 +240,18 @@ def domains_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
         return file_of(form, f"{subject.name}-domains", head, rows)
     found = [_with_shares(row) for row in domains(subject.runs)]
     context = subject.context(request, "domains", domains=found)
-    return TemplateResponse(request, "campaigns/report_domains.html", context)
+    return render(request, "campaigns/report_domains.html", context)
 
 
-def _with_shares(row: Domain) -> tuple[Domain, list[tuple[str, Share]]]:
+def _with_shares(row: Domain) -> tuple[Domain, list[Share]]:
     counts = (row.bounced, row.opened, row.clicked, row.unsubscribed, row.complained)
-    names = ("Bounced", "Opened", "Clicked", "Unsubscribed", "Complained")
-    return row, [(name, Share(count, row.sent)) for name, count in zip(names, counts, strict=True)]
+    return row, [Share(count, row.sent) for count in counts]
 
 
 def failures_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
     found, departures = failures(subject.runs)
     context = subject.context(request, "failures", failures=found, departures=departures)
-    return TemplateResponse(request, "campaigns/report_failures.html", context)
+    return render(request, "campaigns/report_failures.html", context)
 
 
 # --- who did what -----------------------------------------------------------------------------
@@ -268,14 +277,14 @@ def people_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
         context |= _one(run_id, address)
     else:
         context["page"] = who.people(run_id, asked)
-    return TemplateResponse(request, "campaigns/report_people.html", context)
+    return render(request, "campaigns/report_people.html", context)
 
 
 def _one(run_id: int, address: str) -> dict[str, Any]:
     try:
         found = who.person(run_id, address)
     except BadAddress as error:
-        return {"searched": address, "problem": f"This is not an address: {error}."}
+        return {"searched": address, "problem": _("This is not an address: %s.") % error}
     return {"searched": address, "page": who.PeoplePage([found] if found else [])}
 
 
@@ -315,9 +324,9 @@ def _people_file(
     if form not in FORMATS:
         raise Http404(f"no format {form!r}")
     link = f", link {asked.link + 1}" if asked.link is not None else ""
-    subject.model_admin.log_change(
-        request, subject.of, f"Exported those who {asked.did.label}{link}, as {form}"
-    )
+    said = f"Exported those who {asked.did.label}{link}, as {form}"
+    by = str(request.user.pk)
+    LogEntry.objects.log_actions(by, [subject.of], CHANGE, said, single_object=True)
     rows = (_row(person) for person in who.everybody(int(subject.of.pk), asked))
     return file_of(form, f"{subject.name}-{asked.did}", _HEAD, rows)
 
@@ -341,8 +350,13 @@ def _iso(at: datetime | None) -> str:
     return at.isoformat(timespec="seconds") if at else ""
 
 
-_PAGES: dict[str, Page] = {
+PAGES: dict[str, Page] = {
+    "": overview_page,
     "links": links_page,
     "domains": domains_page,
     "failures": failures_page,
+    "people": people_page,
+    "map": map_page,
 }
+OF_RUNS = ("people", "map")
+"""Pages that the report of a campaign does not have."""

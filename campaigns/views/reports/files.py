@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import Http404, StreamingHttpResponse
 
-from campaigns.admin.reports.xlsx import workbook
+from campaigns.views.reports.xlsx import workbook
 from recipients.export_files import text_of
 
 FORMATS = {"csv": "CSV", "xlsx": "Excel"}

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 WIDTH, HEIGHT = 720, 96
 _GAP = 0.15  # of a bar's room
 
@@ -35,7 +37,7 @@ def charts(names: Sequence[str], kinds: Iterable[tuple[str, str, Iterable[int]]]
 
 def chart(name: str, tone: str, points: Sequence[tuple[str, int]]) -> Chart:
     """Return the bars of these points, each a name and a count."""
-    most = max((count for _, count in points), default=0)
+    most = max((count for _title, count in points), default=0)
     room = WIDTH / len(points) if points else 0
     bars = [
         Bar(
@@ -63,7 +65,8 @@ def _height(count: int, most: int) -> float:
 
 def _summary(points: Sequence[tuple[str, int]], most: int) -> str:
     if not most:
-        return "None."
-    total = sum(count for _, count in points)
+        return _("None.")
+    total = sum(count for _title, count in points)
     title = next(title for title, count in points if count == most)
-    return f"{total:,} in all; most at {title}: {most:,}."
+    said = _("%(total)s in all; most at %(title)s: %(most)s.")
+    return said % {"total": f"{total:,}", "title": title, "most": f"{most:,}"}

@@ -1,0 +1,99 @@
+"""Reports of several campaigns, of a list and of a recipient."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from campaigns import summaries
+from campaigns.models import Campaign, ReportFrequency, ReportSubscription, Run
+from campaigns.reporting.comparison import MOST, compare, lines, newest
+from campaigns.reporting.growth import Period, growth
+from campaigns.reporting.history import history
+from campaigns.views.reports.charts import Chart, charts
+from campaigns.views.reports.pages import is_id
+from recipients.models import MailingList, Recipient
+from tracking.models import Delivery
+
+OFFERED = 50  # campaigns to compare
+
+
+@require_safe
+def report_comparison(request: HttpRequest) -> HttpResponse:
+    """Show up to ten campaigns side by side, and those to choose from."""
+    ids = list(dict.fromkeys(map(int, filter(is_id, request.GET.getlist("id")))))
+    shown = Campaign.objects.visible_to(request.user).in_bulk(ids)
+    compared = compare([pk for pk in ids if pk in shown])
+    context = {
+        "title": _("Compare campaigns"),
+        "compared": compared,
+        "lines": lines(compared),
+        "chosen": {one.campaign.pk for one in compared},
+        "offered": newest(OFFERED, among=Run.objects.visible_to(request.user)),
+        "most": MOST,
+        "is_cut": len(ids) > MOST,
+    }
+    return render(request, "campaigns/report_compare.html", context)
+
+
+@require_safe
+def list_growth(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show who came to a list and who left, by day or by week."""
+    mailing_list = get_object_or_404(MailingList.objects.visible_to(request.user), pk=pk)
+    by_week = request.GET.get("by") == "week"
+    periods = growth(mailing_list.pk, by_week=by_week, now=timezone.now())
+    context = {
+        "title": _("Growth: %s") % mailing_list,
+        "original": mailing_list,
+        "by_week": by_week,
+        "periods": periods,
+        "charts": _charts(periods),
+    }
+    return render(request, "campaigns/report_growth.html", context)
+
+
+@require_safe
+def recipient_history(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what was sent to a recipient, and what became of it."""
+    recipient = get_object_or_404(Recipient.objects.visible_to(request.user), pk=pk)
+    asked = request.GET.get("before", "")
+    found, has_more = history(
+        Delivery.objects.visible_to(request.user).filter(recipient=recipient),
+        before=int(asked) if is_id(asked) else 0,
+    )
+    context = {
+        "title": _("Messages: %s") % recipient,
+        "original": recipient,
+        "messages_sent": found,
+        "has_more": has_more,
+    }
+    return render(request, "campaigns/report_history.html", context)
+
+
+def _charts(periods: list[Period]) -> list[Chart]:
+    kinds = (
+        (_("Asked to get it"), "opened", [one.subscribed for one in periods]),
+        (_("Imported"), "sent", [one.imported for one in periods]),
+        (_("Confirmed"), "clicked", [one.confirmed for one in periods]),
+        (_("Left"), "bad", [one.left for one in periods]),
+    )
+    return charts([f"{one.first:%-d %b %Y}" for one in periods], kinds)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_summaries(request: HttpRequest) -> HttpResponse:
+    """Let a member of staff say when to be sent the figures."""
+    if request.method == "POST":
+        asked = set(request.POST.getlist("frequency"))
+        chosen = [each for each in ReportFrequency if each in asked]
+        summaries.subscribe(request.user, chosen, now=timezone.now())
+        messages.success(request, _("Saved."))
+        return redirect("campaigns:report_summaries")
+    own = {each.frequency: each for each in ReportSubscription.objects.filter(user=request.user.pk)}
+    context = {
+        "title": _("Summaries by mail"),
+        "choices": [(value, label, own.get(value)) for value, label in ReportFrequency.choices],
+    }
+    return render(request, "campaigns/report_summaries.html", context)
