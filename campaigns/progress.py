@@ -7,7 +7,9 @@ from datetime import datetime
 from django.core.exceptions import ObjectDoesNotExist
 
 from campaigns.models import Run, RunStatus
-from tracking.models import OPEN_STATES, DeliveryState
+from tracking.models import OPEN_STATES, DeliveryState, RunCounters
+
+_MINUTE = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,10 @@ class Progress:
     """Of each state, in the order of a delivery's life."""
     rate: float
     """Messages sent a second, from the run's start to its end or to now."""
+    rate_now: float = 0.0
+    """Messages sent a second, over the last minute."""
+    sent_at: datetime | None = None
+    """When one was last sent."""
 
     @property
     def total(self) -> int:
@@ -38,12 +44,11 @@ class Progress:
     @property
     def pace(self) -> str:
         """The rate, in words; empty before the start and where nothing is sent."""
-        if not self.rate:
-            return ""
-        if self.rate >= 1:
-            return f"{self.rate:,.0f} a second"
-        a_minute = self.rate * 60
-        return f"{a_minute:.0f} a minute" if a_minute >= 1 else "under 1 a minute"
+        return in_words(self.rate)
+
+    @property
+    def pace_now(self) -> str:
+        return in_words(self.rate_now)
 
     @property
     def moves(self) -> bool:
@@ -62,17 +67,43 @@ class Progress:
         return f"{minutes} min" if minutes else f"{max(seconds, 1)} s"
 
 
+def in_words(rate: float) -> str:
+    """Say a rate of messages a second so that it is never a zero; empty where it is none."""
+    if not rate:
+        return ""
+    if rate >= 1:
+        return f"{rate:,.0f} a second"
+    a_minute = rate * 60
+    return f"{a_minute:.0f} a minute" if a_minute >= 1 else "under 1 a minute"
+
+
 def progress(run: Run, *, now: datetime) -> Progress:
     """Return how a run stands that was read with its counters; a new one may have none yet."""
     try:
-        counts = run.counters.as_dict()
+        counters = run.counters
     except ObjectDoesNotExist:
-        counts = dict.fromkeys(DeliveryState.values, 0)
-    return Progress(run, counts, _rate(run, sent=counts[DeliveryState.SENT], now=now))
+        return Progress(run, dict.fromkeys(DeliveryState.values, 0), 0.0)
+    rate = _rate(run, sent=counters.sent, now=now)
+    rate_now = _rate_now(run, counters, now=now)
+    return Progress(run, counters.as_dict(), rate, rate_now, counters.sent_at)
 
 
 def _rate(run: Run, *, sent: int, now: datetime) -> float:
     if run.started_at is None:
         return 0.0
     seconds = ((run.finished_at or now) - run.started_at).total_seconds()
+    return sent / seconds if seconds > 0 else 0.0
+
+
+def _rate_now(run: Run, counters: RunCounters, *, now: datetime) -> float:
+    """Return the rate over sixty seconds, of which the minute before has what is left of it."""
+    if counters.sent_at is None or run.started_at is None:
+        return 0.0
+    minute = counters.sent_at.replace(second=0, microsecond=0)
+    since = (now - minute).total_seconds()
+    if since < _MINUTE:
+        sent = counters.minute_sent + counters.minute_before * (1 - since / _MINUTE)
+    else:
+        sent = counters.minute_sent * max(0.0, 2 - since / _MINUTE)
+    seconds = min(_MINUTE, (now - run.started_at).total_seconds())
     return sent / seconds if seconds > 0 else 0.0

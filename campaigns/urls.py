@@ -1,6 +1,16 @@
 from django.urls import path
 
-from campaigns.views import campaign, confirming, dashboard, listing, public, steps, verbs
+from campaigns.views import (
+    campaign,
+    confirming,
+    dashboard,
+    ledger,
+    listing,
+    public,
+    run,
+    steps,
+    verbs,
+)
 from campaigns.views.reports import others, pages
 
 app_name = "campaigns"
@@ -40,6 +50,12 @@ urlpatterns = [
         for page in pages.PAGES
         if kind == "run" or page not in pages.OF_RUNS
     ),
+    path("runs/<int:pk>/", run.run_detail, name="run_detail"),
+    path("runs/<int:pk>/-/now/", run.run_now, name="run_now"),
+    path("runs/<int:pk>/doubts/", run.run_doubts, name="run_doubts"),
+    path("ledger/", ledger.delivery_list, name="delivery_list"),
+    path("ledger/<int:pk>/", ledger.delivery_detail, name="delivery_detail"),
+    path("campaigns/<int:pk>/ledger.csv", ledger.delivery_export, name="delivery_export"),
     path("reports/", others.report_comparison, name="report_comparison"),
     path("reports/summaries/", others.report_summaries, name="report_summaries"),
     path("lists/<int:pk>/growth/", others.list_growth, name="list_growth"),

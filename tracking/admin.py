@@ -9,16 +9,14 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_celery_results.models import TaskResult
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, Narrowed, state_tag
 from templates_app.admin import ReadOnlyAdmin
-from tracking import unconfirmed
 from tracking.models import (
     Delivery,
     DeliveryState,
@@ -89,24 +87,6 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
         ("Records", {"fields": ("message_id", "task_result", "created_at")}),
     )
     readonly_fields = ("state_in_words", "meaning", "task_result")
-    actions: Any = ("mark_sent", "resend")
-
-    @action(description="In doubt: it arrived", permissions=["settle"])
-    def mark_sent(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:
-        reason = f"{request.user} says that it arrived"
-        ids = list(queryset.values_list("pk", flat=True))
-        count = unconfirmed.mark_sent(ids, reason=reason, now=timezone.now())
-        self.message_user(request, f"{count} in doubt are counted as sent now.")
-
-    @action(description="In doubt: send it once more", permissions=["settle"])
-    def resend(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:
-        ids = list(queryset.values_list("pk", flat=True))
-        count = unconfirmed.resend(ids, now=timezone.now())
-        self.message_user(request, f"{count} in doubt will be sent once more.")
-
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        """Who may change deliveries; all else about them is written by the engine alone."""
-        return request.user.has_perm("tracking.change_delivery")
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str

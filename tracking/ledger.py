@@ -63,6 +63,20 @@ _ALLOWED = _values(
 )
 _STATUSES = _values(list(TASK_STATUS.items()))
 
+# How fast messages are sent now: no index could say so, of rows that change at each message.
+_MINUTE = "date_trunc('minute', excluded.moved_at)"
+_LAST_MINUTE = "date_trunc('minute', counters.sent_at)"
+_PACE = f"""
+           sent_at = CASE WHEN excluded.sent > 0 THEN excluded.moved_at ELSE counters.sent_at END,
+           minute_sent = CASE
+               WHEN excluded.sent <= 0 THEN counters.minute_sent
+               WHEN {_MINUTE} <= {_LAST_MINUTE} THEN counters.minute_sent + excluded.sent
+               ELSE excluded.sent END,
+           minute_before = CASE
+               WHEN excluded.sent <= 0 OR {_MINUTE} <= {_LAST_MINUTE} THEN counters.minute_before
+               WHEN {_MINUTE} - interval '1 minute' = {_LAST_MINUTE} THEN counters.minute_sent
+               ELSE 0 END"""
+
 # The part that all statements share: `moved` holds the rows that were written, as
 # (id, task_id, from_state, to_state, skip_reason, reply_code, enhanced_status_code, diagnostic).
 # TaskResult is upserted, not updated: a row that somebody deleted comes back with its next change.
@@ -100,7 +114,8 @@ counters AS (
       FROM moved HAVING count(*) > 0
         ON CONFLICT (run_id) DO UPDATE
        SET {", ".join(f"{s} = counters.{s} + excluded.{s}" for s in S.values)},
-           moved_at = excluded.moved_at
+           moved_at = excluded.moved_at,
+           {_PACE}
 )
 """
 

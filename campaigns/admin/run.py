@@ -63,11 +63,12 @@ class RunAdmin(ReadOnlyAdmin):
         "audience",
         "measuring",
     )
-    actions_detail: Any = ("report",)
+    actions_detail: Any = ("open",)
 
-    @action(description="Report", url_path="report", icon="monitoring", permissions=["view"])
-    def report(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(reverse("campaigns:run_report", args=[object_id]))
+    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the run's own page, where it is watched, and to its report."""
+        return HttpResponseRedirect(reverse("campaigns:run_detail", args=[object_id]))
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return (

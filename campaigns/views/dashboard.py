@@ -20,7 +20,6 @@ from campaigns.progress import Progress, progress
 from campaigns.sending import instance, waiting
 from recipients.fragments import fragment
 from recipients.models import Import, ImportStatus
-from tracking.models import DeliveryState
 
 RUNS, UPCOMING, LAST, TRANSPORTS = 20, 20, 5, 20
 AHEAD = timedelta(days=7)
@@ -165,9 +164,8 @@ def _changed(model: str, pk: int) -> str:
 
 
 def _run(pk: int) -> str:
-    return _changed("campaigns_run", pk)
+    return reverse("campaigns:run_detail", args=[pk])
 
 
 def _deliveries(run: Run) -> str:
-    url = reverse("admin:tracking_delivery_changelist")
-    return f"{url}?run={run.pk}&state__exact={DeliveryState.UNCONFIRMED}"
+    return reverse("campaigns:run_doubts", args=[run.pk])

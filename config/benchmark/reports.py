@@ -19,7 +19,7 @@ from recipients import consent
 from recipients.models import MailingList, Recipient, Tracking
 from templates_app.services import create_template, freeze
 from tracking import recounting
-from tracking.models import Delivery, Link
+from tracking.models import Delivery, DeliveryState, Link
 from tracking.tallying import sent
 
 RUNS = 20  # of ten campaigns; the first run of all has half of the messages, the second a third
@@ -222,6 +222,24 @@ def pages(runs: Sequence[Run]) -> Mapping[str, str]:
     found["history of a recipient"] = reverse("campaigns:recipient_history", args=[recipient.pk])
     growth = reverse("campaigns:list_growth", args=[mailing_list.pk])
     found |= {"growth of a list": growth, "growth of a list by week": f"{growth}?by=week"}
+    found |= _of_the_ledger(run, recipient.address, middle)
+    return found
+
+
+def _of_the_ledger(run: Run, address: str, middle: int) -> Mapping[str, str]:
+    ledger = reverse("campaigns:delivery_list")
+    found = {
+        "run": reverse("campaigns:run_detail", args=[run.pk]),
+        "ledger": ledger,
+        "ledger, from the middle": f"{ledger}?older={middle}",
+        "ledger of an address": f"{ledger}?q={address}",
+        "ledger of a run": f"{ledger}?run={run.pk}",
+        "ledger, cancelled": f"{ledger}?state=cancelled",
+        "ledger of a domain": f"{ledger}?q=nobody.example",
+        "message": reverse("campaigns:delivery_detail", args=[middle]),
+    }
+    for state in DeliveryState.values:
+        found[f"ledger of a run, {state}"] = f"{ledger}?run={run.pk}&state={state}"
     return found
 
 

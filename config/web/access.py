@@ -118,6 +118,13 @@ PAGES: dict[str, Need] = {
     "recipients:import_columns": Need("recipients.change_import"),
     "recipients:import_undo": Need("recipients.change_import"),
     "recipients:import_rejected": Need("recipients.change_import"),
+    "campaigns:run_detail": Need("campaigns.view_run"),
+    "campaigns:run_now": Need("campaigns.view_run"),
+    "campaigns:run_doubts": Need("tracking.view_delivery", "tracking.change_delivery"),
+    "campaigns:delivery_list": Need("tracking.view_delivery"),
+    "campaigns:delivery_detail": Need("tracking.view_delivery"),
+    # And who may export recipients: the view asks.
+    "campaigns:delivery_export": Need("tracking.view_delivery"),
     "campaigns:campaign_report": Need("campaigns.view_campaign"),
     "campaigns:campaign_report_links": Need("campaigns.view_campaign"),
     "campaigns:campaign_report_domains": Need("campaigns.view_campaign"),

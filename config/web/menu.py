@@ -38,7 +38,13 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Suppression"), "recipients:suppression_list"),
         ),
     ),
-    (_("Understand"), ((_("Reports"), "campaigns:report_comparison"),)),
+    (
+        _("Understand"),
+        (
+            (_("Reports"), "campaigns:report_comparison"),
+            (_("Ledger"), "campaigns:delivery_list"),
+        ),
+    ),
     (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
 )
 

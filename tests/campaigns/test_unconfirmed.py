@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,7 +15,7 @@ from campaigns.sending import complete, time_to_live
 from campaigns.sending.claim import claim
 from campaigns.sending.outcomes import Accepted, InDoubt
 from campaigns.sending.record import Result, policy_of_installation, record
-from tests.console import messages, staff, superuser
+from tests.console import messages, staff, superuser, text
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tracking import links, unconfirmed
 from tracking.models import Delivery
@@ -25,7 +26,6 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 WAIT = timedelta(minutes=15)
 LEASE = timedelta(minutes=5)
-DELIVERIES = "/admin/tracking/delivery/"
 
 
 @pytest.fixture
@@ -195,24 +195,30 @@ def test_the_command_refuses_an_address_that_is_not_in_doubt(run: Run) -> None:
 
 # --- the console ------------------------------------------------------------------------------
 
-
-def act(console: Client, action: str) -> object:
-    ids = list(Delivery.objects.values_list("pk", flat=True))
-    data = {"action": action, "_selected_action": ids}
-    return console.post(reverse("admin:tracking_delivery_changelist"), data, follow=True)
+# --- the page ---------------------------------------------------------------------------------
 
 
+def page(run: Run) -> str:
+    return reverse("campaigns:run_doubts", args=[run.pk])
+
+
+def settle(client: Client, run: Run, **answers: Any) -> Any:
+    asked = {"whose": "chosen", "chosen": doubtful().pk, "expected": 1, **answers}
+    return client.post(page(run), asked, follow=True)
+
+
+@pytest.mark.parametrize("whose", ["chosen", "all"])
 @pytest.mark.parametrize(
-    ("action", "state", "said"),
+    ("verdict", "state", "said"),
     [
-        ("mark_sent", "sent", "1 in doubt are counted as sent now."),
-        ("resend", "retry", "1 in doubt will be sent once more."),
+        ("arrived", "sent", "1 is counted as sent now."),
+        ("again", "retry", "1 is sent once more."),
     ],
 )
-def test_the_console_settles_those_that_are_in_doubt(
-    run: Run, action: str, state: str, said: str
+def test_a_person_settles_those_that_are_in_doubt(
+    run: Run, whose: str, verdict: str, state: str, said: str
 ) -> None:
-    answer = act(superuser(), action)
+    answer = settle(superuser(), run, verdict=verdict, whose=whose)
 
     assert messages(answer) == [said]
     assert sorted(Delivery.objects.values_list("state", flat=True)) == sorted(
@@ -220,7 +226,37 @@ def test_the_console_settles_those_that_are_in_doubt(
     )
 
 
-def test_who_may_only_look_settles_nothing(run: Run) -> None:
-    act(staff("tracking.view_delivery"), "mark_sent")
+@pytest.mark.parametrize(
+    ("answers", "status", "said"),
+    [
+        ({"verdict": "arrived", "chosen": []}, 422, "No message is ticked."),
+        ({}, 422, "This field is required."),
+        ({"verdict": "again", "whose": "all", "expected": 7}, 409, "Look once more."),
+        ({"verdict": "again", "chosen": 0}, 422, "Select a valid choice."),
+    ],
+)
+def test_what_is_not_clear_settles_nothing(
+    run: Run, answers: dict[str, Any], status: int, said: str
+) -> None:
+    answer = settle(superuser(), run, **answers)
 
-    assert doubtful().state == "unconfirmed"
+    assert (answer.status_code, doubtful().state) == (status, "unconfirmed")
+    assert said in text(answer)
+
+
+def test_of_a_stopped_run_nothing_is_offered_to_be_sent_again(run: Run) -> None:
+    Run.objects.update(status="cancelled")
+
+    answer = settle(superuser(), run, verdict="again")
+
+    assert (answer.status_code, doubtful().state) == (422, "unconfirmed")
+
+
+def test_who_may_only_look_settles_nothing(run: Run) -> None:
+    client = staff("tracking.view_delivery")
+
+    answer = settle(client, run, verdict="arrived")
+
+    assert (answer.status_code, doubtful().state) == (403, "unconfirmed")
+    assert "Settle it" not in text(client.get(page(run)))
+    assert "r0002@example.org" in text(client.get(page(run)))

@@ -94,6 +94,9 @@ class Migration(migrations.Migration):
                 ('skipped', models.IntegerField(db_default=0)),
                 ('cancelled', models.IntegerField(db_default=0)),
                 ('moved_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('minute_sent', models.IntegerField(db_default=0)),
+                ('minute_before', models.IntegerField(db_default=0)),
             ],
             options={
                 'verbose_name_plural': 'run counters',

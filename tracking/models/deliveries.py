@@ -239,6 +239,10 @@ class RunCounters(models.Model):
     skipped = models.IntegerField(db_default=0)
     cancelled = models.IntegerField(db_default=0)
     moved_at = models.DateTimeField(db_default=Now())
+    # When a message was last sent; how many in that minute of the clock, and in the one before it.
+    sent_at = models.DateTimeField(null=True)
+    minute_sent = models.IntegerField(db_default=0)
+    minute_before = models.IntegerField(db_default=0)
 
     class Meta:
         verbose_name_plural = "run counters"

@@ -5,15 +5,10 @@ from typing import Any, TextIO
 
 from django.core.management.base import CommandError, CommandParser
 
+from campaigns.export import COLUMNS, rows_of
 from campaigns.management.base import CampaignCommand
 from campaigns.models import Campaign
-from recipients.formulas import guarded
 from tracking.models import Delivery
-
-COLUMNS = (
-    "run", "address", "state", "skip_reason", "attempts", "next_attempt_at", "reply_code",
-    "enhanced_status_code", "diagnostic", "message_id", "attempted_at", "finished_at",
-)  # fmt: skip
 
 
 class Command(CampaignCommand):
@@ -39,13 +34,8 @@ class Command(CampaignCommand):
 def _write(file: TextIO, campaign: Campaign) -> int:
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    rows = Delivery.objects.filter(run__campaign=campaign).order_by("run", "pk")
     count = 0
-    for row in rows.values_list(*COLUMNS).iterator(chunk_size=2_000):
-        writer.writerow([_cell(value) for value in row])
+    for row in rows_of(campaign.pk, among=Delivery.objects.all()):
+        writer.writerow(row)
         count += 1
     return count
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else guarded(str(value))

@@ -69,8 +69,7 @@ class Subject:
     @property
     def back(self) -> str:
         """The address of the page of what the report is about."""
-        campaign_id = self.of.campaign_id if isinstance(self.of, Run) else self.of.pk
-        return reverse("campaigns:campaign_detail", args=[campaign_id])
+        return reverse(f"campaigns:{self.kind}_detail", args=[self.of.pk])
 
     def url(self, page: str = "") -> str:
         return reverse(f"campaigns:{url_name(self.kind, page)}", args=[self.of.pk])

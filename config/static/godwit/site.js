@@ -48,11 +48,14 @@ document.addEventListener("htmx:after:request", (event) => {
   if (status && status < 500) { errors = 0; resumeAt = 0; }
 });
 
-// What a fragment wants to be said stands in its data-say; the same is said once.
+// What a fragment wants to be said stands in its data-say; the same is said once. In its data-title
+// is what the page is called now.
 let said = "";
 document.addEventListener("htmx:after:swap", () => {
   const text = document.querySelector("[data-say]")?.dataset.say ?? "";
   if (text && text !== said) document.getElementById("say").textContent = said = text;
+  const title = document.querySelector("[data-title]")?.dataset.title;
+  if (title) document.title = title;
 });
 
 function shout(text) {
