@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from config import views
 from config.accounts.urls import console_doors
+from config.web import health
 
 handler403 = views.forbidden
 
@@ -10,6 +11,8 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("", include("config.accounts.urls")),
     *console_doors,
+    path("health/", health.health, name="health"),
+    path("health/-/now/", health.health_now, name="health_now"),
     path("admin/", admin.site.urls),
     path("", include("recipients.urls")),
     path("", include("tracking.urls")),

@@ -27,6 +27,8 @@ class Need(NamedTuple):
 
 # By the name of the URL.
 PAGES: dict[str, Need] = {
+    "health": Need("campaigns.view_run"),
+    "health_now": Need("campaigns.view_run"),
     "campaigns:dashboard": Need(),
     "campaigns:dashboard_now": Need(),
     "campaigns:campaign_list": Need("campaigns.view_campaign"),

@@ -45,7 +45,14 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Ledger"), "campaigns:delivery_list"),
         ),
     ),
-    (_("Run"), ((_("Users"), "accounts:user_list"), (_("Audit log"), "accounts:audit_list"))),
+    (
+        _("Run"),
+        (
+            (_("Health"), "health"),
+            (_("Users"), "accounts:user_list"),
+            (_("Audit log"), "accounts:audit_list"),
+        ),
+    ),
 )
 
 

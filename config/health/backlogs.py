@@ -1,0 +1,86 @@
+"""What waits to be worked off, and what waits for a person."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from campaigns.models import Run, RunStatus
+from campaigns.sending import instance
+from config.health.facts import Fact, State
+from config.health.servers import in_words, redis_client
+from recipients.models import Import, ImportStatus
+from tracking.hits import stream
+from tracking.models import DeliveryEvent, InboundMessage, WebhookEvent
+
+MOST = 1_000  # counted no further than that: more is too many
+LATE = timedelta(minutes=1)
+
+
+def all_of(*, now: datetime) -> Iterator[Fact]:
+    yield copied()
+    yield hits()
+    webhooks = WebhookEvent.objects.unhandled(asked_before=now - LATE)
+    late = webhooks.filter(received_at__lt=now - LATE)
+    yield _backlog("webhooks", _("Reports of providers"), late)
+    inbound = InboundMessage.objects.new().filter(received_at__lt=now - LATE)
+    yield _backlog("inbound", _("Mail that came back"), inbound)
+    to_follow = DeliveryEvent.objects.to_follow().filter(noted_at__lt=now - 2 * LATE)
+    yield _backlog("feedback", _("Bounces and complaints"), to_follow)
+    moving = Import.objects.filter(status__in=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
+    yield _imports(moving[: MOST + 1].count())
+
+
+def copied() -> Fact:
+    """Return whether the database is this installation's own."""
+    title = _("Installation")
+    if reason := instance.check():
+        text = _("Nothing goes out: %s.") % reason
+        return Fact("instance", title, State.BAD, text)
+    return Fact("instance", title, State.GOOD, _("The database is its own."))
+
+
+def hits() -> Fact:
+    """Return how many entries of opens and clicks are not in the database yet."""
+    title = _("Opens and clicks")
+    try:
+        count = int(redis_client(settings.REDIS_URL).xlen(stream.KEY))
+    except (OSError, redis.RedisError) as error:
+        text = _("Redis does not answer: %s.") % in_words(error)
+        remedy = _("Start it, or look at REDIS_URL. Hits wait in memory meanwhile.")
+        return Fact("hits", title, State.BAD, text, remedy)
+    return _counted("hits", title, count)
+
+
+def _backlog(name: str, title: str, rows: "QuerySet[Any]") -> Fact:
+    return _counted(name, title, rows[: MOST + 1].count())
+
+
+def _counted(name: str, title: str, count: int) -> Fact:
+    if count > MOST:
+        text = _("More than %s wait.") % f"{MOST:,}"
+        remedy = _("See that a worker serves the queue “tracking”, and that it keeps up.")
+        return Fact(name, title, State.ATTENTION, text, remedy, count)
+    text = _("%s wait.") % f"{count:,}" if count else _("Nothing waits.")
+    return Fact(name, title, State.GOOD, text, figure=count)
+
+
+def _imports(count: int) -> Fact:
+    text = _("%s are under way.") % f"{count:,}" if count else _("None is under way.")
+    return Fact("imports", _("Imports"), State.GOOD, text, figure=count)
+
+
+def runs_waiting(shown: "QuerySet[Run]", *, most: int) -> list[Run]:
+    """Return the runs that wait for a person, the newest first: held, or paused."""
+    held = shown.filter(status__in=(RunStatus.HELD, RunStatus.PAUSED))
+    return list(held.select_related("campaign").order_by("-pk")[:most])
+
+
+def runs_in_doubt(shown: "QuerySet[Run]", *, most: int) -> list[Run]:
+    """Return the runs of whose messages some are in doubt, the newest first."""
+    doubtful = shown.filter(counters__unconfirmed__gt=0).select_related("campaign", "counters")
+    return list(doubtful.order_by("-pk")[:most])
