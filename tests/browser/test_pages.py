@@ -8,9 +8,27 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from campaigns import services
-from campaigns.models import Campaign, Plan, RunStatus, When
+from campaigns.models import Campaign, Plan, Run, RunStatus, When
 from tests.browser.conftest import Visit
-from tests.factories import make_campaign, make_list, make_recipients, make_run
+from tests.factories import (
+    make_campaign,
+    make_delivery,
+    make_list,
+    make_past_run,
+    make_recipients,
+    make_run,
+    make_template,
+)
+from tracking import feedback
+from tracking.models import (
+    Category,
+    Delivery,
+    DomainTally,
+    HourTally,
+    Link,
+    ReasonTally,
+    RunCounters,
+)
 
 AXE = {
     "runOnly": {
@@ -43,11 +61,38 @@ def sending(status: str = RunStatus.SENDING) -> Campaign:
     return campaign
 
 
+def ended() -> Run:
+    """Return a run with something of everything: sent, failed, in doubt, a bounce, a click."""
+    readers = make_list()
+    people, now = make_recipients(4, mailing_list=readers), timezone.now()
+    html = '<p>Hello</p><a href="https://a.example/">Read</a>'
+    campaign = make_campaign("Spring", lists=[readers], template=make_template(html=html))
+    run = make_past_run(campaign, at=now, sent=3, failed=1, opens_people=2, bounced_hard=1)
+    rows = [make_delivery(run, person, clicks=1, clicked_at=now) for person in people]
+    for row, state in zip(rows, ("sent", "failed", "unconfirmed", "sent"), strict=True):
+        doubted = now if state == "unconfirmed" else None
+        Delivery.objects.filter(pk=row.pk).update(
+            state=state, finished_at=now, attempted_at=now, doubted_at=doubted, attempts=1,
+            diagnostic="no such user",
+        )  # fmt: skip
+    feedback.note_failures([feedback.Failure(rows[1].pk, Category.RATE)], now=now)
+    RunCounters.objects.filter(run=run).update(sent=2, unconfirmed=1, sent_at=now)
+    HourTally.objects.create(run=run, hour=now.replace(minute=0, second=0), sent=3)
+    DomainTally.objects.create(run=run, domain="example.org", sent=3, failed=1, bounced_hard=1)
+    ReasonTally.objects.create(run=run, kind="bounced", reason="mailbox_full", count=1)
+    Link.objects.create(version=run.version, number=0, target="https://a.example/", label="Read")
+    return run
+
+
+def flying(status: str) -> Run:
+    return sending(status).runs.get()
+
+
 def nothing() -> None:
     return None
 
 
-CAMPAIGN = "/campaigns/{pk}/"
+CAMPAIGN, RUN = "/campaigns/{pk}/", "/runs/{pk}/"
 PEOPLE = [
     "/account/",
     "/account/profile/",
@@ -62,7 +107,18 @@ PEOPLE = [
 ]
 # What there is, and the pages that look different then.
 PAGES: dict[str, tuple[Any, list[str]]] = {
-    "nothing": (nothing, ["/", "/campaigns/", "/campaigns/calendar/", "/campaigns/new/"]),
+    "nothing": (
+        nothing,
+        [
+            "/",
+            "/campaigns/",
+            "/campaigns/calendar/",
+            "/campaigns/new/",
+            "/reports/",
+            "/ledger/",
+            "/health/",
+        ],
+    ),
     "draft": (
         draft,
         [
@@ -84,6 +140,23 @@ PAGES: dict[str, tuple[Any, list[str]]] = {
     "sending": (sending, ["/", "/campaigns/", CAMPAIGN, f"{CAMPAIGN}cancel/"]),
     "paused": (lambda: sending(RunStatus.PAUSED), ["/", CAMPAIGN]),
     "held": (lambda: sending(RunStatus.HELD), ["/", CAMPAIGN]),
+    "flying": (lambda: flying(RunStatus.SENDING), [RUN, f"{RUN}doubts/", f"{RUN}report/"]),
+    "stopped for now": (lambda: flying(RunStatus.PAUSED), [RUN, "/health/"]),
+    "ended": (
+        ended,
+        [
+            RUN,
+            f"{RUN}doubts/",
+            f"{RUN}report/",
+            f"{RUN}report/links/",
+            f"{RUN}report/domains/",
+            f"{RUN}report/failures/",
+            f"{RUN}report/people/?did=clicked",
+            "/reports/summaries/",
+            "/ledger/?run={pk}&state=failed",
+            "/ledger/?q=Ada",
+        ],
+    ),
 }
 
 
