@@ -15,7 +15,7 @@ from recipients.addresses import BadAddress, parse_address
 from recipients.models import Merge, Recipient
 from recipients.paging import SIZE, KeyPage, key_page
 from tracking.links import key_ring
-from tracking.models import Delivery, DeliveryEvent, DeliveryQuerySet, DeliveryState, EventKind
+from tracking.models import Delivery, DeliveryQuerySet, DeliveryState, Response
 from tracking.tokens import Kind, read_any
 
 LOOKED_AT = 20_000  # rows for one page
@@ -101,16 +101,21 @@ def _of_run(
     few = {
         DeliveryState.UNCONFIRMED: Q(doubted_at__isnull=False),
         DeliveryState.RETRY: Q(next_attempt_at__isnull=False),
-        DeliveryState.FAILED: Q(
-            pk__in=DeliveryEvent.objects.of_run(run_id)
-            .filter(kind=EventKind.FAILED)
-            .values("delivery")
-        ),
     }
     if state in few:  # an index has these, however large the run
         found = of_run.filter(few[DeliveryState(state)], _and_state(matches, state))
         return Found(key_page(found, where))
+    if state == DeliveryState.FAILED and not matches:
+        return _failed(run_id, of_run, where)
     return _walk("recipient", of_run, _and_state(matches, state), where)
+
+
+def _failed(run_id: int, of_run: DeliveryQuerySet, where: Mapping[str, str]) -> Found:
+    """Return those whose failure is counted, as it is some seconds after it happened."""
+    page = key_page(Response.objects.that("failed").filter(run=run_id), where)
+    shown = of_run.in_bulk([each.pk for each in page.rows])
+    rows = [shown[each.pk] for each in page.rows if each.pk in shown]
+    return Found(KeyPage(rows, page.newer, page.older))
 
 
 def _and_state(matches: Q, state: str) -> Q:

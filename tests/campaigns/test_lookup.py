@@ -16,8 +16,8 @@ from recipients.merging import merge
 from recipients.models import MailingList, Recipient
 from tests.console import staff, superuser, text
 from tests.factories import make_campaign, make_list, make_recipient, make_recipients, make_run
-from tracking import feedback, links
-from tracking.models import Category, Delivery, DeliveryState
+from tracking import links
+from tracking.models import Category, Delivery, DeliveryState, Response
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +83,7 @@ def test_of_a_run_each_state_is_found(run: Run) -> None:
     ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
     now = timezone.now()
     put(DeliveryState.FAILED, ids[0], finished_at=now)
-    feedback.note_failures([feedback.Failure(ids[0], Category.RATE)], now=now)
+    Response.objects.create(delivery_id=ids[0], run=run, failure=Category.RATE)
     put(DeliveryState.UNCONFIRMED, ids[1], doubted_at=now)
     put(DeliveryState.RETRY, ids[2], next_attempt_at=now)
     put(DeliveryState.SENT, ids[3])
@@ -99,6 +99,7 @@ def test_of_a_run_each_state_is_found(run: Run) -> None:
         "cancelled": [],
     }
     assert found(state=DeliveryState.SENT) == ["r0004"]
+    assert found("example.org", run=run.pk, state=DeliveryState.FAILED) == ["r0001"]
 
 
 @pytest.mark.parametrize("of_run", [True, False])
