@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,6 +16,8 @@ from campaigns.models import Campaign, Run
 from campaigns.reporting.history import Happened, history
 from campaigns.views.reports.files import file_of
 from campaigns.views.run import meaning_of
+from recipients import noting
+from recipients.views.noting import note
 from tracking.models import Delivery, DeliveryState
 
 RUNS = 50  # the newest, to choose from
@@ -117,8 +118,7 @@ def delivery_export(request: HttpRequest, pk: int) -> HttpResponseBase:
     campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
     if not request.user.has_perm("recipients.export_recipient"):
         raise PermissionDenied
-    by = str(request.user.pk)
-    said = "Exported the ledger, as csv"
-    LogEntry.objects.log_actions(by, [campaign], CHANGE, said, single_object=True)
+    note(request, campaign, "Exported the ledger, as csv")
+    noting.note("downloaded", kind="campaigns.campaign", pk=campaign.pk, name="ledger")
     rows = export.rows_of(pk, among=Delivery.objects.visible_to(request.user))
     return file_of("csv", f"ledger-{pk}", export.COLUMNS, rows)

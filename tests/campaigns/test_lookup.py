@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from campaigns import lookup
 from campaigns.lookup import Asked, look_up
 from campaigns.models import Run
+from config.accounts.models import AuditEntry
 from recipients.merging import merge
 from recipients.models import MailingList, Recipient
 from tests.console import staff, superuser, text
@@ -193,6 +194,7 @@ def test_the_ledger_is_exported_by_who_may_export_and_it_is_noted(
     assert len(file) == 6
     assert '"r0001@example.org","queued"' in file[1]
     assert LogEntry.objects.get().change_message == "Exported the ledger, as csv"
+    assert AuditEntry.objects.filter(act="downloaded", kind="campaigns.campaign").exists()
 
 
 def test_a_recipient_who_is_not_mailed_says_why(run: Run, console: Client) -> None:

@@ -5,7 +5,6 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -27,8 +26,10 @@ from campaigns.reporting.shares import Share
 from campaigns.reporting.timeline import Timeline, timeline
 from campaigns.views.reports import charts, clickmap
 from campaigns.views.reports.files import FORMATS, file_of
+from recipients import noting
 from recipients.addresses import BadAddress
 from recipients.models import Tracking
+from recipients.views.noting import note
 from templates_app.branches import Ways
 from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import NotPlain, RenderError, compile_content
@@ -324,8 +325,8 @@ def _people_file(
         raise Http404(f"no format {form!r}")
     link = f", link {asked.link + 1}" if asked.link is not None else ""
     said = f"Exported those who {asked.did.label}{link}, as {form}"
-    by = str(request.user.pk)
-    LogEntry.objects.log_actions(by, [subject.of], CHANGE, said, single_object=True)
+    note(request, subject.of, said)
+    noting.note("downloaded", kind="campaigns.run", pk=subject.of.pk, name=str(asked.did))
     rows = (_row(person) for person in who.everybody(int(subject.of.pk), asked))
     return file_of(form, f"{subject.name}-{asked.did}", _HEAD, rows)
 

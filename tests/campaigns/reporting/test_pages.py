@@ -19,6 +19,7 @@ from campaigns.reporting.history import history
 from campaigns.reporting.links import FollowedLink
 from campaigns.reporting.people import Asked, Did
 from campaigns.views.reports import charts, clickmap, xlsx
+from config.accounts.models import AuditEntry
 from recipients.models import MailingList, Recipient, Tracking
 from recipients.services import unsubscribe
 from tests.console import staff, superuser, text
@@ -340,6 +341,7 @@ def test_a_file_of_people_is_for_who_may_export_them_and_it_is_noted(run: Run) -
     assert lines[1].startswith('"r0001@example.org","sent","","","false","","false","","2026-12-04')
     assert file["Content-Disposition"] == f'attachment; filename="run-{run.pk}-complained.csv"'
     assert "Exported those who complained, as csv" in LogEntry.objects.get().change_message
+    assert AuditEntry.objects.of("campaigns.run", str(run.pk)).filter(act="downloaded").exists()
 
 
 def test_a_spreadsheet_runs_nothing_of_a_file(run: Run) -> None:
