@@ -47,6 +47,11 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(BIN)/python -W 'ignore:Got an error checking' manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
+.PHONY: editor
+editor: ## bundle the source editor of templates anew, of config/editor (needs npm)
+	@cd config/editor && npm ci --no-audit --no-fund && npm run --silent build && node licences.mjs
+	@cd config && sha256sum editor/editor.js editor/package-lock.json static/godwit/vendor/editor.min.js > editor/SHA256SUMS
+
 .PHONY: bench
 bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, composing alone, opens and clicks (needs wrk)
 	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))

@@ -12,6 +12,8 @@ from campaigns.views import (
     verbs,
 )
 from campaigns.views.reports import others, pages
+from campaigns.views.templates import drafting, editor, history, pictures, preview, trial
+from campaigns.views.templates import listing as templates
 
 app_name = "campaigns"
 urlpatterns = [
@@ -60,6 +62,38 @@ urlpatterns = [
     path("reports/summaries/", others.report_summaries, name="report_summaries"),
     path("lists/<int:pk>/growth/", others.list_growth, name="list_growth"),
     path("recipients/<int:pk>/history/", others.recipient_history, name="recipient_history"),
+    path("templates/", templates.template_list, name="template_list"),
+    path("templates/blank/", editor.template_blank, name="template_blank"),
+    path("templates/blank/-/live/", drafting.template_blank_live, name="template_blank_live"),
+    path("templates/blank/preview/", preview.template_blank_preview, name="template_blank_preview"),
+    path("templates/-/frame/<str:token>/", preview.template_frame, name="template_frame"),
+    path("templates/<int:pk>/", templates.template_detail, name="template_detail"),
+    path("templates/<int:pk>/delete/", templates.template_delete, name="template_delete"),
+    path("templates/<int:pk>/edit/", editor.template_edit, name="template_edit"),
+    path("templates/<int:pk>/edit/-/live/", drafting.template_live, name="template_live"),
+    path("templates/<int:pk>/preview/", preview.template_preview, name="template_preview"),
+    path("templates/<int:pk>/test/", trial.template_test, name="template_test"),
+    path("templates/<int:pk>/versions/", history.template_versions, name="template_versions"),
+    path(
+        "templates/<int:pk>/versions/<int:number>/preview/",
+        preview.template_version,
+        name="template_version",
+    ),
+    path(
+        "templates/<int:pk>/versions/<int:number>/restore/",
+        history.template_restore,
+        name="template_restore",
+    ),
+    path(
+        "templates/<int:pk>/versions/<int:number>/pictures/",
+        pictures.template_pictures,
+        name="template_pictures",
+    ),
+    path(
+        "templates/<int:pk>/versions/<int:number>/pictures/<int:picture>/",
+        pictures.template_picture,
+        name="template_picture",
+    ),
     path("c/<str:token>/<int:number>", public.follow, name="follow"),
     path("v/links", public.links, name="links"),
     path("v/<str:token>", public.view, name="view"),

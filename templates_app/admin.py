@@ -1,16 +1,18 @@
 # unfold has no type hints:
 # mypy: allow-subclassing-any, allow-untyped-decorators
-"""Snippets, layouts and files; the pages of templates are in `campaigns.admin.templates`."""
+"""Snippets and layouts; of templates the rows alone, which have pages of their own."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 
 from templates_app import media_admin  # noqa: F401 - it registers itself
 from templates_app.forms import LayoutForm, SnippetForm, known_fields, may_write_raw
-from templates_app.models import Layout, Snippet
+from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVersion
 from templates_app.pieces import delete, save, users_of
 
 
@@ -66,3 +68,37 @@ class SnippetAdmin(PieceAdmin):
 @admin.register(Layout)
 class LayoutAdmin(PieceAdmin):
     form = LayoutForm
+
+
+@admin.register(EmailTemplate)
+class EmailTemplateAdmin(ReadOnlyAdmin):
+    """Each is written, tested and deleted on its own page."""
+
+    list_display = ("name", "subject", "kind", "language", "updated_at")
+    list_filter = ("kind",)
+    search_fields = ("name", "subject")
+    ordering = ("-updated_at",)
+    fields = (*list_display, "layout", "preheader", "link_parameters", "is_raw", "source", "text")
+    actions_detail: Any = ("open",)
+
+    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("campaigns:template_detail", args=[object_id]))
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(ReadOnlyAdmin):
+    """What campaigns send: frozen when they are scheduled."""
+
+    list_display = ("__str__", "subject", "saved_by", "created_at")
+    list_select_related = ("template",)
+    search_fields = ("template__name", "subject")
+    ordering = ("-id",)
+    fields = ("template", "number", "subject", "saved_by", "created_at", "html", "text")
+    actions_detail: Any = ("open",)
+
+    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.get_object(request, object_id)
+        where = [version.template_id, version.number] if version else [0, 0]
+        return HttpResponseRedirect(reverse("campaigns:template_version", args=where))

@@ -7,12 +7,8 @@ from django import forms
 from django.apps import apps
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
 
 from templates_app.compiling import Problem
 from templates_app.models import EmailTemplate, Kind, Layout, Snippet, TemplateVariant
@@ -43,35 +39,50 @@ class WrittenField(forms.CharField):
 
 
 _WRITTEN = {"source": WrittenField, "text": WrittenField}
-_LINE = UnfoldAdminTextInputWidget
+_LINE = forms.TextInput
 _WIDGETS = {
-    "language": _LINE({"placeholder": "en", "spellcheck": "false"}),
+    "language": _LINE({"placeholder": "en", "spellcheck": "false", "size": 12, "class": "short"}),
     "subject": _LINE,
     "preheader": _LINE,
-    "source": UnfoldAdminTextareaWidget({"rows": 24, "spellcheck": "false", "class": "source"}),
-    "text": UnfoldAdminTextareaWidget({"rows": 6, "class": "source"}),
+    "source": forms.Textarea({"rows": 24, "spellcheck": "false", "class": "source"}),
+    "text": forms.Textarea({"rows": 6}),
+}
+_LABELS = {
+    "language": _("Language"),
+    "subject": _("Subject"),
+    "preheader": _("Preheader"),
+    "source": _("Source"),
+    "text": _("Text part"),
+}
+_HELP = {
+    "preheader": _("What an inbox shows behind the subject; hidden in the message itself."),
+    "text": _("Left empty, the text part is made from the HTML."),
 }
 
 
 class SanitiseField(forms.BooleanField):
     """Asks who may not write raw HTML, before a save leaves out what others wrote."""
 
-    widget = UnfoldBooleanWidget
     default_error_messages = {
-        "required": "Its HTML is kept exactly as written, which takes the permission to write HTML "
-        "that is not sanitised. Check this, or ask somebody who has it to save your change."
+        "required": _(
+            "Its HTML is kept exactly as written, which takes the permission to write HTML that is"
+            " not sanitised. Check this, or ask somebody who has it to save your change."
+        )
     }
 
     def __init__(self) -> None:
         super().__init__(
-            label="Leave out what mail may not have",
-            help_text="Scripts, forms and their like stay in the source, but are sent no more.",
+            label=_("Leave out what mail may not have"),
+            help_text=_("Scripts, forms and their like stay in the source, but are sent no more."),
         )
 
 
-_NOT_RAW_ANY_MORE = (
-    "Since you opened this page, somebody has chosen to leave out what mail may not have. Look at "
-    "what has changed, also in its snippets and its layout, and save again to keep HTML as written."
+_CONTENT = {"name", "subject", "preheader", "source", "text", "sanitise"}
+
+_NOT_RAW_ANY_MORE = _(
+    "Since you opened this page, somebody has chosen to leave out what mail may not have. Look at"
+    " what has changed, also in its snippets and its layout, and save again to keep HTML as"
+    " written."
 )
 
 
@@ -92,19 +103,34 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
             "link_parameters",
             "is_raw",
         )
-        labels = {"is_raw": "Keep my HTML exactly as written"}
+        labels = {
+            **_LABELS,
+            "name": _("Name"),
+            "kind": _("Written in"),
+            "layout": _("Layout"),
+            "link_parameters": _("Link parameters"),
+            "is_raw": _("Keep my HTML exactly as written"),
+        }
         help_texts = {
-            "is_raw": "Scripts, forms and all else that mail may not have are sent as well, those "
-            "in its snippets and its layout too. Check it only where you trust whoever wrote them."
+            **_HELP,
+            "layout": _("For Markdown; without one, a plain letter."),
+            "language": _(
+                "Of this text, such as de or pt-BR. Readers of a language without a variant of its"
+                " own get this one."
+            ),
+            "link_parameters": _(
+                "Added to each link to a web page, such as"
+                " utm_source=newsletter&amp;utm_medium=email"
+            ),
+            "is_raw": _(
+                "Scripts, forms and all else that mail may not have are sent as well, those in its"
+                " snippets and its layout too. Check it only where you trust whoever wrote them."
+            ),
         }
         field_classes = _WRITTEN
         widgets = {
             **_WIDGETS,
-            "name": _LINE,
-            "kind": UnfoldAdminSelectWidget,
-            "layout": UnfoldAdminSelectWidget,
             "link_parameters": _LINE({"spellcheck": "false"}),
-            "is_raw": UnfoldBooleanWidget,
         }
 
     def __init__(self, *args: Any, may_write_raw: bool, **kwargs: Any) -> None:
@@ -116,11 +142,19 @@ class EmailTemplateForm(forms.ModelForm[EmailTemplate]):
         if may_write_raw or not self._is_raw or not self.is_bound:
             del self.fields["sanitise"]
 
+    @property
+    def content(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name in _CONTENT]
+
+    @property
+    def settings(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in _CONTENT]
+
     def clean(self) -> dict[str, Any]:
         """Say in words what the constraint would say by its name."""
         answers: dict[str, Any] = super().clean() or self.cleaned_data
         if answers.get("layout") and answers.get("kind") != Kind.MARKDOWN:
-            self.add_error("layout", "A layout is for Markdown; choose none.")
+            self.add_error("layout", _("A layout is for Markdown; choose none."))
         # Who has had it sanitised may have changed its snippets since, as nobody else could before.
         if answers.get("is_raw") and "was_raw" in self.data and not self._is_raw:
             self.add_error("is_raw", _NOT_RAW_ANY_MORE)
@@ -134,7 +168,9 @@ class VariantForm(forms.ModelForm[TemplateVariant]):
         model = TemplateVariant
         fields = ("language", "subject", "preheader", "source", "text")
         field_classes = _WRITTEN
-        widgets = {**_WIDGETS, "language": _LINE({"placeholder": "de"})}
+        labels = _LABELS
+        help_texts = _HELP
+        widgets = {**_WIDGETS, "language": _LINE({"placeholder": "de", "class": "short"})}
 
 
 class _VariantForms(BaseInlineFormSet[TemplateVariant, EmailTemplate, VariantForm]):
@@ -206,7 +242,7 @@ class Editing:
 
 def in_words(problem: Problem) -> str:
     """Say a problem beside the field where it is."""
-    line = f"line {problem.line}" if problem.line else ""
+    line = _now("line %s") % problem.line if problem.line else ""
     where = ", ".join(filter(None, [problem.piece, line]))
     return f"{where[:1].upper()}{where[1:]}: {problem.message}" if where else problem.message
 

@@ -2,12 +2,7 @@ from io import BytesIO
 from typing import Any
 
 from django import forms
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminRadioSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from django.utils.translation import gettext_lazy as _
 
 from templates_app.bundle import MOST_BYTES, BadBundle, Bundle, unpack
 from templates_app.moving import Clash
@@ -18,31 +13,32 @@ _LONGEST_NAME = 200  # EmailTemplate.name
 class ImportForm(forms.Form):
     """A file that was exported, under which name, and what becomes of what is here already."""
 
-    file = forms.FileField(widget=UnfoldAdminFileFieldWidget)
+    file = forms.FileField(label=_("File"))
     name = forms.CharField(
+        label=_("Name"),
         required=False,
         max_length=_LONGEST_NAME,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Left empty: the one that it had.",
+        help_text=_("Left empty: the one that it had."),
     )
     clash = forms.ChoiceField(
-        label="Snippets, layouts and files of the same name with other content",
+        label=_("Snippets, layouts and files of the same name with other content"),
         choices=[
-            (Clash.REFUSE, "Import nothing, and list them"),
-            (Clash.MINE, "Keep those that are here, and use them"),
-            (Clash.THEIRS, "Replace those that are here; what uses them changes as well"),
-            (Clash.RENAME, "Let those that come have other names"),
+            (Clash.REFUSE, _("Import nothing, and list them")),
+            (Clash.MINE, _("Keep those that are here, and use them")),
+            (Clash.THEIRS, _("Replace those that are here; what uses them changes as well")),
+            (Clash.RENAME, _("Let those that come have other names")),
         ],
         initial=Clash.REFUSE,
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
     keep_raw = forms.BooleanField(
-        label="Keep HTML exactly as written",
+        label=_("Keep HTML exactly as written"),
         required=False,
-        widget=UnfoldBooleanWidget,
-        help_text="Where the template was kept so, and where snippets and layouts of such "
-        "templates are replaced. Scripts, forms and all else that mail may not have are sent then: "
-        "check it only where you trust whoever wrote the file.",
+        help_text=_(
+            "Where the template was kept so, and where snippets and layouts of such templates are"
+            " replaced. Scripts, forms and all else that mail may not have are sent then: check it"
+            " only where you trust whoever wrote the file."
+        ),
     )
 
     def __init__(self, *args: Any, may_write_raw: bool, **kwargs: Any) -> None:
@@ -63,4 +59,4 @@ class StarterForm(forms.Form):
     """Which template of the gallery, and what it is to be called."""
 
     starter = forms.CharField()
-    name = forms.CharField(max_length=_LONGEST_NAME)
+    name = forms.CharField(label=_("Name"), max_length=_LONGEST_NAME)

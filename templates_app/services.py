@@ -10,6 +10,7 @@ from functools import lru_cache
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.db.models.deletion import ProtectedError
 
 from templates_app import media
 from templates_app.compiling import (
@@ -116,6 +117,17 @@ def save_template(
         if variants is not None:
             _replace_variants(template, variants)
         return freeze(template, by=by)
+
+
+def delete_template(template: EmailTemplate) -> None:
+    """Delete a template with its versions.
+
+    :raises Refused: a campaign uses it, or has sent a version of it.
+    """
+    try:
+        EmailTemplate.objects.get(pk=template.pk).delete()
+    except ProtectedError:
+        raise Refused("campaigns use it, or have sent it") from None
 
 
 _NOT_YOURS = (

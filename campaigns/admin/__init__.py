@@ -1,3 +1,3 @@
 """The operator's console; importing a module registers its models."""
 
-from campaigns.admin import campaign, notice, run, sender, templates  # noqa: F401
+from campaigns.admin import campaign, notice, run, sender  # noqa: F401

@@ -142,6 +142,31 @@ PAGES: dict[str, Need] = {
     "campaigns:report_summaries": Need("campaigns.view_run"),
     "campaigns:list_growth": Need("recipients.view_mailinglist"),
     "campaigns:recipient_history": Need("recipients.view_recipient"),
+    "campaigns:template_list": Need("templates_app.view_emailtemplate"),
+    "campaigns:template_blank": Need("templates_app.add_emailtemplate"),
+    "campaigns:template_blank_live": Need("templates_app.add_emailtemplate"),
+    "campaigns:template_blank_preview": Need("templates_app.add_emailtemplate"),
+    # What it shows was held for whoever asks.
+    "campaigns:template_frame": Need(),
+    "campaigns:template_detail": Need("templates_app.view_emailtemplate"),
+    "campaigns:template_delete": Need("templates_app.delete_emailtemplate"),
+    "campaigns:template_edit": Need(
+        "templates_app.view_emailtemplate", "templates_app.change_emailtemplate"
+    ),
+    "campaigns:template_live": Need("templates_app.change_emailtemplate"),
+    # By POST as well: whose values it shows is not for addresses.
+    "campaigns:template_preview": Need("templates_app.view_emailtemplate"),
+    "campaigns:template_test": Need("campaigns.change_campaign"),
+    "campaigns:template_versions": Need("templates_app.view_emailtemplate"),
+    "campaigns:template_version": Need("templates_app.view_emailtemplate"),
+    "campaigns:template_restore": Need("templates_app.change_emailtemplate"),
+    "campaigns:template_pictures": Need(
+        "templates_app.view_emailtemplate", "templates_app.change_emailtemplate"
+    ),
+    "campaigns:template_picture": Need("templates_app.view_emailtemplate"),
+    "templates_app:template_new": Need("templates_app.add_emailtemplate"),
+    "templates_app:template_import": Need("templates_app.add_emailtemplate"),
+    "templates_app:template_export": Need("templates_app.view_emailtemplate"),
 }
 
 # These packages look after their pages themselves.

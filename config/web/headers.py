@@ -32,5 +32,11 @@ class PolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         answer = self.get_response(request)
         is_console = request.path.startswith(str(_ADMIN))
-        answer.headers.setdefault(HEADER, CONSOLE if is_console else OWN)
+        answer.headers.setdefault(HEADER, CONSOLE if is_console else _own(answer))
         return answer
+
+
+def _own(answer: HttpResponseBase) -> str:
+    """Return our policy; a page whose editor makes styles has told a nonce for them."""
+    nonce = getattr(answer, "style_nonce", "")
+    return OWN.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'") if nonce else OWN

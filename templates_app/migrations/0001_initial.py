@@ -1,6 +1,7 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -9,6 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '__first__'),
     ]
 
     operations = [
@@ -94,6 +96,21 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('name',), name='snippet_name_unique'), models.CheckConstraint(condition=models.Q(('kind__in', ['mjml', 'html', 'markdown', 'text'])), name='snippet_kind_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TemplateDraft',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('typed', models.JSONField()),
+                ('base', models.CharField(blank=True, max_length=64)),
+                ('revision', models.PositiveIntegerField()),
+                ('saved_at', models.DateTimeField()),
+                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('template', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='templates_app.emailtemplate')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('template', 'author'), name='template_draft_author_unique', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(

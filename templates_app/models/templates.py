@@ -1,7 +1,9 @@
 """What is sent: templates that authors edit, and the frozen versions that campaigns send."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.http import QueryDict
 
 
 class Kind(models.TextChoices):
@@ -136,6 +138,38 @@ class TemplateVariant(Source):
 
     def __str__(self) -> str:
         return f"{self.template} ({self.language})"
+
+
+class TemplateDraft(models.Model):
+    """What somebody has written and not saved, one for each author; it is sent to nobody."""
+
+    template = models.ForeignKey(  # None: one that was never saved
+        EmailTemplate, on_delete=models.CASCADE, null=True, related_name="drafts", db_index=False
+    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # The form as a browser sends it, by the names of its fields: also what is not valid is kept.
+    typed = models.JSONField()
+    base = models.CharField(max_length=64, blank=True)  # fingerprint of what its author had seen
+    revision = models.PositiveIntegerField()
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "author"],
+                name="template_draft_author_unique",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.revision} of {self.template or 'a new template'}"
+
+    def as_post(self) -> QueryDict:
+        """Return what a browser sent."""
+        post = QueryDict(mutable=True)
+        post.update(self.typed)
+        return post
 
 
 class Content(models.Model):

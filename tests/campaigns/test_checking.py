@@ -50,7 +50,7 @@ def test_the_page_says_what_was_found_where_it_is_mended_and_what_is_to_come(
     assert "It can be scheduled when each warning is mended, or accepted by its name." in said
     assert "no-postal-address Source: there is no postal address" in said
     assert "What takes a moment was not looked at yet" in said
-    mend = f"/admin/templates_app/emailtemplate/{campaign.template_id}/change/"
+    mend = f"/templates/{campaign.template_id}/edit/"
     assert f'href="{mend}"' in page.content.decode()
 
 

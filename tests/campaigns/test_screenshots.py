@@ -102,7 +102,7 @@ def test_without_a_browser_the_page_says_how_to_get_one(
 
     screenshots.take(version.pk)
 
-    path = f"/admin/templates_app/emailtemplate/{version.template_id}/versions/1/preview/"
+    path = f"/templates/{version.template_id}/versions/1/preview/"
     assert "/no/where is not installed where the worker runs; install" in text(
         superuser().get(path)
     )
@@ -112,7 +112,7 @@ def test_pictures_are_asked_for_and_shown_at_the_console(
     version: TemplateVersion, page_seen: Path
 ) -> None:
     console = superuser()
-    path = f"/admin/templates_app/emailtemplate/{version.template_id}/versions/1/"
+    path = f"/templates/{version.template_id}/versions/1/"
 
     asked = console.post(f"{path}pictures/", follow=True)
     screenshots.take(version.pk)
@@ -130,7 +130,7 @@ def test_pictures_are_asked_for_and_shown_at_the_console(
 def test_pictures_that_nobody_takes_are_not_waited_for_without_end(
     version: TemplateVersion,
 ) -> None:
-    path = f"/admin/templates_app/emailtemplate/{version.template_id}/versions/1/preview/"
+    path = f"/templates/{version.template_id}/versions/1/preview/"
     screenshots.ask(version, now=timezone.now() - timedelta(minutes=16))
 
     page = superuser().get(path)
@@ -140,7 +140,7 @@ def test_pictures_that_nobody_takes_are_not_waited_for_without_end(
 
 
 def test_who_may_only_look_asks_for_no_pictures(version: TemplateVersion) -> None:
-    path = f"/admin/templates_app/emailtemplate/{version.template_id}/versions/1/pictures/"
+    path = f"/templates/{version.template_id}/versions/1/pictures/"
 
     answer = staff("templates_app.view_emailtemplate").post(path)
 

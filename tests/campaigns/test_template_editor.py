@@ -11,7 +11,7 @@ from tests.factories import make_campaign, make_list, make_recipient, make_templ
 
 pytestmark = pytest.mark.django_db
 
-TEMPLATES = "/admin/templates_app/emailtemplate/"
+TEMPLATES = "/templates/"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_template_is_saved_with_its_languages_as_a_version(console: Client) ->
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo {{ first_name }}</p>"}
 
     answer = console.post(
-        f"{TEMPLATES}add/",
+        f"{TEMPLATES}blank/",
         typed(german, language="en", source="<p>Hi {{ first_name }}</p>"),
         follow=True,
     )
@@ -54,7 +54,7 @@ def test_a_template_is_saved_with_its_languages_as_a_version(console: Client) ->
 
 
 def test_lines_end_by_one_character_and_blanks_stay(console: Client) -> None:
-    console.post(f"{TEMPLATES}add/", typed(source="\r\n<p>\r\n  Hi</p>\r\n"))
+    console.post(f"{TEMPLATES}blank/", typed(source="\r\n<p>\r\n  Hi</p>\r\n"))
 
     assert EmailTemplate.objects.get().source == "\n<p>\n  Hi</p>\n"
 
@@ -82,7 +82,7 @@ def test_a_fault_is_named_with_its_line_beside_the_part_that_has_it(
         values = {"layout": str(layout.pk)}
     Snippet.objects.create(name="footer", kind="html", source="<p>\n{{ postcode }}</p>")
 
-    answer = console.post(f"{TEMPLATES}add/", typed(**values))
+    answer = console.post(f"{TEMPLATES}blank/", typed(**values))
 
     errors = answer.context["editing"].form.errors
     assert answer.status_code == 422
@@ -95,7 +95,7 @@ def test_a_fault_is_named_with_its_line_beside_the_part_that_has_it(
 def test_a_fault_of_another_language_stands_beside_its_field(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>\n{{ vorname }}</p>"}
 
-    answer = console.post(f"{TEMPLATES}add/", typed(german))
+    answer = console.post(f"{TEMPLATES}blank/", typed(german))
 
     [form] = answer.context["editing"].variant_forms.forms
     assert "Line 2: unknown field 'vorname'" in form.errors["source"][0]
@@ -104,19 +104,25 @@ def test_a_fault_of_another_language_stands_beside_its_field(console: Client) ->
 
 def test_languages_are_closed_until_something_in_them_is_wrong(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
-    console.post(f"{TEMPLATES}add/", typed(german))
-    path = f"{TEMPLATES}{EmailTemplate.objects.get().pk}/change/"
+    console.post(f"{TEMPLATES}blank/", typed(german))
+    path = f"{TEMPLATES}{EmailTemplate.objects.get().pk}/edit/"
 
     page = console.get(path).content.decode()
     wrong = console.post(path, typed(german | {"subject": ""})).content.decode()
 
-    assert "<details>" in page.partition('id="languages"')[2].partition("</fieldset>")[0]
-    assert "<details open" not in page.partition('id="languages"')[2].partition("</fieldset>")[0]
-    assert "<details open" in wrong.partition('id="languages"')[2].partition("</fieldset>")[0]
+    assert (
+        '<details class="variant">'
+        in page.partition('id="languages"')[2].partition("</fieldset>")[0]
+    )
+    assert " open>" not in page.partition('id="languages"')[2].partition("</fieldset>")[0]
+    assert (
+        '<details class="variant" open>'
+        in wrong.partition('id="languages"')[2].partition("</fieldset>")[0]
+    )
 
 
 def test_what_is_too_large_to_be_read_is_said_with_the_way_back(console: Client) -> None:
-    answer = console.post(f"{TEMPLATES}add/", typed(source="x" * 3_000_000))
+    answer = console.post(f"{TEMPLATES}blank/", typed(source="x" * 3_000_000))
 
     assert answer.status_code == 400
     assert "Nothing was saved. Go back in your browser" in text(answer)
@@ -125,7 +131,7 @@ def test_what_is_too_large_to_be_read_is_said_with_the_way_back(console: Client)
 def test_two_texts_of_one_language_are_refused(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
 
-    answer = console.post(f"{TEMPLATES}add/", typed(german, german))
+    answer = console.post(f"{TEMPLATES}blank/", typed(german, german))
 
     assert answer.status_code == 422
     assert not EmailTemplate.objects.exists()
@@ -133,11 +139,11 @@ def test_two_texts_of_one_language_are_refused(console: Client) -> None:
 
 def test_a_language_is_removed_when_saving(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
-    console.post(f"{TEMPLATES}add/", typed(german))
+    console.post(f"{TEMPLATES}blank/", typed(german))
     template = EmailTemplate.objects.get()
     pk = str(template.variants.get().pk)
 
-    console.post(f"{TEMPLATES}{template.pk}/change/", typed(german | {"id": pk, "DELETE": "on"}))
+    console.post(f"{TEMPLATES}{template.pk}/edit/", typed(german | {"id": pk, "DELETE": "on"}))
 
     assert not template.variants.exists()
     assert template.versions.count() == 2
@@ -145,9 +151,9 @@ def test_a_language_is_removed_when_saving(console: Client) -> None:
 
 def test_who_is_overtaken_is_told_and_overwrites_nothing_unknowingly(console: Client) -> None:
     german = {"language": "de", "subject": "Neues", "source": "<p>Hallo</p>"}
-    console.post(f"{TEMPLATES}add/", typed(german))
+    console.post(f"{TEMPLATES}blank/", typed(german))
     template = EmailTemplate.objects.get()
-    path = f"{TEMPLATES}{template.pk}/change/"
+    path = f"{TEMPLATES}{template.pk}/edit/"
     seen = console.get(path).context["seen"]
     mine = typed(german | {"id": str(template.variants.get().pk)}, subject="Mine", seen=seen)
     console.post(path, typed(subject="Theirs", seen=seen))  # without German
@@ -167,7 +173,7 @@ def test_who_is_overtaken_is_told_and_overwrites_nothing_unknowingly(console: Cl
 def test_before_anybody_is_imported_any_field_may_be_one(console: Client) -> None:
     Field.objects.all().delete()
 
-    console.post(f"{TEMPLATES}add/", typed(source="<p>Hi {{ whoever }}</p>"))
+    console.post(f"{TEMPLATES}blank/", typed(source="<p>Hi {{ whoever }}</p>"))
 
     assert EmailTemplate.objects.exists()
 
@@ -177,7 +183,7 @@ def test_what_is_taken_away_is_said_each_time_and_the_source_stays(console: Clie
     make_template(html=source)
     template = EmailTemplate.objects.get()
 
-    page = console.get(f"{TEMPLATES}{template.pk}/change/")
+    page = console.get(f"{TEMPLATES}{template.pk}/edit/")
 
     assert [each.part for each in page.context["warnings"]] == ["source"]
     assert "Your source is kept as you wrote it" in text(page)
@@ -191,7 +197,7 @@ def test_what_can_be_used_is_ready_to_be_copied(console: Client) -> None:
     )
     MediaFile.objects.create(folder="Logos", name="shore.png", blob=blob)
 
-    page = console.get(f"{TEMPLATES}add/").content.decode()
+    page = console.get(f"{TEMPLATES}blank/").content.decode()
 
     assert '<input readonly value="{{ first_name }}"' in page
     assert '<input readonly value="{{ unsubscribe_url }}"' in page
@@ -206,7 +212,7 @@ def test_saving_says_which_campaigns_still_send_an_earlier_version(console: Clie
     schedule(campaign, now=now, at=now)
 
     answer = console.post(
-        f"{TEMPLATES}{campaign.template.pk}/change/", typed(subject="Newer"), follow=True
+        f"{TEMPLATES}{campaign.template.pk}/edit/", typed(subject="Newer"), follow=True
     )
 
     assert "Still scheduled with an earlier one: Spring (News v1)." in messages(answer)[0]
@@ -216,11 +222,11 @@ def test_who_may_only_look_sees_the_source_and_saves_nothing() -> None:
     template = make_template()
     reader = staff("templates_app.view_emailtemplate")
 
-    page = reader.get(f"{TEMPLATES}{template.pk}/change/").content.decode()
-    saved = reader.post(f"{TEMPLATES}{template.pk}/change/", typed(subject="Other"))
-    added = reader.get(f"{TEMPLATES}add/")
+    page = reader.get(f"{TEMPLATES}{template.pk}/edit/").content.decode()
+    saved = reader.post(f"{TEMPLATES}{template.pk}/edit/", typed(subject="Other"))
+    added = reader.get(f"{TEMPLATES}blank/")
 
-    assert "<fieldset disabled" in page
+    assert '<fieldset class="fields" disabled>' in page
     assert (saved.status_code, added.status_code) == (403, 403)
     assert EmailTemplate.objects.get().subject == "News"
 
@@ -238,11 +244,14 @@ def test_html_is_kept_as_written_by_choice_of_those_who_may_write_it(
 ) -> None:
     allowed = ["templates_app.write_raw_html"] if may else []
     writer = staff(
-        "templates_app.add_emailtemplate", "templates_app.change_emailtemplate", *allowed
+        "templates_app.view_emailtemplate",
+        "templates_app.add_emailtemplate",
+        "templates_app.change_emailtemplate",
+        *allowed,
     )
 
-    page = text(writer.get(f"{TEMPLATES}add/"))
-    answer = writer.post(f"{TEMPLATES}add/", typed(source=RAW, **choice), follow=True)
+    page = text(writer.get(f"{TEMPLATES}blank/"))
+    answer = writer.post(f"{TEMPLATES}blank/", typed(source=RAW, **choice), follow=True)
 
     template = EmailTemplate.objects.get()
     assert (KEEP in page) is may
@@ -256,7 +265,7 @@ def test_an_administrator_who_mends_a_sanitised_template_does_not_make_its_scrip
 ) -> None:
     template = make_template(html=f"{RAW}<p>Helo</p>")
 
-    console.post(f"{TEMPLATES}{template.pk}/change/", typed(source=f"{RAW}<p>Hello</p>"))
+    console.post(f"{TEMPLATES}{template.pk}/edit/", typed(source=f"{RAW}<p>Hello</p>"))
 
     assert template.versions.get(number=2).html == "<p>Hi</p><p>Hello</p>"
 
@@ -266,7 +275,7 @@ def test_a_page_that_was_opened_while_html_was_kept_does_not_keep_it_again_unsee
 ) -> None:
     template = make_template(html=RAW)
     EmailTemplate.objects.update(is_raw=True)
-    path = f"{TEMPLATES}{template.pk}/change/"
+    path = f"{TEMPLATES}{template.pk}/edit/"
     opened = console.get(path).content.decode()
     EmailTemplate.objects.update(is_raw=False)  # by somebody who may change its snippets now
 
@@ -284,8 +293,8 @@ def test_a_page_that_was_opened_while_html_was_kept_does_not_keep_it_again_unsee
 def test_who_may_not_write_raw_html_is_asked_before_a_raw_template_is_sanitised() -> None:
     template = make_template(html=RAW)
     EmailTemplate.objects.update(is_raw=True)
-    writer = staff("templates_app.change_emailtemplate")
-    path, change = f"{TEMPLATES}{template.pk}/change/", typed(source=f"{RAW}<p>Hello</p>")
+    writer = staff("templates_app.view_emailtemplate", "templates_app.change_emailtemplate")
+    path, change = f"{TEMPLATES}{template.pk}/edit/", typed(source=f"{RAW}<p>Hello</p>")
 
     before = text(writer.get(path))
     refused = writer.post(path, change)
@@ -309,12 +318,13 @@ def test_a_frozen_version_is_shown_and_nobody_changes_it(console: Client) -> Non
     path = f"/admin/templates_app/templateversion/{version.pk}/"
 
     page = console.get(f"{path}change/").content.decode()
+    opened = console.get(f"{path}open/")
     answers = [
         console.post(f"{path}change/", {"subject": "Other"}),
         console.post(f"{path}delete/", {"post": "yes"}),
         console.post("/admin/templates_app/templateversion/add/", {"subject": "Other"}),
     ]
 
-    assert f"{TEMPLATES}{version.template_id}/versions/1/preview/" in page
+    assert opened["Location"] == f"{TEMPLATES}{version.template_id}/versions/1/preview/"
     assert 'name="_save"' not in page
     assert [answer.status_code for answer in answers] == [403, 403, 403]

@@ -10,7 +10,7 @@ from tests.factories import make_campaign, make_list, make_recipient, make_run, 
 
 pytestmark = pytest.mark.django_db
 
-TEMPLATES = "/admin/templates_app/emailtemplate/"
+TEMPLATES = "/templates/"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_versions_say_who_saved_them_and_what_sent_them(
     make_recipient(lists=[make_list()])
     run = make_run(make_campaign(template=template))
 
-    page = console.get(f"{TEMPLATES}{template.pk}/history/")
+    page = console.get(f"{TEMPLATES}{template.pk}/versions/")
 
     newest, oldest = page.context["rows"]
     assert (newest.version.number, newest.version.saved_by) == (2, "ada")
@@ -44,7 +44,7 @@ def test_versions_say_who_saved_them_and_what_sent_them(
 def test_a_comparison_shows_lines_with_signs_and_the_words_that_changed(
     template: EmailTemplate, console: Client
 ) -> None:
-    page = console.get(f"{TEMPLATES}{template.pk}/history/?from=1&to=2")
+    page = console.get(f"{TEMPLATES}{template.pk}/versions/?from=1&to=2")
 
     assert "removed: One bird 2 + added: Two birds" in text(page)
     assert "<del>One</del>" in page.content.decode()
@@ -54,7 +54,7 @@ def test_a_comparison_shows_lines_with_signs_and_the_words_that_changed(
 def test_two_versions_of_the_same_words_are_said_to_be_so(
     template: EmailTemplate, console: Client
 ) -> None:
-    page = console.get(f"{TEMPLATES}{template.pk}/history/?from=2&to=2")
+    page = console.get(f"{TEMPLATES}{template.pk}/versions/?from=2&to=2")
 
     assert "What was written is the same." in text(page)
 
@@ -78,14 +78,16 @@ def test_a_raw_version_is_restored_raw_by_choice_of_those_who_may_write_it(
     template.source, template.is_raw = "<p onclick='x()'>Hi</p>", True
     save_template(template, known=(), may_write_raw=True)
     allowed = ["templates_app.write_raw_html"] if may else []
-    writer = staff("templates_app.change_emailtemplate", *allowed)
+    writer = staff(
+        "templates_app.view_emailtemplate", "templates_app.change_emailtemplate", *allowed
+    )
     path = f"{TEMPLATES}{template.pk}/versions/3/restore/"
 
     page = text(writer.get(path))
     first = writer.post(path, {"keep_raw": "on"})
     raw = EmailTemplate.objects.get().is_raw
     second = writer.post(path, {"sanitise": "on"}, follow=True)
-    comparison = text(writer.get(f"{TEMPLATES}{template.pk}/history/?from=3&to=4"))
+    comparison = text(writer.get(f"{TEMPLATES}{template.pk}/versions/?from=3&to=4"))
 
     assert "HTML exactly as written" in page
     assert ("Keep its HTML exactly as written" in page) is may
@@ -102,10 +104,10 @@ def test_a_raw_version_is_restored_raw_by_choice_of_those_who_may_write_it(
 def test_the_version_that_the_template_says_now_is_named(
     template: EmailTemplate, console: Client
 ) -> None:
-    saved = console.get(f"{TEMPLATES}{template.pk}/history/")
+    saved = console.get(f"{TEMPLATES}{template.pk}/versions/")
     template.source = "<p>\nOne bird\n</p>"
     save_template(template, known=())
-    returned = console.get(f"{TEMPLATES}{template.pk}/history/")
+    returned = console.get(f"{TEMPLATES}{template.pk}/versions/")
 
     assert (saved.context["present"].number, returned.context["present"].number) == (2, 1)
     assert "1 present" in text(returned)
@@ -128,7 +130,7 @@ def test_what_cannot_be_restored_says_why(template: EmailTemplate, console: Clie
 def test_who_may_only_look_restores_nothing(template: EmailTemplate) -> None:
     reader = staff("templates_app.view_emailtemplate")
 
-    page = reader.get(f"{TEMPLATES}{template.pk}/history/")
+    page = reader.get(f"{TEMPLATES}{template.pk}/versions/")
     answer = reader.post(f"{TEMPLATES}{template.pk}/versions/1/restore/")
 
     assert "Restore…" not in text(page)

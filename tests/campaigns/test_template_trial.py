@@ -37,9 +37,7 @@ def console() -> Client:
 
 def send(console: Client, template: EmailTemplate, **values: Any) -> Any:
     data = {"addresses": "me@example.org", "sender": make_sender().pk} | values
-    return console.post(
-        f"/admin/templates_app/emailtemplate/{template.pk}/test/", data, follow=True
-    )
+    return console.post(f"/templates/{template.pk}/test/", data, follow=True)
 
 
 def received(smtp: ScriptedSMTP) -> list[EmailMessage]:

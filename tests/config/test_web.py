@@ -1,7 +1,10 @@
 import re
 from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.template.loader import render_to_string
@@ -106,6 +109,32 @@ def test_our_pages_have_nothing_that_the_policy_forbids() -> None:
     page = superuser().get("/").content.decode()
 
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|hx-on|javascript:", page)
+
+
+def test_the_bundle_of_the_source_editor_is_the_one_that_its_sources_make() -> None:
+    """What `make editor` made, and of what, is written down; the licences are beside it."""
+    root = Path(settings.BASE_DIR) / "config"
+    sums = (root / "editor" / "SHA256SUMS").read_text().splitlines()
+
+    made = [f"{sha256((root / line.split()[1]).read_bytes()).hexdigest()}" for line in sums]
+
+    assert made == [line.split()[0] for line in sums]
+    assert len(sums) == 3
+    licences = (root / "static" / "godwit" / "vendor" / "editor.LICENSES.txt").read_text()
+    assert licences.count("Permission is hereby granted") == licences.count("\n---\n") + 1
+
+
+@pytest.mark.django_db
+def test_styles_of_the_source_editor_are_let_in_by_a_nonce_on_its_page_alone() -> None:
+    client = superuser()
+
+    page = client.get("/templates/blank/")
+
+    [nonce] = re.findall(r'name="style-nonce" content="([^"]+)"', page.content.decode())
+    assert page["Content-Security-Policy"] == OWN.replace(
+        "style-src 'self'", f"style-src 'self' 'nonce-{nonce}'"
+    )
+    assert "nonce" not in client.get("/templates/")["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("status", [404, 500])

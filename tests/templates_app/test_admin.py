@@ -7,7 +7,7 @@ from tests.factories import make_template
 
 pytestmark = pytest.mark.django_db
 
-TEMPLATES = "/admin/templates_app/emailtemplate/"
+TEMPLATES = "/templates/"
 
 
 @pytest.fixture

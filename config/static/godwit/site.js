@@ -63,10 +63,13 @@ function shout(text) {
   if (text && place.textContent !== text) place.textContent = text;
 }
 
+// Such as a preview beside what is still being written.
+function opensAnother(event) { return event.submitter?.formTarget === "_blank"; }
+
 // A form is sent once.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.method !== "post" || form.hasAttribute("hx-post") || opensAnother(event)) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   for (const button of form.querySelectorAll("button:not([type=button])")) button.setAttribute("aria-disabled", "true");
@@ -85,7 +88,7 @@ document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (form?.dataset.guard !== undefined) typed.add(form);
 });
-document.addEventListener("submit", (event) => typed.delete(event.target));
+document.addEventListener("submit", (event) => { if (!opensAnother(event)) typed.delete(event.target); });
 window.addEventListener("beforeunload", (event) => { if (typed.size) event.preventDefault(); });
 
 // After a form was refused, the summary of its errors is read first.

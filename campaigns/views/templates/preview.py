@@ -8,18 +8,21 @@ from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns import previewing
-from campaigns.admin.templates.common import is_number
-from campaigns.admin.templates.history import version_of
 from campaigns.finding import NEWEST, Finder
 from campaigns.previewing import Reader
+from campaigns.views.templates.frame import found, is_number, page, require_edit, version_of
 from recipients.models import Recipient
+from templates_app import held
 from templates_app.branches import Sample, Ways
 from templates_app.compiling import Compilation, CompiledContent, compile_draft
 from templates_app.drafts import Draft, draft_of
@@ -31,12 +34,12 @@ from templates_app.rendering import Compiled, NotPlain, Rendered, compile_conten
 from templates_app.services import library, rehearsed
 
 VIEWS = {
-    "desktop": "Desktop",
-    "mobile": "Mobile",
-    "desktop-dark": "Desktop, dark",
-    "mobile-dark": "Mobile, dark",
-    "text": "Text part",
-    "source": "HTML as sent",
+    "desktop": gettext_lazy("Desktop"),
+    "mobile": gettext_lazy("Mobile"),
+    "desktop-dark": gettext_lazy("Desktop, dark"),
+    "mobile-dark": gettext_lazy("Mobile, dark"),
+    "text": gettext_lazy("Text part"),
+    "source": gettext_lazy("HTML as sent"),
 }
 _VALUE = "value-"
 _MOST_SAMPLES = 200
@@ -67,7 +70,7 @@ class Preview:
         asked = self._data.get("who", "")
         if self._was_typed():
             return "typed"
-        kind, _, number = asked.partition("-")
+        kind, _dash, number = asked.partition("-")
         if kind == "r" and self._recipient(number) and self.may_see:
             return asked
         if kind == "b" and is_number(number) and int(number) < len(self.samples):
@@ -76,22 +79,22 @@ class Preview:
 
     @cached_property
     def reader(self) -> Reader:
-        kind, _, number = self.who.partition("-")
+        kind, _dash, number = self.who.partition("-")
         if kind == "r" and (recipient := self._recipient(number)):
             return previewing.reader(recipient)
         if kind == "b":
             sample = self.samples[int(number)]
-            return sample.who or Reader("Somebody invented", sample.values or {})
+            return sample.who or Reader(_("Somebody invented"), sample.values or {})
         if kind == "typed":
-            return Reader("Somebody invented", previewing.typed(self._typed()))
-        return Reader("Somebody invented", self._invented)
+            return Reader(_("Somebody invented"), previewing.typed(self._typed()))
+        return Reader(_("Somebody invented"), self._invented)
 
     @cached_property
     def number(self) -> int:
         """Which content is shown: the chosen one, else that of the reader's language."""
         if self.language:
             return int(self.language)
-        kind, _, number = self.who.partition("-")
+        kind, _dash, number = self.who.partition("-")
         recipient = self._recipient(number) if kind == "r" else None
         return self._number_for(recipient) if recipient else 0
 
@@ -108,7 +111,10 @@ class Preview:
         try:
             return _compiled(self.content).render(self.reader.context())
         except (NotPlain, ValueError) as error:  # also half a character, typed as JSON
-            self.problem = f"{self.reader.label} would get no message: {error}"
+            self.problem = _("%(reader)s would get no message: %(error)s") % {
+                "reader": self.reader.label,
+                "error": error,
+            }
             return None
 
     problem = ""
@@ -141,7 +147,7 @@ class Preview:
         base = Reader("", self._invented).context()
         if not self.may_see:
             return self._sampled.samples((), base)
-        key, _, numbers = self._data.get("samples", "").partition(":")
+        key, _colon, numbers = self._data.get("samples", "").partition(":")
         if key in {self._key(is_cut=False), self._key(is_cut=True)}:  # they were looked for
             self.is_cut = key == self._key(is_cut=True)
             return self._sampled.samples(self._again(numbers), base)
@@ -244,33 +250,66 @@ class _Shown:
     version: TemplateVersion | None = None
 
 
-def of_typed(model_admin: Any, request: HttpRequest) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def template_blank_preview(request: HttpRequest) -> HttpResponse:
     """Show a template that was never saved."""
-    template = model_admin.template(request, None)
     if request.method != "POST":
-        return HttpResponseRedirect(reverse("admin:templates_app_emailtemplate_add"))
-    return _page(model_admin, request, _typed(request, template))
+        return redirect("campaigns:template_blank")
+    return _page(request, _typed(request, EmailTemplate()))
 
 
-def of_template(model_admin: Any, request: HttpRequest, *, template_id: int) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def template_preview(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a template as it is saved, or (POST) as it is typed."""
-    template = model_admin.template(request, template_id)
+    template = found(pk)
     is_typed = "source" in request.POST or "draft" in request.POST
-    if is_typed and not model_admin.may_edit(request, template):
-        raise PermissionDenied
-    shown = _typed(request, template) if is_typed else _saved(template)
-    return _page(model_admin, request, shown)
+    if is_typed:
+        require_edit(request, template)
+    return _page(request, _typed(request, template) if is_typed else _saved(template))
 
 
-def of_version(
-    model_admin: Any, request: HttpRequest, *, template_id: int, number: int
-) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def template_version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """Show a version with the very content that a campaign sends."""
-    template = model_admin.template(request, template_id)
+    template = found(pk)
     version = version_of(template, number)
     compilation = Compilation(contents_of(version))
-    shown = _Shown(template, f"Preview: {version}", compilation, version=version)
-    return _page(model_admin, request, shown)
+    shown = _Shown(template, str(version), compilation, version=version)
+    return _page(request, shown)
+
+
+# Nothing runs in it, it sends nothing, and the page around it is out of its reach.
+_FRAME = (
+    "sandbox; default-src 'none'; img-src https: http: data:; style-src 'unsafe-inline';"
+    " font-src https: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+@xframe_options_sameorigin
+@require_safe
+def template_frame(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer with a message that a page of this user's shows."""
+    headers = {
+        "Content-Security-Policy": _FRAME,
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-store",
+    }
+    try:
+        html = held.held(token, user_id=request.user.pk or 0)
+    except held.Unheld:
+        html = None
+    if html is None:
+        text = _("This preview is not held any more. Show it again.")
+        return HttpResponse(text, status=404, content_type="text/plain", headers=headers)
+    return HttpResponse(html, headers=headers)
+
+
+def frame_of(request: HttpRequest, preview: Preview) -> str:
+    """Hold the document of a preview for who looks at it; return its token.
+
+    :raises held.Unheld:
+    """
+    return held.hold(preview.frame, user_id=request.user.pk or 0)
 
 
 def contents_of(version: TemplateVersion) -> list[CompiledContent]:
@@ -283,20 +322,24 @@ def contents_of(version: TemplateVersion) -> list[CompiledContent]:
 
 def _saved(template: EmailTemplate) -> _Shown:
     compilation = compile_draft(draft_of(template), library=library(), known=known_fields() or None)
-    return _Shown(template, f"Preview: {template}", compilation)
+    return _Shown(template, str(template), compilation)
 
 
 def _typed(request: HttpRequest, template: EmailTemplate) -> _Shown:
-    draft = _draft(request, template)
+    draft = draft_typed(request, template)
     compilation = compile_draft(draft, library=library(), known=known_fields() or None)
     if not compilation.problems:
         # It was never saved, so nobody has seen yet what it does when it is rendered.
         compilation.problems += rehearsed(tuple(compilation.contents))
-    title = "Preview of what is not saved"
+    title = _("What is not saved")
     return _Shown(template, title, compilation, json.dumps(draft.as_json()))
 
 
-def _draft(request: HttpRequest, template: EmailTemplate) -> Draft:
+def draft_typed(request: HttpRequest, template: EmailTemplate) -> Draft:
+    """Return what a form of the editor, or of its preview, says.
+
+    :raises BadRequest:
+    """
     may = may_write_raw(request)
     if "draft" not in request.POST:
         editing = Editing(template, request.POST, may_write_raw=may)
@@ -319,27 +362,30 @@ def _is_plain(draft: Draft) -> bool:
     return are_texts and isinstance(draft.is_raw, bool)
 
 
-def _page(model_admin: Any, request: HttpRequest, shown: _Shown) -> HttpResponse:
+def _page(request: HttpRequest, shown: _Shown) -> HttpResponse:
     compilation = shown.compilation
-    preview = None
+    preview, frame, problem = None, "", ""
     if not compilation.problems:
         data = request.POST if request.method == "POST" else request.GET
         may_see = request.user.has_perm("recipients.view_recipient")
         preview = Preview(compilation.contents, data, may_see=may_see)
-    context = {
-        **model_admin.page_context(request, shown.template),
-        "title": shown.title,
-        "shown": shown,
-        "preview": preview,
-        "views": VIEWS,
-        "newest_asked": f"{NEWEST:,}",
-        **_pictures(shown),
-    }
-    return TemplateResponse(
+        try:
+            frame = frame_of(request, preview) if preview.frame else ""
+        except held.Unheld as error:
+            problem = str(error)
+    return page(
         request,
-        "campaigns/template_preview.html",
-        context,
-        headers={"Content-Security-Policy": "frame-src 'none'"},  # the message is in the page
+        "preview",
+        shown.template,
+        here="preview",
+        title=shown.title,
+        shown=shown,
+        preview=preview,
+        frame=frame,
+        problem=problem,
+        views=VIEWS,
+        newest_asked=NEWEST,
+        **_pictures(shown),
     )
 
 

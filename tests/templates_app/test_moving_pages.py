@@ -19,7 +19,7 @@ from tests.templates_app.media.files import make_image
 
 pytestmark = pytest.mark.django_db
 
-TEMPLATES = "/admin/templates_app/emailtemplate/"
+TEMPLATES = "/templates/"
 BUNDLE = Bundle(
     "Letter",
     Draft(Kind.HTML, (Written("News", "<p onclick='x()'>Hi</p>{% include \"foot\" %}"),)),
@@ -35,16 +35,14 @@ def uploaded(bundle: Bundle = BUNDLE) -> SimpleUploadedFile:
 
 def test_the_gallery_shows_a_picture_of_each_starter_and_makes_a_template_of_one() -> None:
     console = superuser()
-    page = console.get(f"{TEMPLATES}gallery/")
+    page = console.get(f"{TEMPLATES}new/")
 
     for each in STARTERS:
         assert each.purpose in text(page)
         picture = finders.find(f"templates_app/gallery/{each.slug}.webp")
         assert picture
         assert Path(picture).stat().st_size < 30_000
-    made = console.post(
-        f"{TEMPLATES}gallery/", {"starter": "digest", "name": "Weekly"}, follow=True
-    )
+    made = console.post(f"{TEMPLATES}new/", {"starter": "digest", "name": "Weekly"}, follow=True)
     assert EmailTemplate.objects.get().name == "Weekly"
     assert messages(made) == ["Weekly is here. Make it yours."]
 
@@ -60,7 +58,7 @@ def test_the_gallery_shows_a_picture_of_each_starter_and_makes_a_template_of_one
 def test_what_the_gallery_cannot_make_is_said(typed: dict[str, str], said: str) -> None:
     make_template("Taken")
 
-    answer = superuser().post(f"{TEMPLATES}gallery/", typed)
+    answer = superuser().post(f"{TEMPLATES}new/", typed)
 
     assert answer.status_code == 422
     assert said in text(answer)
@@ -153,7 +151,7 @@ def test_html_comes_raw_only_by_choice_and_with_the_right_to_write_it(
 
 
 def test_a_starter_of_the_gallery_is_sanitised_whoever_makes_a_template_of_it() -> None:
-    superuser().post(f"{TEMPLATES}gallery/", {"starter": "letter", "name": "T"})
+    superuser().post(f"{TEMPLATES}new/", {"starter": "letter", "name": "T"})
 
     assert not EmailTemplate.objects.get().is_raw
 
@@ -162,7 +160,7 @@ def test_who_may_not_make_templates_gets_neither_page_and_who_may_not_see_them_n
     template = make_template()
     reader, stranger = staff(VIEW), Client()
 
-    for page in ("gallery", "import"):
+    for page in ("new", "import"):
         assert reader.get(f"{TEMPLATES}{page}/").status_code == 403
         assert stranger.get(f"{TEMPLATES}{page}/").status_code in {302, 403}
     assert reader.get(f"{TEMPLATES}{template.pk}/export/").status_code == 200

@@ -1,0 +1,82 @@
+"""All templates, one of them as a whole, and its end."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from campaigns.models import Campaign, Run
+from campaigns.views.templates.frame import found, page
+from templates_app.models import EmailTemplate, Kind
+from templates_app.services import Refused, delete_template
+
+SIZE = 50
+_FEW = 20
+_LENGTH = 200  # of what is searched
+
+
+@require_safe
+def template_list(request: HttpRequest) -> HttpResponse:
+    """Show the templates that a filter in the address lets through, the newest change first."""
+    asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "kind")}
+    shown = Paginator(_filtered(asked), SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": shown,
+        "asked": asked,
+        "is_filtered": any(asked.values()),
+        "kinds": Kind.choices,
+    }
+    return render(request, "campaigns/template_list.html", context)
+
+
+def _filtered(asked: dict[str, str]) -> "QuerySet[EmailTemplate]":
+    rows = EmailTemplate.objects.order_by("-updated_at", "-pk").defer("source", "text")
+    if asked["q"]:
+        rows = rows.filter(Q(name__icontains=asked["q"]) | Q(subject__icontains=asked["q"]))
+    if asked["kind"]:
+        rows = rows.filter(kind=asked["kind"])
+    runs = Run.objects.filter(version__template=OuterRef("pk")).order_by("-occurrence")
+    newest = Max("versions__number")
+    return rows.annotate(
+        used_at=Subquery(runs.values("occurrence")[:1]),
+        version=newest,
+        languages=Count("variants", distinct=True),
+    )
+
+
+@require_safe
+def template_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what a template is, and what uses it."""
+    template = found(pk)
+    campaigns = Campaign.objects.filter(template=template).order_by("-pk")[:_FEW]
+    newest = template.versions.order_by("-number").first()
+    pictures = newest.screenshots.filter(png__isnull=False).defer("png") if newest else []
+    return page(
+        request,
+        "detail",
+        template,
+        here="detail",
+        campaigns=campaigns,
+        newest=newest,
+        variants=template.variants.order_by("language"),
+        pictures=pictures,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what it means, or do it: versions go along, unless a campaign has sent one."""
+    template = found(pk)
+    uses = list(Campaign.objects.filter(template=template).order_by("-pk")[:_FEW])
+    if request.method == "POST" and not uses:
+        try:
+            delete_template(template)
+        except Refused:  # a campaign has come to use it since it was looked at
+            return redirect(request.path)
+        messages.success(request, _("Deleted: %s.") % template)
+        return redirect("campaigns:template_list")
+    status = 422 if request.method == "POST" else 200
+    return page(request, "delete", template, status=status, uses=uses)

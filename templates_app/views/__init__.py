@@ -1,0 +1,1 @@
+"""Pages that need nothing but this app; those of templates that show recipients are above."""
