@@ -13,6 +13,7 @@ from campaigns.views import (
 )
 from campaigns.views.reports import others, pages
 from campaigns.views.templates import drafting, editor, history, pictures, preview, trial
+from campaigns.views.templates import blocks, drafting, editor, history, pictures, preview, trial
 from campaigns.views.templates import listing as templates
 
 app_name = "campaigns"
@@ -71,6 +72,7 @@ urlpatterns = [
     path("templates/<int:pk>/delete/", templates.template_delete, name="template_delete"),
     path("templates/<int:pk>/edit/", editor.template_edit, name="template_edit"),
     path("templates/<int:pk>/edit/-/live/", drafting.template_live, name="template_live"),
+    path("templates/<int:pk>/blocks/", blocks.template_blocks, name="template_blocks"),
     path("templates/<int:pk>/preview/", preview.template_preview, name="template_preview"),
     path("templates/<int:pk>/test/", trial.template_test, name="template_test"),
     path("templates/<int:pk>/versions/", history.template_versions, name="template_versions"),

@@ -153,6 +153,9 @@ PAGES: dict[str, Need] = {
     "campaigns:template_edit": Need(
         "templates_app.view_emailtemplate", "templates_app.change_emailtemplate"
     ),
+    "campaigns:template_blocks": Need(
+        "templates_app.view_emailtemplate", "templates_app.change_emailtemplate"
+    ),
     "campaigns:template_live": Need("templates_app.change_emailtemplate"),
     # By POST as well: whose values it shows is not for addresses.
     "campaigns:template_preview": Need("templates_app.view_emailtemplate"),

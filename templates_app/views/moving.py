@@ -1,6 +1,7 @@
 """Where templates come from and go to: the gallery, a file, another installation."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -10,10 +11,11 @@ from django.utils.text import capfirst, slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from templates_app.blocks import BLANK, Block, BlockKind, compose
 from templates_app.bundle import Bundle
-from templates_app.forms import may_write_raw
+from templates_app.forms import known_fields, may_write_raw
 from templates_app.gallery import STARTERS, NoStarter, bundle_of, starter
-from templates_app.models import EmailTemplate
+from templates_app.models import EmailTemplate, Kind
 from templates_app.moving import (
     SANITISED,
     Clash,
@@ -22,7 +24,9 @@ from templates_app.moving import (
     import_template,
 )
 from templates_app.moving_forms import ImportForm, StarterForm
-from templates_app.services import Refused
+from templates_app.services import Refused, create_template
+
+BLOCKS = "blocks"  # in place of the name of a starter
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,6 +35,8 @@ def template_new(request: HttpRequest) -> HttpResponse:
     form = StarterForm(request.POST or None)
     if form.is_valid():
         try:
+            if form.cleaned_data["starter"] == BLOCKS:
+                return _begun(request, form.cleaned_data["name"])
             chosen = starter(form.cleaned_data["starter"])
             bundle = bundle_of(chosen, name=form.cleaned_data["name"])
             return _came(request, _brought(request, bundle, clash=Clash.MINE))
@@ -74,6 +80,23 @@ def template_export(request: HttpRequest, pk: int) -> HttpResponse:
     name = slugify(template.name) or f"template-{template.pk}"
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
     return HttpResponse(data, content_type="application/zip", headers=headers)
+
+
+def _begun(request: HttpRequest, name: str) -> HttpResponse:
+    """Make a template of a heading and a text, to be composed of blocks."""
+    says = (
+        Block(BlockKind.HEADING, text=name),
+        Block(BlockKind.TEXT, text=_("What there is to say.")),
+    )
+    template = create_template(
+        name,
+        subject=name,
+        source=compose(replace(BLANK, blocks=says)),
+        known=known_fields(),
+        kind=Kind.MJML,
+        by=request.user.get_username(),
+    )
+    return redirect("campaigns:template_blocks", template.pk)
 
 
 def _brought(request: HttpRequest, bundle: Bundle, **how: Any) -> Imported:
