@@ -1,6 +1,6 @@
 # unfold has no type hints:
 # mypy: allow-subclassing-any, allow-untyped-decorators
-"""Snippets and layouts; of templates the rows alone, which have pages of their own."""
+"""Snippets and layouts; of templates and files the rows alone, which have pages."""
 
 from typing import Any
 
@@ -10,9 +10,8 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from templates_app import media_admin  # noqa: F401 - it registers itself
 from templates_app.forms import LayoutForm, SnippetForm, known_fields, may_write_raw
-from templates_app.models import EmailTemplate, Layout, Snippet, TemplateVersion
+from templates_app.models import EmailTemplate, Layout, MediaFile, Snippet, TemplateVersion
 from templates_app.pieces import delete, save, users_of
 
 
@@ -102,3 +101,18 @@ class TemplateVersionAdmin(ReadOnlyAdmin):
         version = self.get_object(request, object_id)
         where = [version.template_id, version.number] if version else [0, 0]
         return HttpResponseRedirect(reverse("campaigns:template_version", args=where))
+
+
+@admin.register(MediaFile)
+class MediaFileAdmin(ReadOnlyAdmin):
+    """Each is uploaded, replaced and deleted on its own page."""
+
+    list_display = ("name", "folder", "uploaded_by", "updated_at")
+    search_fields = ("name", "folder")
+    ordering = ("folder", "name")
+    fields = (*list_display, "blob")
+    actions_detail: Any = ("open",)
+
+    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("templates_app:media_detail", args=[object_id]))

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.text import capfirst
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from templates_app.media import library
 from templates_app.media.refused import Refused
@@ -13,10 +13,10 @@ from templates_app.media.types import TYPES
 from templates_app.models import MediaFile
 
 _ACCEPTED = ",".join(f".{extension}" for extension in (*TYPES, "jpeg"))
-FOLDER = "Such as Logos or 2026/Spring. A folder is there as long as a file is in it."
+FOLDER = _("Such as Logos or 2026/Spring. A folder is there as long as a file is in it.")
 
 
-class _ManyFilesWidget(UnfoldAdminFileFieldWidget):  # type: ignore[misc]
+class _ManyFilesWidget(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
@@ -31,16 +31,18 @@ class _ManyFilesField(forms.FileField):
 
 
 def _folder() -> forms.CharField:
-    return forms.CharField(
-        max_length=200, required=False, widget=UnfoldAdminTextInputWidget, help_text=FOLDER
-    )
+    return forms.CharField(label=_("Folder"), max_length=200, required=False, help_text=FOLDER)
 
 
 class UploadForm(forms.Form):
     uploads = _ManyFilesField(
-        label="Files",
+        label=_("Files"),
         widget=_ManyFilesWidget(attrs={"accept": _ACCEPTED}),
-        help_text=f"{', '.join(TYPES)}. Images lose what cameras noted in them, such as the place.",
+        help_text=format_lazy(
+            "{types}. {note}",
+            types=", ".join(TYPES),
+            note=_("Images lose what cameras noted in them, such as the place."),
+        ),
     )
     folder = _folder()
 
@@ -57,8 +59,8 @@ class UploadForm(forms.Form):
 
 class ReplaceForm(forms.Form):
     file = forms.FileField(
-        widget=UnfoldAdminFileFieldWidget,
-        help_text="Of the same type. What is scheduled or was sent keeps the bytes of before.",
+        label=_("File"),
+        help_text=_("Of the same type. What is scheduled or was sent keeps the bytes of before."),
     )
 
     def replace(self, media_file: MediaFile, *, by: str) -> bool:
@@ -71,8 +73,17 @@ class ReplaceForm(forms.Form):
         return not self.errors
 
 
+class DescribeForm(forms.Form):
+    alt = forms.CharField(
+        label=_("What it shows"),
+        max_length=300,
+        required=False,
+        help_text=_("For who does not see the image. Templates have it in alt=“…”."),
+    )
+
+
 class MoveForm(forms.Form):
-    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
+    name = forms.CharField(label=_("Name"), max_length=100)
     folder = _folder()
 
     def move(self, media_file: MediaFile) -> bool:

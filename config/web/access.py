@@ -167,6 +167,13 @@ PAGES: dict[str, Need] = {
         "templates_app.view_emailtemplate", "templates_app.change_emailtemplate"
     ),
     "campaigns:template_picture": Need("templates_app.view_emailtemplate"),
+    "templates_app:media_list": Need("templates_app.view_mediafile"),
+    "templates_app:media_upload": Need("templates_app.add_mediafile"),
+    "templates_app:media_detail": Need(
+        "templates_app.view_mediafile", "templates_app.change_mediafile"
+    ),
+    "templates_app:media_delete": Need("templates_app.delete_mediafile"),
+    "templates_app:media_download": Need("templates_app.view_mediafile"),
     "templates_app:template_new": Need("templates_app.add_emailtemplate"),
     "templates_app:template_import": Need("templates_app.add_emailtemplate"),
     "templates_app:template_export": Need("templates_app.view_emailtemplate"),

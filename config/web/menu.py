@@ -26,6 +26,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Campaigns"), "campaigns:campaign_list"),
             (_("Calendar"), "campaigns:campaign_calendar"),
             (_("Templates"), "campaigns:template_list"),
+            (_("Media"), "templates_app:media_list"),
         ),
     ),
     (

@@ -116,6 +116,11 @@ def point(media_file: MediaFile, content: Stored, *, by: str) -> MediaFile:
     return held
 
 
+def describe(media_file: MediaFile, *, alt: str) -> None:
+    """Say in words what an image shows; what names it already keeps its own words."""
+    MediaFile.objects.filter(pk=media_file.pk).update(alt=alt.strip())
+
+
 @transaction.atomic
 def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
     """Give a file another name or folder.

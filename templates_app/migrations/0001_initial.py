@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('folder', models.CharField(blank=True, help_text='Such as Logos or 2026/Spring.', max_length=200)),
                 ('name', models.CharField(max_length=100)),
+                ('alt', models.CharField(blank=True, max_length=300)),
                 ('uploaded_by', models.CharField(blank=True, max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),

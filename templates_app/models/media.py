@@ -82,6 +82,7 @@ class MediaFile(models.Model):
     folder = models.CharField(max_length=200, blank=True, help_text="Such as Logos or 2026/Spring.")
     name = models.CharField(max_length=100)
     blob = models.ForeignKey(MediaBlob, on_delete=models.PROTECT, related_name="files")
+    alt = models.CharField(max_length=300, blank=True)  # what an image shows, in words
     uploaded_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
