@@ -8,6 +8,7 @@ from cronsim import CronSimError
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Model, OuterRef, Subquery, Sum
+from django.db.models.deletion import ProtectedError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -113,6 +114,28 @@ def set_limits(
     limits = ["per_second", "per_hour", "per_day", "connections", "message_mb"]
     transport.save(update_fields=limits)
     gates.wake(now=now)
+
+
+def delete_transport(transport: Transport) -> None:
+    """Delete a transport that no sender uses.
+
+    :raises Refused:
+    """
+    try:
+        Transport.objects.get(pk=transport.pk).delete()
+    except ProtectedError:
+        raise Refused("senders use it; give them another one first") from None
+
+
+def delete_sender(sender: Sender) -> None:
+    """Delete a sender that no campaign has.
+
+    :raises Refused:
+    """
+    try:
+        Sender.objects.get(pk=sender.pk).delete()
+    except ProtectedError:
+        raise Refused("campaigns are sent in its name") from None
 
 
 def domain_limit_changed(group: str, *, now: datetime) -> None:

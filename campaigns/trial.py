@@ -1,6 +1,6 @@
 """Send a test: what a recipient would get, to addresses that staff name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
-from campaigns.models import Campaign, Run, Sender
+from campaigns.models import Campaign, Run, Sender, Transport
 from campaigns.sending import dkim
 from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.claim import Claimed
@@ -21,7 +21,8 @@ from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rej
 from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL
-from campaigns.sending.way_out import transport_of
+from campaigns.sending.transports import Transport as WayOut
+from campaigns.sending.way_out import transport_at, transport_of
 from campaigns.services import Refused
 from recipients.addresses import Address, BadAddress, Mailbox, parse_address
 from recipients.consent import subject
@@ -100,6 +101,23 @@ def send_sample(
     except (BadAddress, BadHeader, NoKey, NotPlain, RenderError) as error:
         raise Refused(str(error)) from None
     return list(zip(to, _hand_over(messages, sender), strict=True))
+
+
+def send_by(transport: Transport, *, sender: Sender, address: str, now: datetime) -> Outcome:
+    """Hand one short message to a transport, and return the outcome; no ledger is written.
+
+    :raises Refused: the address, the sender or the transport cannot be used.
+    """
+    text = f"This message left Godwit by the transport {transport}.\n"
+    content = CompiledContent("", "By this transport", "", text, ())
+    try:
+        parsed = parse_address(address)
+        _refuse_suppressed(parsed)
+        message = _Sample(content, sender, {}).message(parsed.addr_spec, now=now)
+    except (BadAddress, BadHeader, NoKey, NotPlain, RenderError) as error:
+        raise Refused(str(error)) from None
+    [outcome] = _by([message], lambda: transport_at(transport.encrypted_url))
+    return outcome
 
 
 @transaction.atomic
@@ -208,8 +226,12 @@ class _Sample:
 
 def _hand_over(messages: Sequence[Outgoing], sender: Sender) -> list[Outcome]:
     """Send messages through the transport of a sender, one after the other."""
+    return _by(messages, lambda: transport_of(sender))
+
+
+def _by(messages: Sequence[Outgoing], way: Callable[[], WayOut]) -> list[Outcome]:
     try:
-        transport = transport_of(sender)
+        transport = way()
     except BadTransportURL as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:

@@ -8,11 +8,12 @@ from campaigns.views import (
     listing,
     public,
     run,
+    senders,
     steps,
+    transports,
     verbs,
 )
 from campaigns.views.reports import others, pages
-from campaigns.views.templates import drafting, editor, history, pictures, preview, trial
 from campaigns.views.templates import blocks, drafting, editor, history, pictures, preview, trial
 from campaigns.views.templates import listing as templates
 
@@ -63,6 +64,17 @@ urlpatterns = [
     path("reports/summaries/", others.report_summaries, name="report_summaries"),
     path("lists/<int:pk>/growth/", others.list_growth, name="list_growth"),
     path("recipients/<int:pk>/history/", others.recipient_history, name="recipient_history"),
+    path("transports/", transports.transport_list, name="transport_list"),
+    path("transports/new/", transports.transport_new, name="transport_new"),
+    path("transports/<int:pk>/", transports.transport_detail, name="transport_detail"),
+    path("transports/<int:pk>/test/", transports.transport_test, name="transport_test"),
+    path("transports/<int:pk>/delete/", transports.transport_delete, name="transport_delete"),
+    path("senders/", senders.sender_list, name="sender_list"),
+    path("senders/new/", senders.sender_new, name="sender_new"),
+    path("senders/<int:pk>/", senders.sender_detail, name="sender_detail"),
+    path("senders/<int:pk>/-/found/", senders.sender_found, name="sender_found"),
+    path("senders/<int:pk>/check/", senders.sender_check, name="sender_check"),
+    path("senders/<int:pk>/delete/", senders.sender_delete, name="sender_delete"),
     path("templates/", templates.template_list, name="template_list"),
     path("templates/blank/", editor.template_blank, name="template_blank"),
     path("templates/blank/-/live/", drafting.template_blank_live, name="template_blank_live"),

@@ -1,11 +1,13 @@
-"""What staff type about senders, transports and limits, in the console."""
+"""What staff type about senders, transports and limits."""
 
 from django import forms
 from django.core.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminPasswordWidget
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.forms.addresses import addr_spec, domain, group
-from campaigns.models import DomainGroup, DomainLimit, Sender, Transport
+from campaigns.models import DomainGroup, DomainLimit, Route, Sender, Transport
 from campaigns.sending.transports import FORM, BadTransportURL, open_transport
 from recipients.headers import BadHeader, clean_header
 
@@ -45,7 +47,8 @@ class SenderForm(forms.ModelForm[Sender]):
         domain: str = self.cleaned_data["dkim_domain"].strip().lower().rstrip(".")
         own = self.cleaned_data.get("address", "").rpartition("@")[2]
         if domain and own and own != domain and not own.endswith(f".{domain}"):
-            raise ValidationError(f"It must be {own}, or a domain that {own} belongs to.")
+            said = _now("It must be %(own)s, or a domain that %(own)s belongs to.")
+            raise ValidationError(said % {"own": own})
         return domain
 
 
@@ -54,8 +57,15 @@ class TransportForm(forms.ModelForm[Transport]):
         label="URL",
         required=False,
         max_length=2_000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text=f"With user and password, stored encrypted and never shown again: {FORM}.",
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text=format_lazy(
+            "{} {}.",
+            _(
+                "With user and password, stored encrypted and never shown again. Left empty, it"
+                " stays as it is:"
+            ),
+            FORM,
+        ),
     )
 
     class Meta:
@@ -65,13 +75,28 @@ class TransportForm(forms.ModelForm[Transport]):
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"].strip()
         if not (url or self.instance.encrypted_url):
-            raise ValidationError(f"Say where it leads to: {FORM}.")
+            raise ValidationError(_now("Say where it leads to: %s.") % FORM)
         if url:
             try:
                 open_transport(url).close()
             except BadTransportURL as error:
                 raise ValidationError(str(error)) from None
         return url
+
+
+RouteForms = forms.inlineformset_factory(
+    Sender, Route, fields=("transport", "weight"), extra=1, can_delete=True, can_delete_extra=False
+)
+
+
+class WayTrialForm(forms.Form):
+    """To whom a test of a transport goes, and in whose name."""
+
+    address = forms.CharField(label=_("Send the test to"), max_length=254)
+    sender = forms.ModelChoiceField(Sender.objects.order_by("address"), label=_("From"))
+
+    def clean_address(self) -> str:
+        return addr_spec(self.cleaned_data["address"])
 
 
 class DomainLimitForm(forms.ModelForm[DomainLimit]):

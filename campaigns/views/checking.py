@@ -121,7 +121,7 @@ def _shown(finding: Finding, campaign: Campaign, found: Verdict) -> Shown:
 def _mend(campaign: Campaign) -> dict[str, str]:
     return {
         Place.TEMPLATE: reverse("campaigns:template_edit", args=[campaign.template_id]),
-        Place.SENDER: reverse("admin:campaigns_sender_change", args=[campaign.sender_id]),
+        Place.SENDER: reverse("campaigns:sender_detail", args=[campaign.sender_id]),
         Place.CAMPAIGN: reverse("campaigns:campaign_content", args=[campaign.pk]),
         Place.RECIPIENTS: reverse("admin:recipients_recipient_changelist"),
     }

@@ -53,6 +53,8 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Health"), "health"),
             (_("Users"), "accounts:user_list"),
             (_("Audit log"), "accounts:audit_list"),
+            (_("Transports"), "campaigns:transport_list"),
+            (_("Senders"), "campaigns:sender_list"),
         ),
     ),
 )

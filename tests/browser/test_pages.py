@@ -10,6 +10,7 @@ from django.utils import timezone
 from campaigns import services
 from campaigns.models import Campaign, Plan, Run, RunStatus, When
 from tests.browser.conftest import Visit
+from tests.browser.test_templates import make_mjml
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -17,6 +18,7 @@ from tests.factories import (
     make_past_run,
     make_recipients,
     make_run,
+    make_sender,
     make_template,
 )
 from tracking import feedback
@@ -105,6 +107,7 @@ PEOPLE = [
     "/audit/",
     "/audit/?who=nobody",
 ]
+TEMPLATE = "/templates/{pk}/"
 # What there is, and the pages that look different then.
 PAGES: dict[str, tuple[Any, list[str]]] = {
     "nothing": (
@@ -136,6 +139,37 @@ PAGES: dict[str, tuple[Any, list[str]]] = {
         ],
     ),
     "people": (draft, PEOPLE),
+    "template": (
+        make_mjml,
+        [
+            "/templates/",
+            "/templates/?q=nothing",
+            "/templates/new/",
+            "/templates/import/",
+            "/templates/blank/",
+            TEMPLATE,
+            f"{TEMPLATE}edit/",
+            f"{TEMPLATE}blocks/",
+            f"{TEMPLATE}preview/",
+            f"{TEMPLATE}test/",
+            f"{TEMPLATE}versions/?from=1&to=1",
+            f"{TEMPLATE}versions/1/restore/",
+            f"{TEMPLATE}delete/",
+            "/media/",
+            "/media/upload/",
+        ],
+    ),
+    "sender": (
+        make_sender,
+        [
+            "/senders/",
+            "/senders/new/",
+            "/senders/{pk}/",
+            "/senders/{pk}/delete/",
+            "/transports/",
+            "/transports/new/",
+        ],
+    ),
     "scheduled": (scheduled, ["/", "/campaigns/calendar/", CAMPAIGN, f"{CAMPAIGN}content/"]),
     "sending": (sending, ["/", "/campaigns/", CAMPAIGN, f"{CAMPAIGN}cancel/"]),
     "paused": (lambda: sending(RunStatus.PAUSED), ["/", CAMPAIGN]),

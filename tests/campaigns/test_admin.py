@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import secrets, services
+from campaigns import services
 from campaigns.models import (
     Campaign,
     CampaignStatus,
@@ -19,8 +19,6 @@ from campaigns.models import (
     Priority,
     Run,
     RunStatus,
-    Sender,
-    Transport,
 )
 from tests.console import messages, superuser, text
 from tests.factories import (
@@ -232,125 +230,6 @@ def test_nobody_writes_runs_at_the_console(console: Client, campaign: Campaign) 
 
     assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert Run.objects.get().status == RunStatus.SENDING
-
-
-# --- senders and transports -------------------------------------------------------------------
-
-TRANSPORTS = "/admin/campaigns/transport/"
-SECRET_URL = "smtps://anna:hunter2@mail.example.org"
-
-
-def test_a_transports_url_goes_in_encrypted_and_never_comes_out(console: Client) -> None:
-    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
-
-    transport = Transport.objects.get()
-    pages = [console.get(TRANSPORTS), console.get(f"{TRANSPORTS}{transport.pk}/change/")]
-    assert secrets.decrypt(transport.encrypted_url) == SECRET_URL
-    assert f"Set on {timezone.now():%Y-%m-%d}" in text(pages[1])
-    assert not [page for page in pages if "hunter2" in page.content.decode()]
-    assert not [page for page in pages if transport.encrypted_url in page.content.decode()]
-
-
-def test_a_transports_url_is_kept_where_none_is_typed(console: Client) -> None:
-    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
-    transport = Transport.objects.get()
-
-    console.post(f"{TRANSPORTS}{transport.pk}/change/", {"name": "renamed", "url": ""})
-
-    transport.refresh_from_db()
-    assert transport.name == "renamed"
-    assert secrets.decrypt(transport.encrypted_url) == SECRET_URL
-
-
-@pytest.mark.parametrize(
-    ("typed", "reason"),
-    [
-        ("", "Say where it leads to"),
-        ("https://anna:hunter2@mail.example.org", "This is no transport's URL"),
-        ("smtp://anna:hunter2@", "names no host"),
-    ],
-)
-def test_a_url_that_leads_nowhere_is_refused_and_not_repeated(
-    typed: str, reason: str, console: Client
-) -> None:
-    answer = console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": typed})
-
-    assert reason in text(answer)
-    assert "hunter2" not in answer.content.decode()
-    assert not Transport.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("field", "typed", "reason"),
-    [
-        ("address", "news@localhost", "has no dot"),
-        ("reply_to", "a@example.org, b@example.org", "This is not an address"),
-        ("display_name", "News\u2028Bcc: x@example.org", "may not stand in a header"),
-        ("envelope_domain", "bounce example.org", "This is not an address"),
-    ],
-)
-def test_what_may_not_stand_in_a_header_is_refused(
-    field: str, typed: str, reason: str, console: Client
-) -> None:
-    values = {"address": "news@example.org", field: typed}
-
-    answer = console.post("/admin/campaigns/sender/add/", values)
-
-    assert reason in text(answer)
-    assert not Sender.objects.exists()
-
-
-def test_a_senders_domains_are_stored_as_they_are_sent(console: Client) -> None:
-    values = {
-        "address": "news@Bücher.example", "envelope_domain": "Bounce.Bücher.example",
-        "routes-TOTAL_FORMS": "0", "routes-INITIAL_FORMS": "0",
-    }  # fmt: skip
-
-    console.post("/admin/campaigns/sender/add/", values)
-
-    sender = Sender.objects.get()
-    assert sender.address == "news@xn--bcher-kva.example"
-    assert sender.domain == "bounce.xn--bcher-kva.example"
-
-
-def test_limits_of_a_transport_are_typed_and_hold_at_once(console: Client) -> None:
-    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL, "per_second": "5"})
-    transport = Transport.objects.get()
-    page = f"{TRANSPORTS}{transport.pk}/change/"
-
-    refused = console.post(page, {"name": "relay", "url": "", "connections": "0"})
-    console.post(page, {"name": "relay", "url": "", "per_day": "500"})
-
-    assert "greater than or equal to 1" in text(refused)
-    transport.refresh_from_db()
-    assert (transport.per_second, transport.per_day, transport.connections) == (None, 500, None)
-
-
-def test_a_transports_page_says_why_its_gate_is_shut(console: Client) -> None:
-    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
-    transport = Transport.objects.get()
-    page = f"{TRANSPORTS}{transport.pk}/change/"
-    was_open = text(console.get(page))
-
-    Gate.objects.create(
-        transport=transport, shut_until=timezone.now() + timedelta(minutes=5), cause="connection"
-    )
-
-    assert "Open." in was_open
-    assert "Waiting: transport relay cannot be reached; next try" in text(console.get(page))
-
-
-def test_a_sender_is_given_its_routes(console: Client) -> None:
-    console.post(f"{TRANSPORTS}add/", {"name": "relay", "url": SECRET_URL})
-    typed = {
-        "address": "news@example.org", "routes-TOTAL_FORMS": "1", "routes-INITIAL_FORMS": "0",
-        "routes-0-transport": str(Transport.objects.get().pk), "routes-0-weight": "3",
-    }  # fmt: skip
-
-    console.post("/admin/campaigns/sender/add/", typed)
-
-    route = Sender.objects.get(address="news@example.org").routes.get()
-    assert (route.transport.name, route.weight) == ("relay", 3)
 
 
 def test_a_limit_of_a_domain_is_that_of_its_group(console: Client) -> None:

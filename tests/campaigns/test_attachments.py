@@ -291,6 +291,6 @@ def test_a_file_that_cannot_be_sent_is_said_where_the_campaign_is_scheduled(
 def test_the_limit_of_a_transport_is_set_on_its_page(admin_client: Client) -> None:
     values = {"name": "Relay", "url": "smtp://relay.example:25", "message_mb": "7"}
 
-    admin_client.post("/admin/campaigns/transport/add/", values)
+    admin_client.post("/transports/new/", values)
 
     assert Transport.objects.get().message_mb == 7
