@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
+from django.conf import global_settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
@@ -103,8 +103,8 @@ class DepartureForm(forms.ModelForm[Departure]):
 
 def _languages(present: str) -> list[tuple[str, str]]:
     """Return the languages to choose from; the present one as it is written (BCP 47: pt-BR)."""
-    others = [(code, name) for code, name in settings.LANGUAGES if code != present.lower()]
-    named = dict(settings.LANGUAGES).get(present.lower(), present)
+    others = [(code, name) for code, name in global_settings.LANGUAGES if code != present.lower()]
+    named = dict(global_settings.LANGUAGES).get(present.lower(), present)
     return [("", "No matter"), *([(present, named)] if present else []), *others]
 
 
