@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -39,8 +38,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None and not Path(playwright.chromium.executable_path).exists():
         pytest.skip("there is no Chromium: .venv/bin/playwright install chromium-headless-shell")
-    # A thread of the live server keeps no session open behind its answer: others copy the database.
-    connections.settings["default"]["CONN_MAX_AGE"] = 0
     started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
     yield started
     started.close()

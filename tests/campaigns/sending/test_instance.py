@@ -59,6 +59,10 @@ def on_the_server(statement: str) -> None:
 
 
 def copy_within_the_server(name: str, copy: str) -> None:
+    # PostgreSQL wants nobody else in it, and a server of an earlier test may have kept a session.
+    on_the_server(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
     on_the_server(f"CREATE DATABASE {copy} TEMPLATE {name}")
 
 
