@@ -137,6 +137,7 @@ WHITENOISE_USE_FINDERS = True  # the static files are served from the packages; 
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("vi", "Tiếng Việt")]
+LOCALE_PATHS = [BASE_DIR / "config" / "locale"]  # `manage.py update_translations` writes there
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True

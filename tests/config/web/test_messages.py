@@ -1,0 +1,74 @@
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS
+from babel.messages.pofile import write_po
+from django.core.management import call_command
+from django.utils.translation import override
+
+from config.web import messages
+from recipients.translatable import Translatable
+
+TEMPLATE = b"""<h1 class="X">{% translate 'A/B test, "X"' %} XXX</h1>
+{% blocktranslate count n=rows|length trimmed %}
+  {{ n }} row
+{% plural %}
+  {{ n }} rows
+{% endblocktranslate %}
+{{ title|default:_("No title") }} {% translate "Open" context "a door" %}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Any) -> Path:
+    settings.LOCALE_PATHS = [tmp_path]
+    return tmp_path / "vi" / "LC_MESSAGES"
+
+
+def test_every_message_of_a_template_is_found() -> None:
+    found = messages.extract_template(BytesIO(TEMPLATE), DEFAULT_KEYWORDS, [], {})
+
+    assert [(line, message) for line, _, message, _ in found] == [
+        (1, 'A/B test, "X"'),
+        (2, ("%(n)s row", "%(n)s rows", None)),  # the last is the number
+        (7, "No title"),
+        (7, ("a door", "Open")),
+    ]
+
+
+def test_what_is_translated_stays_and_what_is_new_is_named(folder: Path) -> None:
+    call_command("update_translations")
+    known = messages.catalogue_of("vi")
+    next(message for message in known if message.id == "Campaigns").string = "Chiến dịch"
+    known.add("said nowhere any more", string="không còn nữa")
+    with (folder / "django.po").open("wb") as file:
+        write_po(file, known)
+
+    updated = messages.update("vi")
+
+    said = {message.id: message.string for message in updated}
+    assert said["Campaigns"] == "Chiến dịch"
+    assert "said nowhere any more" not in said
+    assert set(messages.not_translated(updated)) == {
+        str(message.id) for message in messages.sought() if message.id
+    } - {"Campaigns"}
+
+
+def test_what_is_compiled_twice_is_the_same(folder: Path) -> None:
+    messages.update("vi")
+    first = [path.read_bytes() for path in sorted(folder.iterdir())]
+
+    messages.update("vi")
+
+    assert [path.read_bytes() for path in sorted(folder.iterdir())] == first
+
+
+def test_a_stored_sentence_is_read_in_the_language_of_its_reader() -> None:
+    stored = Translatable("%(name)s is not a language.", {"name": "tlh"}).stored
+
+    with override("en"):
+        english = str(Translatable.of(stored))
+
+    assert english == "tlh is not a language."
