@@ -1,3 +1,4 @@
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,15 @@ def test_a_stored_sentence_is_read_in_the_language_of_its_reader() -> None:
         english = str(Translatable.of(stored))
 
     assert english == "tlh is not a language."
+
+
+def test_a_stored_sentence_may_have_another_one_in_it_and_numbers_of_the_reader() -> None:
+    why = Translatable("%(name)s is away.", {"name": "the relay"})
+    sentence = Translatable("%(count)s wait: %(why)s", {"count": 1234, "why": why})
+
+    read = Translatable.of(json.loads(json.dumps(sentence.stored)))
+
+    with override("en"):
+        assert str(read) == str(sentence) == "1,234 wait: the relay is away."
+    with override("vi"):
+        assert str(read) == "1.234 wait: the relay is away."
