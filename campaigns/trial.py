@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 from campaigns import secrets
@@ -28,7 +26,7 @@ from recipients.addresses import Address, BadAddress, Mailbox, parse_address
 from recipients.consent import subject
 from recipients.headers import BadHeader
 from recipients.models import Suppression
-from recipients.noting import note
+from recipients.noting import count_of, note
 from recipients.segments.grammar import BadRules
 from templates_app.compiling import CompiledContent
 from templates_app.media import storing
@@ -42,7 +40,8 @@ from tracking.tokens import NOBODY
 MOST_AT_ONCE = 10
 MOST_IN_AN_HOUR = 50
 PREFIX = "[Test] "
-_LOGGED = "Test sent"
+_ACT = "sent a test"
+_TEMPLATE = "templates_app.emailtemplate"
 
 _WORDS: Mapping[type[Outcome], str] = {
     Accepted: "The next hop took the message",
@@ -75,7 +74,7 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         said = f"an attachment cannot be fetched: {storing.in_words(error)}"
         raise Refused(said) from None
     [outcome] = _hand_over([message], campaign.sender)
-    note("sent a test", kind="campaigns.campaign", pk=campaign.pk, name=campaign.name)
+    note(_ACT, kind="campaigns.campaign", pk=campaign.pk, name=campaign.name)
     return outcome
 
 
@@ -117,6 +116,7 @@ def send_by(transport: Transport, *, sender: Sender, address: str, now: datetime
     except (BadAddress, BadHeader, NoKey, NotPlain, RenderError) as error:
         raise Refused(str(error)) from None
     [outcome] = _by([message], lambda: transport_at(transport.encrypted_url))
+    note(_ACT, kind="campaigns.transport", pk=transport.pk, name=transport.name)
     return outcome
 
 
@@ -126,7 +126,7 @@ def claim_tests(
 ) -> None:
     """Write down that somebody sends tests of a template, before they are sent.
 
-    :param by: the id of the account.
+    :param by: the id of the account, which is the one that acts.
     :raises Refused: there were too many within an hour; a test is no way to mail people. Or an
         address is suppressed.
     """
@@ -134,26 +134,14 @@ def claim_tests(
     for address in addresses:
         _refuse_suppressed(parse_address(address))
     User.objects.select_for_update().get(pk=by)
-    kind = ContentType.objects.get_for_model(EmailTemplate)
-    own = LogEntry.objects.filter(user_id=by, content_type=kind, change_message=_LOGGED)
-    sent = own.filter(action_time__gt=now - timedelta(hours=1)).count()
+    sent = count_of(_ACT, kind=_TEMPLATE, by=by, since=now - timedelta(hours=1))
     if sent + count > MOST_IN_AN_HOUR:
         raise Refused(
             f"you sent {sent} tests within the last hour, and {MOST_IN_AN_HOUR} are the most; wait,"
             " or name fewer addresses"
         )
-    LogEntry.objects.bulk_create(
-        LogEntry(
-            user_id=by,
-            content_type=kind,
-            object_id=str(template.pk),
-            object_repr=str(template)[:200],
-            action_flag=CHANGE,
-            change_message=_LOGGED,
-            action_time=now,
-        )
-        for _ in range(count)
-    )
+    for _address in addresses:
+        note(_ACT, kind=_TEMPLATE, pk=template.pk, name=template.name)
 
 
 def in_words(outcome: Outcome) -> str:

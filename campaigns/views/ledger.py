@@ -17,7 +17,6 @@ from campaigns.reporting.history import Happened, history
 from campaigns.views.reports.files import file_of
 from campaigns.views.run import meaning_of
 from recipients import noting
-from recipients.views.noting import note
 from tracking.models import Delivery, DeliveryState
 
 RUNS = 50  # the newest, to choose from
@@ -118,7 +117,6 @@ def delivery_export(request: HttpRequest, pk: int) -> HttpResponseBase:
     campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
     if not request.user.has_perm("recipients.export_recipient"):
         raise PermissionDenied
-    note(request, campaign, "Exported the ledger, as csv")
     noting.note("downloaded", kind="campaigns.campaign", pk=campaign.pk, name="ledger")
     rows = export.rows_of(pk, among=Delivery.objects.visible_to(request.user))
     return file_of("csv", f"ledger-{pk}", export.COLUMNS, rows)

@@ -34,7 +34,7 @@ from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
 from recipients.suppression import suppress_all
-from recipients.views.noting import source_of
+from recipients.views.declaring import source_of
 from recipients.views.seen import lists_of, recipients_of, segments_of
 
 MOST = 50_000  # recipients at once: some seconds

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from recipients import exporting, noting
 from recipients.paging import key_page
-from recipients.views.noting import note
 from recipients.views.seen import exports_of
 
 
@@ -37,7 +36,6 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     if not exporting.can_be_fetched(export, now=timezone.now()):
         messages.error(request, _("There is no file any more, or not yet. Ask for a new export."))
         return redirect("recipients:export_list")
-    note(request, export, "Fetched")
     noting.note("downloaded", kind="recipients.export", pk=export.pk, name=export.what)
     name = f"recipients-{export.pk}.{export.format}"
     return FileResponse(export.file.open("rb"), as_attachment=True, filename=name)

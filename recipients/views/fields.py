@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from recipients.forms.recipients import FieldForm, TagForm
 from recipients.models import Field, FieldKind, Tag
 from recipients.segments.saving import segments_about
-from recipients.views.noting import note
 from recipients.views.verb_page import Verb, verb_page
 
 DELETE_FIELD = Verb(
@@ -104,7 +103,6 @@ def _edit(
     form = form_of(request.POST if request.method == "POST" else None, instance=row)
     if form.is_valid():
         saved = form.save()
-        note(request, saved, "Saved")
         messages.success(request, _("%s is saved.") % saved)
         return redirect(back)
     context = {"form": form, "title": title, "back": reverse(back)}
@@ -120,7 +118,6 @@ def _delete(
         said = _("It is used by %s; take it out there first.") % ", ".join(users)
         form.add_error(None, said)
     elif form.is_valid():
-        note(request, row, "Deleted")
         row.delete()
         messages.success(request, _("%s is deleted.") % row)
         return redirect(back)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from recipients import noting
 from recipients.forms.imports import LayoutForm, UploadForm, initial_columns, reading
 from recipients.fragments import fragment
 from recipients.hurry import hurry_after_commit
@@ -24,7 +25,6 @@ from recipients.models import Import, ImportStatus
 from recipients.paging import key_page
 from recipients.sentences import sentence
 from recipients.tasks import work_on
-from recipients.views.noting import note
 from recipients.views.seen import imports_of, lists_of
 from recipients.views.verb_page import Verb, verb_page
 
@@ -139,7 +139,6 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
         except undoing.CannotUndo as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            note(request, importing, "undo")
             messages.success(request, _("Undone. Recipients deleted: %s.") % f"{deleted:,}")
             return redirect("recipients:import_detail", pk)
     facts = [
@@ -165,7 +164,6 @@ def _act(request: HttpRequest, importing: Import) -> HttpResponse:
     messages.success(request, said)
     if verb == "discard":
         return redirect("recipients:import_list")
-    note(request, importing, verb)
     return redirect("recipients:import_detail", importing.pk)
 
 
@@ -182,6 +180,7 @@ def _stop(importing: Import) -> str:
 
 def _discard(importing: Import) -> str:
     jobs.discard(importing)
+    noting.note("discarded", kind="recipients.import", pk=importing.pk)
     return _("Discarded. Nothing of the file is left.")
 
 

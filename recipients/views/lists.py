@@ -16,7 +16,6 @@ from recipients.forms.embedding import embeddable, url_of
 from recipients.forms.lists import ListForm, SignupEditForm
 from recipients.models import MailingList, SignupForm, Subscription, SubscriptionState
 from recipients.paging import SIZE
-from recipients.views.noting import note
 from recipients.views.seen import lists_of
 
 COUNTED = 10_000  # so far a list is counted in the table of all of them: some milliseconds each
@@ -78,7 +77,6 @@ def _edit(request: HttpRequest, mailing_list: MailingList, title: str) -> HttpRe
     form = ListForm(request.POST if request.method == "POST" else None, instance=mailing_list)
     if form.is_valid():
         form.save()
-        note(request, mailing_list, "Saved")
         messages.success(request, _("%s is saved.") % mailing_list)
         return redirect("recipients:list_detail", mailing_list.pk)
     context = {"form": form, "title": title, "list": mailing_list}
@@ -110,7 +108,6 @@ def _edit_signup(request: HttpRequest, signup_form: SignupForm, title: str) -> H
     if form.is_valid():
         saved = form.save()
         signup.publish(saved)
-        note(request, saved, "Saved")
         messages.success(request, _("%s is saved.") % saved)
         return redirect("recipients:signup_edit", saved.mailing_list_id, saved.pk)
     context = {

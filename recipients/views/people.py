@@ -30,7 +30,7 @@ from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
 from recipients.views.bulk import acts_of
-from recipients.views.noting import note, source_of
+from recipients.views.declaring import source_of
 from recipients.views.seen import lists_of, recipients_of, segments_of
 
 EVENTS = 20
@@ -161,7 +161,6 @@ def recipient_add(request: HttpRequest) -> HttpResponse:
             known = there.first()
             form.add_error("address", sentence(refusal))
         else:
-            note(request, recipient, "Added")
             messages.success(request, _("%s is added.") % recipient)
             if recipients_of(request).filter(pk=recipient.pk).exists():
                 return redirect(page_of(recipient))
@@ -181,7 +180,6 @@ def recipient_edit(request: HttpRequest, pk: int) -> HttpResponse:
         except people.NotSaved as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            note(request, recipient, "Changed")
             messages.success(request, _("Saved."))
             return redirect("recipients:recipient_detail", pk)
     context = {"form": form, "recipient": recipient}
@@ -200,7 +198,6 @@ def recipient_subscribe(request: HttpRequest, pk: int) -> HttpResponse:
         given = form.cleaned_data
         mailing_list, source = given["mailing_list"], source_of(request, given["declaration"])
         if people.subscribe([pk], mailing_list, source=source, now=timezone.now()):
-            note(request, recipient, f"Subscribed to list {mailing_list.pk}")
             messages.success(request, _("On the list %s now.") % mailing_list)
             return redirect("recipients:recipient_detail", pk)
         form.add_error("mailing_list", _why_not(recipient, mailing_list))

@@ -19,7 +19,7 @@ from recipients.models import MergePolicy, SuppressionReason
 from recipients.proof import proof
 from recipients.sentences import sentence
 from recipients.suppression import suppress
-from recipients.views.noting import note, note_erasure, source_of
+from recipients.views.declaring import source_of
 from recipients.views.people import page_of
 from recipients.views.seen import lists_of, recipients_of
 from recipients.views.verb_page import Verb, verb_page
@@ -77,7 +77,6 @@ def recipient_leave(request: HttpRequest, pk: int, list_pk: int) -> HttpResponse
     if request.method == "POST":
         source = source_of(request)
         people.unsubscribe([pk], mailing_list, source=source, now=timezone.now())
-        note(request, recipient, f"Removed from list {list_pk}")
         messages.success(request, _("Not on the list %s any more.") % mailing_list)
         return redirect(page_of(recipient))
     facts = [(_("List"), mailing_list)]
@@ -94,7 +93,6 @@ def recipient_suppress(request: HttpRequest, pk: int) -> HttpResponse:
         reason = SuppressionReason(form.cleaned_data["reason"])
         source = source_of(request, form.cleaned_data["source"])
         suppress(recipient.key, reason=reason, source=source, now=timezone.now())
-        note(request, recipient, "Suppressed")
         messages.success(request, _("%s is not mailed any more.") % recipient)
         return redirect(page_of(recipient))
     return verb_page(request, SUPPRESS, form, back=page_of(recipient), of=recipient)
@@ -110,7 +108,6 @@ def recipient_hand_out(request: HttpRequest, pk: int) -> HttpResponse:
         return verb_page(request, HAND_OUT, form, back=page_of(recipient), of=recipient)
     chosen = HandoutFormat(form.cleaned_data["form"])
     known = privacy.known(privacy.person(recipient.key))
-    note(request, recipient, f"Handed out as {chosen.name}")
     noting.note("handed out", kind="recipients.recipient", pk=recipient.pk)
     headers = {"Content-Disposition": f'attachment; filename="recipient-{pk}.{chosen}"'}
     content = written(known, chosen)
@@ -126,7 +123,6 @@ def recipient_erase(request: HttpRequest, pk: int) -> HttpResponse:
         return verb_page(request, ERASE, form, back=page_of(recipient), of=recipient)
     source = f"staff: user {request.user.pk}"
     privacy.erase(recipient.key, source=source, now=timezone.now())
-    note_erasure(request, recipient)
     messages.success(request, _("Erased, and suppressed for good."))
     return redirect("recipients:recipient_list")
 
@@ -147,7 +143,6 @@ def recipient_merge(request: HttpRequest, pk: int) -> HttpResponse:
         except NotMerged as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            note(request, recipient, f"Merged with recipient {other.pk}")
             messages.success(request, _("%s is a part of it now.") % other)
             return redirect(page_of(recipient))
     return verb_page(request, MERGE, form, back=page_of(recipient), of=recipient)

@@ -27,7 +27,6 @@ from recipients.segments.known import Known
 from recipients.segments.saving import InUse, delete_segment, save_segment, users_of
 from recipients.segments.words import describe
 from recipients.sentences import sentence
-from recipients.views.noting import note
 from recipients.views.seen import segments_of
 from recipients.views.verb_page import Verb, verb_page
 
@@ -123,7 +122,6 @@ def _save(
         except BadRules as error:
             problem = error
         else:
-            note(request, segment, "Rules saved")
             messages.success(request, _("%s is saved.") % segment)
             return redirect("recipients:segment_edit", segment.pk)
     return _page(request, form, edited, known, problem=problem, status=422)

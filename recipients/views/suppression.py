@@ -20,7 +20,6 @@ from recipients.models import LiftedSuppression, Suppression, SuppressionReason
 from recipients.paging import key_page
 from recipients.sentences import sentence
 from recipients.suppression import NotLifted, lift, suppress_all
-from recipients.views.noting import note
 from recipients.views.verb_page import Verb, verb_page
 
 _LIFT = gettext_lazy("Lift the suppression")
@@ -134,7 +133,6 @@ def _lift(request: HttpRequest, entry: Suppression, *, why: str) -> None:
         even_complaints=request.user.has_perm("recipients.lift_complaint"),
         now=timezone.now(),
     )
-    note(request, entry, "Lifted")
 
 
 def _added_by(request: HttpRequest) -> str:

@@ -1,14 +1,17 @@
 import email
 import email.policy
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import trial
+from config.accounts.models import AuditEntry
 from recipients.consent import subject
 from recipients.models import Field, Suppression, SuppressionReason
 from templates_app.models import EmailTemplate, TemplateVariant
@@ -151,7 +154,7 @@ def test_who_is_suppressed_gets_no_test(
 
     assert "Me@example.org is suppressed (complaint)" in text(answer)
     assert smtp.messages == []
-    assert not LogEntry.objects.exists()
+    assert not AuditEntry.objects.filter(act="sent a test").exists()
 
 
 def test_what_the_next_hop_refuses_is_told(
@@ -184,12 +187,14 @@ def test_tests_within_an_hour_are_limited_for_each_account(
     send(console, template, addresses="a@example.org b@example.org")
 
     answer = send(console, template)
-    LogEntry.objects.update(action_time="2026-01-01T00:00Z")
-    later = send(console, template)
+    root = User.objects.get()
+    later = timezone.now() + timedelta(hours=1)
+    trial.claim_tests(template, addresses=["c@example.org"], by=root.pk, now=later)
 
     assert "You sent 2 tests within the last hour, and 2 are the most" in text(answer)
-    assert len(messages(later)) == 1
-    assert len(smtp.messages) == 3
+    assert len(smtp.messages) == 2
+    noted = AuditEntry.objects.of("templates_app.emailtemplate", str(template.pk))
+    assert noted.filter(act="sent a test", actor="root").count() == 3
 
 
 def test_only_those_who_may_act_on_campaigns_send_tests(

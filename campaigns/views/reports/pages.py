@@ -29,7 +29,6 @@ from campaigns.views.reports.files import FORMATS, file_of
 from recipients import noting
 from recipients.addresses import BadAddress
 from recipients.models import Tracking
-from recipients.views.noting import note
 from templates_app.branches import Ways
 from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import NotPlain, RenderError, compile_content
@@ -324,9 +323,8 @@ def _people_file(
     if form not in FORMATS:
         raise Http404(f"no format {form!r}")
     link = f", link {asked.link + 1}" if asked.link is not None else ""
-    said = f"Exported those who {asked.did.label}{link}, as {form}"
-    note(request, subject.of, said)
-    noting.note("downloaded", kind="campaigns.run", pk=subject.of.pk, name=str(asked.did))
+    said = f"{asked.did}{link}"
+    noting.note("downloaded", kind="campaigns.run", pk=subject.of.pk, name=said)
     rows = (_row(person) for person in who.everybody(int(subject.of.pk), asked))
     return file_of(form, f"{subject.name}-{asked.did}", _HEAD, rows)
 

@@ -442,6 +442,28 @@ def test_the_history_of_a_thing_in_the_console_is_the_audit_log() -> None:
     assert without.status_code == 200
 
 
+def test_the_page_of_a_thing_leads_to_its_history() -> None:
+    campaign, reader, segment = make_campaign(), make_recipient(), make_segment()
+    run = make_past_run(campaign)
+    transport = Transport.objects.create(name="Relay")
+    pages = {
+        f"/campaigns/{campaign.pk}/": campaign,
+        f"/runs/{run.pk}/": run,
+        f"/lists/{campaign.lists.get().pk}/": campaign.lists.get(),
+        f"/segments/{segment.pk}/": segment,
+        f"/recipients/{reader.pk}/": reader,
+        f"/senders/{campaign.sender_id}/": campaign.sender,
+        f"/transports/{transport.pk}/": transport,
+        f"/templates/{campaign.template_id}/": campaign.template,
+    }
+    root = superuser()
+
+    for page, thing in pages.items():
+        link = f"/audit/?kind={thing._meta.label_lower}&amp;id={thing.pk}"
+
+        assert f'href="{link}"' in root.get(page).content.decode(), page
+
+
 def test_roles_that_are_given_are_in_it() -> None:
     user = User.objects.create_user("mai")
     group = Group.objects.get(name="Viewer")

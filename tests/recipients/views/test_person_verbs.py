@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from config.accounts.models import AuditEntry
 from recipients.models import ConsentEvent, Merge, Recipient, Subscription, Suppression
 from tests.console import messages, staff, superuser, text
 from tests.factories import make_list, make_recipient
@@ -30,7 +31,8 @@ def test_what_is_known_is_handed_out_as_a_file_and_that_is_noted() -> None:
     assert (known["fields"], known["lists"][0]["list"]) == ({"note": "=1+1"}, "Readers")
     assert '"identity","1","address","ada@example.org"' in as_csv
     assert '"fields","1","note","\'=1+1"' in as_csv
-    assert LogEntry.objects.count() == 2
+    of_ada = AuditEntry.objects.of("recipients.recipient", str(ada.pk))
+    assert of_ada.filter(act="handed out").count() == 2
 
 
 def test_a_person_is_erased_when_the_address_is_typed_once_more() -> None:
@@ -45,7 +47,9 @@ def test_a_person_is_erased_when_the_address_is_typed_once_more() -> None:
 
     assert messages(done) == ["Erased, and suppressed for good."]
     assert not Recipient.objects.exists()
-    assert LogEntry.objects.get().object_repr == "erased"
+    [entry] = AuditEntry.objects.filter(kind="recipients.recipient", act="deleted")
+    assert (entry.actor, entry.object_id, entry.name) == ("root", str(ada.pk), "")
+    assert not LogEntry.objects.exists()
 
 
 def test_duplicates_are_listed_and_merged() -> None:
