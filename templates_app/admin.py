@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
@@ -40,9 +42,9 @@ class PieceAdmin(ModelAdmin):
     actions: Any = None
     warn_unsaved_form = True
 
-    @admin.display(description="used by")
+    @admin.display(description=_("used by"))
     def used_by(self, piece: Any) -> str:
-        return ", ".join(map(str, users_of(piece))) or "nothing"
+        return ", ".join(map(str, users_of(piece))) or gettext("nothing")
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         form = super().get_form(request, *args, **kwargs)
@@ -80,7 +82,7 @@ class EmailTemplateAdmin(ReadOnlyAdmin):
     fields = (*list_display, "layout", "preheader", "link_parameters", "is_raw", "source", "text")
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("campaigns:template_detail", args=[object_id]))
 
@@ -96,7 +98,7 @@ class TemplateVersionAdmin(ReadOnlyAdmin):
     fields = ("template", "number", "subject", "saved_by", "created_at", "html", "text")
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.get_object(request, object_id)
         where = [version.template_id, version.number] if version else [0, 0]
@@ -113,6 +115,6 @@ class MediaFileAdmin(ReadOnlyAdmin):
     fields = (*list_display, "blob")
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("templates_app:media_detail", args=[object_id]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from html import escape, unescape
 
+from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 
 
@@ -79,7 +80,7 @@ def parse(source: str) -> Document:
     opened = _OPENS.search(source)
     end = source.rfind(_CLOSES)
     if opened is None or end < opened.end() or opened[0].endswith("/>"):
-        raise NoBody("It has no <mj-body> that is opened and closed.")
+        raise NoBody(_("It has no <mj-body> that is opened and closed."))
     inner = source[opened.end() : end]
     return Document(source[: opened.end()], tuple(map(_block, _chunks(inner))), source[end:])
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from django.utils.translation import gettext as _
 from minijinja import eval_expr
 
 from templates_app.conditions import Test, tests_of
@@ -216,16 +217,22 @@ class Ways:
     def _defaults(self, step: Step, blocks: list[_Block]) -> str:
         return "".join(
             f"{{% if {name} is defined and {name} != '' %}}"
-            + self._mark(f"{name} has a value", blocks, Test(name))
+            + self._mark(_("%(name)s has a value") % {"name": name}, blocks, Test(name))
             + "{% else %}"
-            + self._mark(f"{name} has no value: its default", blocks, Test(name).denied())
+            + self._mark(
+                _("%(name)s has no value: its default") % {"name": name},
+                blocks,
+                Test(name).denied(),
+            )
             + "{% endif %}"
             for name in step.defaults
         )
 
     def _mark(self, title: str, blocks: list[_Block], *tests: Test) -> str:
         """Return the mark of a branch; the same question in the same place is the same branch."""
-        within = " in ".join([title, *(block.title for block in reversed(blocks[:-1]))])
+        within = title
+        for block in reversed(blocks[:-1]):
+            within = _("%(branch)s in %(block)s") % {"branch": within, "block": block.title}
         if within not in self._numbers:
             if len(self.branches) == _MOST_BRANCHES:
                 return ""
@@ -254,7 +261,9 @@ def _title(source: str, step: Step) -> str:
 
 
 def _otherwise(block: _Block) -> str:
-    return f"nothing in {block.title}" if block.is_loop else f"otherwise, after {block.title}"
+    if block.is_loop:
+        return _("nothing in %(block)s") % {"block": block.title}
+    return _("otherwise, after %(block)s") % {"block": block.title}
 
 
 def _usual(name: str, about: Iterable[Step], value: Any) -> Any:

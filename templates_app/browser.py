@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from django.utils.translation import gettext as _
 from PIL import Image
 
 from templates_app.frames import framed
@@ -61,8 +62,11 @@ def find(program: str = "") -> str:
         if found := shutil.which(name):
             return found
     raise NoPicture(
-        f"{names[0]} is not installed where the worker runs; install the package chromium, or set"
-        " CHROMIUM to where it is"
+        _(
+            "%(program)s is not installed where the worker runs; install the package "
+            "chromium, or set CHROMIUM to where it is"
+        )
+        % {"program": names[0]}
     )
 
 
@@ -86,7 +90,7 @@ def picture(
         size = f"--window-size={max(width, 500)},{_HEIGHT}"
         _run([program, *flags, size, page.as_uri()], place, seconds)
         if not png.exists():
-            raise NoPicture("Chromium wrote no picture; start it by hand to see why")
+            raise NoPicture(_("Chromium wrote no picture; start it by hand to see why"))
         return _cropped(png, width)
 
 
@@ -114,7 +118,10 @@ def _run(command: Sequence[str], place: str, seconds: float) -> None:
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise NoPicture(f"Chromium took more than {seconds:.0f} seconds; try again") from None
+        raise NoPicture(
+            _("Chromium took more than %(seconds)s seconds; try again")
+            % {"seconds": f"{seconds:.0f}"}
+        ) from None
     finally:
         _end(process)
 

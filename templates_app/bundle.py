@@ -15,6 +15,8 @@ from hashlib import sha256
 from io import BytesIO
 from typing import IO, Any, TypeVar
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.library import Piece
 from templates_app.drafts import Draft, Written
 from templates_app.models import Kind
@@ -141,16 +143,21 @@ def unpack(file: IO[bytes]) -> Bundle:
     """
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise BadBundle(f"it has more than {MOST_BYTES // 1_000_000} MB")
+        raise BadBundle(
+            _("it has more than %(megabytes)s MB") % {"megabytes": MOST_BYTES // 1_000_000}
+        )
     members = _members(data)
     if MANIFEST not in members:
-        raise BadBundle(f"there is no {MANIFEST} in it; choose a file that was exported here")
+        raise BadBundle(
+            _("there is no %(manifest)s in it; choose a file that was exported here")
+            % {"manifest": MANIFEST}
+        )
     return _Reading(members).bundle()
 
 
 def _members(data: bytes) -> dict[str, bytes]:
     if data.count(_DIRECTORY_ENTRY) > 2 * _MOST_MEMBERS:  # before a row is made of each
-        raise BadBundle(f"there are more than {_MOST_MEMBERS} files in it")
+        raise BadBundle(_("there are more than %(most)s files in it") % {"most": _MOST_MEMBERS})
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -160,23 +167,29 @@ def _members(data: bytes) -> dict[str, bytes]:
         raise
     except Exception as error:
         # zipfile raises whatever it stumbles over: BadZipFile, zlib.error, struct.error …
-        raise BadBundle("it is a damaged ZIP file, or none") from error
+        raise BadBundle(_("it is a damaged ZIP file, or none")) from error
 
 
 def _check_entries(entries: Sequence[zipfile.ZipInfo]) -> None:
     if len(entries) > _MOST_MEMBERS:
-        raise BadBundle(f"there are more than {_MOST_MEMBERS} files in it")
+        raise BadBundle(_("there are more than %(most)s files in it") % {"most": _MOST_MEMBERS})
     if len({entry.filename for entry in entries}) < len(entries):
-        raise BadBundle("two files in it have the same name")
+        raise BadBundle(_("two files in it have the same name"))
     for entry in entries:
         if not _MEMBER.fullmatch(entry.filename):
-            raise BadBundle(f"{entry.filename[:80]!r} is no name that a file in it may have")
+            raise BadBundle(
+                _("%(name)r is no name that a file in it may have") % {"name": entry.filename[:80]}
+            )
         if entry.flag_bits & _ENCRYPTED:
-            raise BadBundle(f"{entry.filename} has a password")
+            raise BadBundle(_("%(name)s has a password") % {"name": entry.filename})
         if entry.file_size > max(_SMALL, _MOST_RATIO * entry.compress_size):
-            raise BadBundle(f"{entry.filename} is packed as no source is; it may be a bomb")
+            raise BadBundle(
+                _("%(name)s is packed as no source is; it may be a bomb") % {"name": entry.filename}
+            )
     if sum(entry.file_size for entry in entries) > MOST_BYTES:
-        raise BadBundle(f"unpacked it has more than {MOST_BYTES // 1_000_000} MB")
+        raise BadBundle(
+            _("unpacked it has more than %(megabytes)s MB") % {"megabytes": MOST_BYTES // 1_000_000}
+        )
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -184,7 +197,7 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     with archive.open(entry) as content:
         data = content.read(entry.file_size + 1)
     if len(data) != entry.file_size:
-        raise BadBundle(f"{entry.filename} has another size than is said")
+        raise BadBundle(_("%(name)s has another size than is said") % {"name": entry.filename})
     return data
 
 
@@ -197,10 +210,10 @@ class _Reading:
 
     def bundle(self) -> Bundle:
         manifest = self._manifest()
-        kind = _kind(manifest, "the template")
+        kind = _kind(manifest, _("the template"))
         languages = _objects(manifest, "languages")
         if not languages:
-            raise BadBundle("manifest: there is no text in any language")
+            raise BadBundle(_("manifest: there is no text in any language"))
         bundle = Bundle(
             name=_text(manifest, "name"),
             draft=Draft(
@@ -217,7 +230,9 @@ class _Reading:
             ),
         )
         if extra := sorted(set(self._members) - self._named):
-            raise BadBundle(f"{extra[0]} is in it, and its manifest does not name it")
+            raise BadBundle(
+                _("%(name)s is in it, and its manifest does not name it") % {"name": extra[0]}
+            )
         return bundle
 
     def _manifest(self) -> dict[str, Any]:
@@ -225,13 +240,16 @@ class _Reading:
         try:
             manifest = json.loads(self._members[MANIFEST])
         except (ValueError, RecursionError):
-            raise BadBundle("its manifest is not JSON") from None
+            raise BadBundle(_("its manifest is not JSON")) from None
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise BadBundle("its manifest is not that of a template")
+            raise BadBundle(_("its manifest is not that of a template"))
         if manifest.get("version") != VERSION:
             raise BadBundle(
-                f"it has version {str(manifest.get('version'))[:20]} of the format; this "
-                f"installation reads version {VERSION}"
+                _(
+                    "it has version %(found)s of the format; this installation reads version "
+                    "%(known)s"
+                )
+                % {"found": str(manifest.get("version"))[:20], "known": VERSION}
             )
         return manifest
 
@@ -251,61 +269,72 @@ class _Reading:
     def _source(self, said: dict[str, Any], key: str) -> str:
         found = said.get(key)
         if not isinstance(found, dict):
-            raise BadBundle(f"manifest: {key} is missing, or names no file")
+            raise BadBundle(_("manifest: %(key)s is missing, or names no file") % {"key": key})
         data = self._taken(found, is_source=True)
         try:
             return _plain(data.decode(), _text(found, "file"))
         except UnicodeDecodeError:
-            raise BadBundle(f"{_text(found, 'file')} is not UTF-8") from None
+            raise BadBundle(_("%(name)s is not UTF-8") % {"name": _text(found, "file")}) from None
 
     def _taken(self, said: dict[str, Any], *, is_source: bool = False) -> bytes:
         name = _text(said, "file")
         if name not in self._members or name in self._named:
-            raise BadBundle(f"manifest: {name[:80]!r} is not in the file, or is named twice")
+            raise BadBundle(
+                _("manifest: %(name)r is not in the file, or is named twice") % {"name": name[:80]}
+            )
         self._named.add(name)
         if is_source:
             self._check_length(name)
         if sha256(self._members[name]).hexdigest() != _text(said, "sha256"):
-            raise BadBundle(f"{name} was changed since it was exported; its SHA-256 is another")
+            raise BadBundle(
+                _("%(name)s was changed since it was exported; its SHA-256 is another")
+                % {"name": name}
+            )
         return self._members[name]
 
     def _check_length(self, name: str) -> None:
         if len(self._members[name]) > _LONGEST_SOURCE:
-            raise BadBundle(f"{name} has more than {_LONGEST_SOURCE // 1_000_000} MB")
+            raise BadBundle(
+                _("%(name)s has more than %(megabytes)s MB")
+                % {"name": name, "megabytes": _LONGEST_SOURCE // 1_000_000}
+            )
 
 
 def _text(said: dict[str, Any], key: str) -> str:
     value = said.get(key)
     if not isinstance(value, str):
-        raise BadBundle(f"manifest: {key} is missing, or no text")
+        raise BadBundle(_("manifest: %(key)s is missing, or no text") % {"key": key})
     return _plain(value, f"manifest: {key}")
 
 
 def _flag(said: dict[str, Any], key: str) -> bool:
     value = said.get(key, False)
     if not isinstance(value, bool):
-        raise BadBundle(f"manifest: {key} is neither true nor false")
+        raise BadBundle(_("manifest: %(key)s is neither true nor false") % {"key": key})
     return value
 
 
 def _plain(value: str, place: str) -> str:
     """Return a text that a database takes."""
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadBundle(f"{place} has a character in it that is none")
+        raise BadBundle(_("%(place)s has a character in it that is none") % {"place": place})
     return value
 
 
 def _kind(said: dict[str, Any], whose: str) -> Kind:
     kind = _text(said, "kind")
     if kind not in Kind.values:
-        raise BadBundle(f"manifest: the kind of {whose} is none of {', '.join(Kind.values)}")
+        raise BadBundle(
+            _("manifest: the kind of %(whose)s is none of %(kinds)s")
+            % {"whose": whose, "kinds": ", ".join(Kind.values)}
+        )
     return Kind(kind)
 
 
 def _objects(said: dict[str, Any], key: str) -> list[dict[str, Any]]:
     found = said.get(key)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise BadBundle(f"manifest: {key} is missing, or no list of objects")
+        raise BadBundle(_("manifest: %(key)s is missing, or no list of objects") % {"key": key})
     return found
 
 
@@ -313,7 +342,7 @@ def _once(pairs: Iterator[tuple[str, _Value]]) -> dict[str, _Value]:
     known: dict[str, _Value] = {}
     for name, value in pairs:
         if name in known:
-            raise BadBundle(f"manifest: {name[:80]!r} is there twice")
+            raise BadBundle(_("manifest: %(name)r is there twice") % {"name": name[:80]})
         known[name] = value
     return known
 

@@ -17,13 +17,16 @@ from urllib.parse import quote
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import NumberPattern, is_currency
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from minijinja import pass_state
 
 from templates_app.languages import locale_of
 from templates_app.schemes import is_program
 
-NO_VALUE = "a field has no value; write | default('…') after it if it may be missing"
-TOO_LARGE = "the result is too large"
+NO_VALUE = gettext_lazy("a field has no value; write | default('…') after it if it may be missing")
+TOO_LARGE = gettext_lazy("the result is too large")
 
 
 class BadArgument(ValueError):
@@ -107,7 +110,10 @@ class _Local:
     def time(self, value: object, form: object = "short") -> str:
         """Write the time of day that a date and time has, in its own zone."""
         if len(_text(value)) <= _LONGEST_DATE:
-            raise ValueError(f"{_quoted(value)} has no time of day, as 2026-12-04T15:30 has")
+            raise ValueError(
+                _("%(value)s has no time of day, as 2026-12-04T15:30 has")
+                % {"value": _quoted(value)}
+            )
         return _time(_moment(value), _form(form), self._locale)
 
     def number(self, value: object, decimals: object = None) -> str:
@@ -121,7 +127,9 @@ class _Local:
         """Write an amount; with as many decimals as the currency has (ISO 4217)."""
         code = _text(currency)
         if not _is_currency(code):
-            raise BadArgument(f"{_quoted(code)} is no currency such as EUR, USD or VND")
+            raise BadArgument(
+                _("%(code)s is no currency such as EUR, USD or VND") % {"code": _quoted(code)}
+            )
         return _written(self._locale, "money", _number(value), _decimals(decimals), code)
 
     def plural(self, value: object, *forms: object, **named: object) -> str:
@@ -129,8 +137,11 @@ class _Local:
         texts = {**dict(zip(("one", "other")[-len(forms) :], forms, strict=False)), **named}
         if len(forms) > 2 or "other" not in texts or not texts.keys() <= set(_PLURALS):
             raise BadArgument(
-                'write plural("item", "items"), or plural(one="…", few="…", many="…", other="…") '
-                f"with the names {', '.join(_PLURALS)}; other is for all that have no form"
+                _(
+                    'write plural("item", "items"), or plural(one="…", few="…", many="…", '
+                    'other="…") with the names %(names)s; other is for all that have no form'
+                )
+                % {"names": ", ".join(_PLURALS)}
             )
         return _text(texts.get(self._locale.plural_form(_number(value)), texts["other"]))
 
@@ -158,7 +169,10 @@ def _in_form(when: datetime, form: str, locale: Locale, *, names: str) -> str:
             return format_datetime(when, form, locale=locale)
     except ValueError:  # a letter too often
         pass
-    raise BadArgument(f"{_quoted(form)} is no form; write {names}, '%d.%m.%Y' or 'd MMMM y'")
+    raise BadArgument(
+        _("%(form)s is no form; write %(names)s, '%%d.%%m.%%Y' or 'd MMMM y'")
+        % {"form": _quoted(form), "names": names}
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -187,7 +201,10 @@ def _patterns(locale: Locale) -> dict[str, NumberPattern]:
 def _decimals(decimals: object) -> int | None:
     if decimals is None or (type(decimals) is int and 0 <= decimals <= _MOST_DECIMALS):
         return decimals
-    raise BadArgument(f"a number has 0 to {_MOST_DECIMALS} decimals, not {_quoted(decimals)}")
+    raise BadArgument(
+        _("a number has 0 to %(most)s decimals, not %(value)s")
+        % {"most": _MOST_DECIMALS, "value": _quoted(decimals)}
+    )
 
 
 def _changed_by(change: Callable[..., str]) -> Callable[..., str]:
@@ -256,7 +273,8 @@ def _rows(state: Any, value: object, *columns: object) -> Sequence[object]:
     names = [_text(column) for column in columns]
     if not 0 < len(names) <= _MOST_COLUMNS:
         raise BadArgument(
-            f'rows needs the names of its columns, {_MOST_COLUMNS} at most: rows("name", "price")'
+            _('rows needs the names of its columns, %(most)s at most: rows("name", "price")')
+            % {"most": _MOST_COLUMNS}
         )
     text = _text(value)
     rows = _parts(state, text, "\n" if "\n" in text.strip() else ";")
@@ -267,7 +285,9 @@ def _rows(state: Any, value: object, *columns: object) -> Sequence[object]:
 def _entry(row: str, names: list[str]) -> dict[str, str]:
     cells = [cell.strip() for cell in row.split("|")]
     if len(cells) > len(names):
-        raise ValueError(f"{_quoted(row)} has more than {len(names)} parts")
+        raise ValueError(
+            _("%(row)s has more than %(most)s parts") % {"row": _quoted(row), "most": len(names)}
+        )
     return dict(itertools.zip_longest(names, cells, fillvalue=""))
 
 
@@ -275,9 +295,12 @@ def _parts(state: Any, value: object, separator: object) -> tuple[str, ...]:
     text, between = _text(value), _text(separator)
     _charge(state, len(text))
     if not between:
-        raise BadArgument("split needs a separator, such as split(';')")
+        raise BadArgument(_("split needs a separator, such as split(';')"))
     if text.count(between) >= _MOST_PARTS:
-        raise ValueError(f"more than {_MOST_PARTS:,} parts")
+        raise ValueError(
+            _("more than %(most)s parts")
+            % {"most": number_format(_MOST_PARTS, force_grouping=True)}
+        )
     return tuple(part.strip() for part in text.split(between) if part.strip())
 
 
@@ -287,7 +310,10 @@ def _truncate(state: Any, value: object, length: object = 80, end: object = "…
     text, ending = _text(value), _text(end)
     _charge(state, len(text))
     if type(length) is not int or length < len(ending):
-        raise BadArgument(f"truncate needs a whole number above the length of {_quoted(ending)}")
+        raise BadArgument(
+            _("truncate needs a whole number above the length of %(ending)s")
+            % {"ending": _quoted(ending)}
+        )
     if len(text) <= length:
         return text
     room = length - len(ending)
@@ -302,7 +328,8 @@ def _address(state: Any, value: object) -> object:
     _charge(state, len(text))
     if is_program(text):
         raise ValueError(
-            f"{text[:60]!r} is no address that a link may have; write https://, mailto: or tel:"
+            _("%(text)r is no address that a link may have; write https://, mailto: or tel:")
+            % {"text": text[:60]}
         )
     return value  # as it came: what is escaped already is not escaped again
 
@@ -317,7 +344,8 @@ def _css(state: Any, value: object) -> object:
     if page := _PAGE.fullmatch(text):
         return page[1] + quote(page[2], safe="%/?#@!$&+,=~")
     raise ValueError(
-        f"{text[:60]!r} may not stand in a style; a colour, a number, a word or an address may"
+        _("%(text)r may not stand in a style; a colour, a number, a word or an address may")
+        % {"text": text[:60]}
     )
 
 
@@ -361,7 +389,9 @@ def _moment(value: object) -> datetime:
     except ValueError:
         if value is None:
             raise
-    raise ValueError(f"{_quoted(value)} is no date like 2026-12-04 or 2026-12-04T15:30")
+    raise ValueError(
+        _("%(value)s is no date like 2026-12-04 or 2026-12-04T15:30") % {"value": _quoted(value)}
+    )
 
 
 def _number(value: object) -> Decimal:
@@ -371,7 +401,7 @@ def _number(value: object) -> Decimal:
             return Decimal(repr(value))
     elif _NUMBER.fullmatch(_text(value).strip()):
         return Decimal(_text(value).strip())
-    raise ValueError(f"{_quoted(value)} is no number like 12 or -3.5")
+    raise ValueError(_("%(value)s is no number like 12 or -3.5") % {"value": _quoted(value)})
 
 
 @lru_cache(maxsize=256)

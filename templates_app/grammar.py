@@ -12,6 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 FILTERS = frozenset(
     {
         "address",
@@ -65,9 +69,11 @@ _WORDS = frozenset(
     {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
 )
 _REFUSED = {
-    "call": "functions and methods cannot be called; use a filter, such as {{ name | upper }}",
-    "product": "nothing can be multiplied; put the product into a field",
-    "map": "{ } cannot be written here; put the values into fields",
+    "call": gettext_lazy(
+        "functions and methods cannot be called; use a filter, such as {{ name | upper }}"
+    ),
+    "product": gettext_lazy("nothing can be multiplied; put the product into a field"),
+    "map": gettext_lazy("{ } cannot be written here; put the values into fields"),
 }
 _SIGNS = {"*": "product", "**": "product", "{": "map", "}": "map", ",": "comma", "|": "pipe"}
 _SIGNS |= {".": "dot", ")": "close", "]": "close"}
@@ -189,10 +195,12 @@ def outline(source: str) -> Outline:
             result.faults += _faults_of_loop(tag, length)
         result.names += _names(tag, frames)
         if len(tag.tokens) > _TOKENS_IN_TAG:
-            message = f"more than {_TOKENS_IN_TAG} words and signs in one tag"
+            message = _("more than %(most)s words and signs in one tag") % {"most": _TOKENS_IN_TAG}
             result.too_deep = Fault(tag.line, message)
         elif sum(frame.levels for frame in frames) > _LEVELS:
-            message = f"more than {_LEVELS} if, elif and for inside one another"
+            message = _("more than %(most)s if, elif and for inside one another") % {
+                "most": _LEVELS
+            }
             result.too_deep = Fault(tag.line, message)
         if result.too_deep:
             break
@@ -313,13 +321,16 @@ def _role_of_name(text: str, before: list[str], following: str | None) -> str:
 
 def _faults_of_statement(tag: _Tag) -> Iterator[Fault]:
     if tag.word and tag.word not in _STATEMENTS:
-        yield Fault(tag.line, f"{{% {tag.word} %}} is not allowed; there are if, for and set")
+        yield Fault(
+            tag.line,
+            _("{%% %(tag)s %%} is not allowed; there are if, for and set") % {"tag": tag.word},
+        )
     if _joins(tag) > _JOINS_IN_TAG:
-        yield Fault(tag.line, f"more than {_JOINS_IN_TAG} texts are joined")
+        yield Fault(tag.line, _("more than %(most)s texts are joined") % {"most": _JOINS_IN_TAG})
     if tag.word == "set" and tag.tokens[0].role != "target":
-        yield Fault(tag.line, "set takes one name and one value: {% set name = value %}")
+        yield Fault(tag.line, _("set takes one name and one value: {% set name = value %}"))
     if tag.word == "set" and _joins(tag):
-        yield Fault(tag.line, "set cannot join or add; do it where it is printed: {{ a ~ b }}")
+        yield Fault(tag.line, _("set cannot join or add; do it where it is printed: {{ a ~ b }}"))
 
 
 def _joins(tag: _Tag) -> int:
@@ -328,7 +339,10 @@ def _joins(tag: _Tag) -> int:
 
 def _faults_of_loop(tag: _Tag, length: int) -> Iterator[Fault]:
     if length > _LOOP_CHARACTERS:
-        yield Fault(tag.line, f"the loop has {length:,} characters; {_LOOP_CHARACTERS:,} at most")
+        text = _("the loop has %(length)s characters; %(most)s at most")
+        most = number_format(_LOOP_CHARACTERS, force_grouping=True)
+        said = text % {"length": number_format(length, force_grouping=True), "most": most}
+        yield Fault(tag.line, said)
 
 
 def _faults_of_expression(tag: _Tag) -> Iterator[Fault]:
@@ -346,20 +360,30 @@ def _faults_of_expression(tag: _Tag) -> Iterator[Fault]:
 
 def _refusal(token: _Token, *, inside: str) -> str:
     if token.role == "filter" and token.text not in FILTERS:
-        return _unknown("filter", token.text, FILTERS)
+        return _unknown_filter(token.text)
     if token.role == "test" and token.text not in TESTS:
-        return _unknown("test", token.text, TESTS)
+        return _unknown_test(token.text)
     if token.role == "comma" and inside not in {"arguments", "list", "targets"}:
-        return "a comma may stand in a filter's arguments or in a list only"
+        return _("a comma may stand in a filter's arguments or in a list only")
     if inside == "list" and token.role in {"field", "group", "list"}:
-        return "a list may hold texts and numbers only"
-    return _REFUSED.get(token.role, "")
+        return _("a list may hold texts and numbers only")
+    return str(_REFUSED.get(token.role, ""))
 
 
-def _unknown(what: str, name: str, known: frozenset[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
-    return f"unknown {what} {name!r}; {hint}"
+def _unknown_filter(name: str) -> str:
+    if near := difflib.get_close_matches(name, FILTERS, n=1):
+        text = _("unknown filter %(name)r; did you mean %(near)r?")
+        return text % {"name": name, "near": near[0]}
+    text = _("unknown filter %(name)r; there are %(known)s")
+    return text % {"name": name, "known": ", ".join(sorted(FILTERS))}
+
+
+def _unknown_test(name: str) -> str:
+    if near := difflib.get_close_matches(name, TESTS, n=1):
+        text = _("unknown test %(name)r; did you mean %(near)r?")
+        return text % {"name": name, "near": near[0]}
+    text = _("unknown test %(name)r; there are %(known)s")
+    return text % {"name": name, "known": ", ".join(sorted(TESTS))}
 
 
 def _names(tag: _Tag, frames: list[_Frame]) -> list[Name]:

@@ -8,6 +8,7 @@ import hashlib
 import re
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from redis import Redis, RedisError
 
 MINUTES = 60
@@ -28,7 +29,7 @@ def hold(html: str, *, user_id: int) -> str:
         with Redis.from_url(settings.REDIS_URL) as redis:
             redis.set(_key(token, user_id), html.encode(errors="replace"), ex=60 * MINUTES)
     except RedisError as error:
-        raise Unheld(f"Redis does not answer: {error}") from None
+        raise Unheld(_("Redis does not answer: %(error)s") % {"error": error}) from None
     return token
 
 
@@ -43,7 +44,7 @@ def held(token: str, *, user_id: int) -> str | None:
         with Redis.from_url(settings.REDIS_URL) as redis:
             found = redis.get(_key(token, user_id))
     except RedisError as error:
-        raise Unheld(f"Redis does not answer: {error}") from None
+        raise Unheld(_("Redis does not answer: %(error)s") % {"error": error}) from None
     return found.decode() if isinstance(found, bytes) else None
 
 

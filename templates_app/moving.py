@@ -8,6 +8,8 @@ from hashlib import sha256
 from io import BytesIO
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from templates_app import pieces
 from templates_app.bundle import MOST_BYTES, Bundle, pack, rewritten
@@ -40,7 +42,7 @@ class Clash(StrEnum):
     RENAME = "rename"
 
 
-SANITISED = (
+SANITISED = gettext_lazy(
     "Where it comes from its HTML was kept exactly as written; here what mail may not have is left "
     "out, until somebody who may write such HTML chooses to keep it"
 )
@@ -74,7 +76,10 @@ def export_template(template: EmailTemplate) -> bytes:
     paths = dict.fromkeys(path for source in sources for path in named(source))
     data = pack(Bundle(template.name, draft, snippets, layouts, dict(map(_file, paths))))
     if len(data) > MOST_BYTES:
-        raise Refused(f"with its files it has more than {MOST_BYTES // 1_000_000} MB; use less")
+        raise Refused(
+            _("with its files it has more than %(megabytes)s MB; use less")
+            % {"megabytes": MOST_BYTES // 1_000_000}
+        )
     return data
 
 
@@ -91,7 +96,8 @@ def _used_snippets(sources: list[str], known: Library) -> dict[str, Piece]:
             continue
         if name not in known.snippets:
             raise Refused(
-                f"it uses the snippet {name!r}, which is not there; create it, or take it out"
+                _("it uses the snippet %(name)r, which is not there; create it, or take it out")
+                % {"name": name}
             )
         used[name] = known.snippets[name]
         waiting += included(used[name].source)
@@ -113,7 +119,14 @@ def _file(path: str) -> tuple[str, bytes]:
 
 def clashes(bundle: Bundle) -> list[str]:
     """Return what is here under a name of the bundle, and is not the same."""
-    return [f"{what} {name!r}" for what, name in _clashing(bundle)]
+    return [str(_CALLED[what]) % {"name": name} for what, name in _clashing(bundle)]
+
+
+_CALLED = {
+    "snippet": gettext_lazy("snippet %(name)r"),
+    "layout": gettext_lazy("layout %(name)r"),
+    "file": gettext_lazy("file %(name)r"),
+}
 
 
 def import_template(
@@ -137,11 +150,16 @@ def import_template(
     """
     bundle = replace(bundle, name=name.strip() or bundle.name)
     if EmailTemplate.objects.filter(name=bundle.name).exists():
-        raise Refused(f"there is a template {bundle.name!r} already; choose another name")
+        raise Refused(
+            _("there is a template %(name)r already; choose another name") % {"name": bundle.name}
+        )
     if clash == Clash.REFUSE and (found := clashes(bundle)):
         raise Refused(
-            f"{', '.join(found)}: here already, with other content; keep yours, take theirs, or "
-            "have theirs renamed"
+            _(
+                "%(names)s: here already, with other content; keep yours, take theirs, or have "
+                "theirs renamed"
+            )
+            % {"names": ", ".join(found)}
         )
     renamed = dict[str, str]()
     if clash == Clash.RENAME:
@@ -198,7 +216,9 @@ def _layout(name: str) -> Layout | None:
         return None
     if layout := Layout.objects.filter(name=name).first():
         return layout
-    raise Refused(f"it uses the layout {name!r}, which is neither here nor in the file")
+    raise Refused(
+        _("it uses the layout %(name)r, which is neither here nor in the file") % {"name": name}
+    )
 
 
 def _save_piece(
@@ -224,7 +244,7 @@ def _stored(path: str, content: bytes) -> Iterator[files.Stored]:
     folder, name = _place(path)
     try:
         if "/".join(filter(None, (clean_folder(folder), clean_name(name)))) != path:
-            raise Refused(f"{path[:80]!r} is no name of a file in the library")
+            raise Refused(_("%(path)r is no name of a file in the library") % {"path": path[:80]})
         with files.stored(BytesIO(content), name=name) as found:
             yield found
     except FileRefused as refusal:

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from templates_app.compiling import (
     Compilation,
@@ -68,7 +70,7 @@ def _alone(
     if isinstance(piece, Layout):
         letter = Draft(Kind.MARKDOWN, (Written(subject="-", source="-"),), layout=piece.name)
         return compile_draft(letter, library=after, known=known or None)
-    found = piece_problems(f"snippet {piece.name!r}", new, after, known=known or None)
+    found = piece_problems(_snippet(piece.name), new, after, known=known or None)
     return Compilation(problems=found)
 
 
@@ -80,15 +82,11 @@ def delete(piece: Snippet | Layout) -> None:
     """
     changing_pieces()
     if users := users_of(piece):
-        kind, way_out = _NEEDED[type(piece)]
-        raise Refused(f"{kind} {piece.name!r} is used by {', '.join(users)}; {way_out}")
+        text = _("layout %(name)r is used by %(users)s; choose another there")
+        if isinstance(piece, Snippet):
+            text = _("snippet %(name)r is used by %(users)s; take it out first")
+        raise Refused(text % {"name": piece.name, "users": ", ".join(users)})
     piece.delete()
-
-
-_NEEDED = {
-    Snippet: ("snippet", "take it out first"),
-    Layout: ("layout", "choose another there"),
-}
 
 
 def users_of(piece: Snippet | Layout) -> list[str]:
@@ -96,10 +94,18 @@ def users_of(piece: Snippet | Layout) -> list[str]:
     others: list[str] = []
     if isinstance(piece, Snippet):
         snippets = Snippet.objects.exclude(name=piece.name).order_by("name")
-        others += [f"snippet {each.name!r}" for each in snippets if _names(each, piece)]
+        others += [_snippet(each.name) for each in snippets if _names(each, piece)]
         layouts = Layout.objects.order_by("name")
-        others += [f"layout {each.name!r}" for each in layouts if _names(each, piece)]
+        others += [_layout(each.name) for each in layouts if _names(each, piece)]
     return [*others, *map(str, used_by(piece))]
+
+
+def _snippet(name: str) -> str:
+    return _("snippet %(name)r") % {"name": name}
+
+
+def _layout(name: str) -> str:
+    return _("layout %(name)r") % {"name": name}
 
 
 def used_by(piece: Snippet | Layout) -> list[EmailTemplate]:
@@ -123,7 +129,8 @@ def used_by(piece: Snippet | Layout) -> list[EmailTemplate]:
 
 def _check_values(piece: Snippet | Layout, is_taken: bool) -> None:
     if is_taken:
-        raise Refused(f"there is one called {piece.name!r} already; choose another name")
+        text = _("there is one called %(name)r already; choose another name")
+        raise Refused(text % {"name": piece.name})
     try:
         piece.clean_fields()
     except ValidationError as error:
@@ -138,11 +145,12 @@ def _check_raw(
     """Refuse HTML that nobody sanitises from who may not write it, by way of others' templates."""
     raw = [str(each) for each in users if each.is_raw]
     if raw and not may_write_raw:
-        raise Refused(
-            f"{piece} is used by {', '.join(raw)}, whose HTML is not sanitised; ask somebody who "
-            f"may write such HTML to change it (an import has to be told to keep HTML exactly as "
-            f"written), or save it under another name"
+        text = _(
+            "%(name)s is used by %(users)s, whose HTML is not sanitised; ask somebody who "
+            "may write such HTML to change it (an import has to be told to keep HTML exactly as "
+            "written), or save it under another name"
         )
+        raise Refused(text % {"name": piece, "users": ", ".join(raw)})
 
 
 def _check_users(
@@ -177,8 +185,8 @@ def _check_drafts(
         elif len(contents) < _TRIED:
             contents += compilation.contents
     if broken:
-        raise Refused(f"this would break {', '.join(broken)}", found)
-    sound(Compilation(problems=list(rehearsed(tuple(contents)))))
+        raise Refused(_("this would break %(users)s") % {"users": ", ".join(broken)}, found)
+    sound(Compilation(problems=list(rehearsed(tuple(contents), get_language() or ""))))
 
 
 def _with_values(values: _Values) -> Library:

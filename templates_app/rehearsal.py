@@ -2,7 +2,8 @@
 
 The grammar leaves out what could grow without bound, and the engine counts steps: that none of it
 has a hole is seen here, where a template that fills the memory ends a process that nobody needs.
-That process is told its limits before it reads anything, and knows no setting and no secret.
+That process is told its limits before it reads anything, and knows no secret; of the settings it
+is told those by which faults are said in a language.
 """
 
 import json
@@ -15,6 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.utils.translation import gettext as _
 
 from templates_app.filters import TOO_LARGE
 from templates_app.rendering import (
@@ -63,11 +68,15 @@ class Fault:
     message: str
 
 
-def rehearse(contents: Sequence[Content], *, limits: Limits = Limits()) -> list[Fault]:
+def rehearse(
+    contents: Sequence[Content], *, language: str = "en", limits: Limits = Limits()
+) -> list[Fault]:
     """Render each content with usual, empty, longest and hostile fields, in another process.
 
     A field that a recipient may lack is no fault; too many steps, too large a result, or the
     end of the process is.
+
+    :param language: in which faults are said.
     """
     if not contents:
         return []
@@ -76,7 +85,7 @@ def rehearse(contents: Sequence[Content], *, limits: Limits = Limits()) -> list[
     command = [sys.executable, "-m", "templates_app.rehearsal"]
     try:
         done = subprocess.run(
-            [*command, str(limits.memory), str(limits.processor * factor)],
+            [*command, str(limits.memory), str(limits.processor * factor), _speech(language)],
             input=json.dumps(sent),
             capture_output=True,
             encoding="utf-8",
@@ -87,14 +96,25 @@ def rehearse(contents: Sequence[Content], *, limits: Limits = Limits()) -> list[
         )
     except subprocess.TimeoutExpired as late:
         said = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-        return [*_faults(said), _end(said, "it takes too long to render; make it simpler")]
+        return [*_faults(said), _end(said, _("it takes too long to render; make it simpler"))]
     faults = _faults(done.stdout)
     if done.returncode:
         # As a rule it is the template; but it might be the machine, or a mistake of ours.
         said = done.stderr[-2_000:]
         logger.warning("the rehearsal of a template ended with %d: %s", done.returncode, said)
-        faults.append(_end(done.stdout, "it takes too much memory or time; make it simpler"))
+        faults.append(_end(done.stdout, _("it takes too much memory or time; make it simpler")))
     return faults
+
+
+def _speech(language: str) -> str:
+    """Return all settings that the process gets: how it says what went wrong."""
+    return json.dumps(
+        {
+            "LANGUAGE_CODE": language or settings.LANGUAGE_CODE,
+            "LOCALE_PATHS": [str(path) for path in settings.LOCALE_PATHS],
+            "FORMAT_MODULE_PATH": settings.FORMAT_MODULE_PATH,
+        }
+    )
 
 
 def _faults(said: str) -> list[Fault]:
@@ -108,10 +128,12 @@ def _end(said: str, message: str) -> Fault:
     return Fault(last[-1] if last else 0, "source", None, message)
 
 
-def _main(memory: int, processor: int) -> None:
+def _main(memory: int, processor: int, speech: str) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, memory)
     _limit(resource.RLIMIT_CPU, processor)
+    settings.configure(**json.loads(speech))
+    apps.populate(())  # before which nothing is translated
     for number, (subject, html, text) in enumerate(json.load(sys.stdin)):
         print(number, flush=True)
         for fault in _tried(Content(subject, html, text)):
@@ -139,7 +161,7 @@ def _tried(content: Content) -> Iterator[tuple[str, int | None, str]]:
         try:
             compiled.render({name: _value(name, whole, text, items) for name in names})
         except RenderError as error:
-            too_much = TOO_LARGE in error.reason or TOO_MANY_STEPS in error.reason
+            too_much = str(TOO_LARGE) in error.reason or str(TOO_MANY_STEPS) in error.reason
             if counts and (too_much or error.is_for_all):
                 yield error.part, error.line, error.reason
                 return
@@ -173,4 +195,4 @@ def _scalar(name: str, whole: str, text: str) -> Any:
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), int(sys.argv[2]))
+    _main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
@@ -42,8 +45,12 @@ _TAGS_UNCOUNTED = 100
 _HINTS = 50  # to look for a name that is nearly the same takes its time
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_BAD_ARGUMENTS = "a filter has too few or too many arguments, or a value that it cannot take"
-TOO_MANY_STEPS = "it takes too many steps; loop over fewer items"
+_BAD_ARGUMENTS = gettext_lazy(
+    "a filter has too few or too many arguments, or a value that it cannot take"
+)
+TOO_MANY_STEPS = gettext_lazy("it takes too many steps; loop over fewer items")
+# Beside these, in a message: subject, html and text are what the parts are called.
+_PARTS = {"fields": gettext_lazy("fields"), "subject": gettext_lazy("subject")}
 # What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
 # found here before anybody is mailed, and there in each message, with the recipient's fields.
 _ENDS_A_HEADER = re.compile(
@@ -144,7 +151,7 @@ class Compiled:
             result = result.replace("&#x2f;", "/")
         pieces = self._marks[part].pieces(result)
         if sum(map(len, pieces)) > _LIMITS[part]:
-            raise RenderError(part, None, TOO_LARGE)
+            raise RenderError(part, None, str(TOO_LARGE))
         return pieces
 
     def _explain(self, part: Part, values: dict[str, Any]) -> None:
@@ -156,7 +163,7 @@ class Compiled:
             raise RenderError(part, error.line, reason, tag=self._tag_of(part, error)) from None
         except TypeError as error:  # from a filter of ours, called with what it cannot take
             tag = self._failing_alone(part, str(error), values)
-            raise RenderError(part, None, _BAD_ARGUMENTS, is_for_all=True, tag=tag) from None
+            raise RenderError(part, None, str(_BAD_ARGUMENTS), is_for_all=True, tag=tag) from None
         except ValueError as error:
             is_for_all = isinstance(error, BadArgument)
             tag = self._failing_alone(part, str(error), values)
@@ -190,14 +197,14 @@ class Compiled:
             for name in self._missing(part, values):
                 if name.line == error.line:
                     return _without_value(name.text)
-        return NO_VALUE if error.kind == "UndefinedError" else _in_words(error)
+        return str(NO_VALUE) if error.kind == "UndefinedError" else _in_words(error)
 
     def _said(
         self, part: Part, error: ValueError, values: Mapping[str, Any]
     ) -> tuple[int | None, str]:
         """Return the line and the words of a filter, which does not know where it stands."""
         missing = self._missing(part, values)
-        if str(error) == NO_VALUE and len({name.text for name in missing}) == 1:
+        if str(error) == str(NO_VALUE) and len({name.text for name in missing}) == 1:
             return missing[0].line, _without_value(missing[0].text)
         return None, str(error)
 
@@ -278,9 +285,11 @@ def check_content(*, subject: str, html: str, text: str, known: Collection[str])
     """
     known = RESERVED_NAMES.union(known)
     environment = _environment()
-    problems = [] if subject.strip() else [Problem("subject", None, "it is empty")]
+    problems = [] if subject.strip() else [Problem("subject", None, _("it is empty"))]
     if found := _ENDS_A_HEADER.search(subject.strip()):
-        message = f"the character U+{ord(found[0]):04X} may not stand in a subject; remove it"
+        message = _("the character U+%(code)s may not stand in a subject; remove it") % {
+            "code": f"{ord(found[0]):04X}"
+        }
         problems.append(Problem("subject", None, message))
     for part, source in _sources(subject, html, text).items():
         if part == "text" and not text and problems:
@@ -325,7 +334,9 @@ def _read(
     """Load a template into the engine; return what it reads, and what is wrong with it."""
     nothing = grammar.Outline()
     if len(source) > _LIMITS[part]:
-        return nothing, [Problem(part, None, f"more than {_LIMITS[part]:,} characters")]
+        most = number_format(_LIMITS[part], force_grouping=True)
+        message = _("more than %(most)s characters") % {"most": most}
+        return nothing, [Problem(part, None, message)]
     outline = grammar.outline(source)
     if outline.too_deep:
         return nothing, [Problem(part, outline.too_deep.line, outline.too_deep.message)]
@@ -335,7 +346,9 @@ def _read(
         return nothing, [Problem(part, error.line, _in_words(error))]
     except UnicodeEncodeError as error:
         line = source.count("\n", 0, error.start) + 1
-        message = f"half a character, U+{ord(source[error.start]):04X}; remove it"
+        message = _("half a character, U+%(code)s; remove it") % {
+            "code": f"{ord(source[error.start]):04X}"
+        }
         return nothing, [Problem(part, line, message)]
     return outline, [Problem(part, each.line, each.message) for each in outline.faults]
 
@@ -351,25 +364,35 @@ def _unknown_fields(part: Part, outline: grammar.Outline, known: frozenset[str])
 
 def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown field {name!r}: {hint}{_way_out(name)}"
+    text = _(
+        "unknown field %(name)r: write {{ %(field)s | default('there') }} if it may be missing"
+    )
+    if near:
+        text = _(
+            "unknown field %(name)r: did you mean %(near)r? write "
+            "{{ %(field)s | default('there') }} if it may be missing"
+        )
+    return text % {"name": name, "field": name, "near": near[0] if near else ""}
 
 
 def _without_value(name: str) -> str:
-    return f"the field {name!r} has no value; {_way_out(name)}"
-
-
-def _way_out(name: str) -> str:
-    return f"write {{{{ {name} | default('there') }}}} if it may be missing"
+    text = _(
+        "the field %(name)r has no value; write {{ %(field)s | default('there') }} if it may be "
+        "missing"
+    )
+    return text % {"name": name, "field": name}
 
 
 def _located(part: Part, line: int | None, text: str) -> str:
-    return f"{part}, line {line}: {text}" if line else f"{part}: {text}"
+    said = {"where": _PARTS.get(part, part), "line": line, "message": text}
+    if line:
+        return _("%(where)s, line %(line)s: %(message)s") % said
+    return _("%(where)s: %(message)s") % said
 
 
 def _in_words(error: TemplateError) -> str:
     if error.kind == "OutOfFuel":
-        return TOO_MANY_STEPS
+        return str(TOO_MANY_STEPS)
     return error.detail or str(error.kind)
 
 
@@ -385,7 +408,9 @@ def _plain_fields(context: Mapping[str, Plain]) -> dict[str, Any]:
             values[name] = plain(value)
             size += len(str(value))
     if size > _FIELDS_LIMIT:
-        raise RenderError("fields", None, f"more than {_FIELDS_LIMIT:,} characters in all fields")
+        most = number_format(_FIELDS_LIMIT, force_grouping=True)
+        reason = _("more than %(most)s characters in all fields") % {"most": most}
+        raise RenderError("fields", None, reason)
     return values
 
 

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.db.models.deletion import ProtectedError
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from templates_app import media
 from templates_app.compiling import (
@@ -107,7 +109,7 @@ def save_template(
     """
     template.name = template.name.strip()
     if template.is_raw and not may_write_raw:
-        sound(Compilation(problems=[Problem("source", None, _NOT_YOURS)]))
+        sound(Compilation(problems=[Problem("source", None, str(_NOT_YOURS))]))
     sound(check(template, variants=variants, known=known))
     with transaction.atomic():
         using_pieces()
@@ -127,10 +129,10 @@ def delete_template(template: EmailTemplate) -> None:
     try:
         EmailTemplate.objects.get(pk=template.pk).delete()
     except ProtectedError:
-        raise Refused("campaigns use it, or have sent it") from None
+        raise Refused(_("campaigns use it, or have sent it")) from None
 
 
-_NOT_YOURS = (
+_NOT_YOURS = gettext_lazy(
     "it is kept exactly as written, which takes the permission to write HTML that is not "
     "sanitised; have what mail may not have left out, or ask somebody who has it"
 )
@@ -165,7 +167,7 @@ def check(
         draft_of(template, variants), library=library(), known=known or None
     )
     if not compilation.problems:
-        compilation.problems += rehearsed(tuple(compilation.contents))
+        compilation.problems += rehearsed(tuple(compilation.contents), get_language() or "")
     return compilation
 
 
@@ -197,7 +199,10 @@ def restore(
     template = EmailTemplate.objects.get(pk=version.template_id)
     layout = Layout.objects.filter(name=draft.layout).first() if draft.layout else None
     if draft.layout and layout is None:
-        raise Refused(f"{version}: there is no layout {draft.layout!r} any more; create it first")
+        raise Refused(
+            _("%(version)s: there is no layout %(layout)r any more; create it first")
+            % {"version": version, "layout": draft.layout}
+        )
     fallback, *others = draft.written
     template.kind, template.layout = draft.kind, layout
     template.link_parameters = draft.link_parameters
@@ -210,7 +215,11 @@ def restore(
             template, variants=variants, known=known, by=by, may_write_raw=keep_raw
         )
     except Refused as refusal:
-        raise Refused(f"{version} cannot be restored: {refusal}", refusal.problems) from None
+        raise Refused(
+            _("%(version)s cannot be restored: %(refusal)s")
+            % {"version": version, "refusal": refusal},
+            refusal.problems,
+        ) from None
 
 
 @transaction.atomic
@@ -270,10 +279,10 @@ def _not_overtaken(
     """
     saved = EmailTemplate.objects.select_for_update().filter(pk=template.pk).first()
     if saved and fingerprint(saved) not in {seen, fingerprint(template, variants)}:
-        raise Overtaken(_OVERTAKEN, [Problem("template", None, _OVERTAKEN)])
+        raise Overtaken(str(_OVERTAKEN), [Problem("template", None, str(_OVERTAKEN))])
 
 
-_OVERTAKEN = (
+_OVERTAKEN = gettext_lazy(
     "Somebody has saved this template since you opened it. Look at Versions, in another tab, for "
     "what they changed; save again to put what stands here in its place."
 )
@@ -281,7 +290,9 @@ _OVERTAKEN = (
 
 def _name_faults(template: EmailTemplate) -> Iterator[Problem]:
     if EmailTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
-        message = f"there is a template {template.name!r} already; choose another name"
+        message = _("there is a template %(name)r already; choose another name") % {
+            "name": template.name
+        }
         yield Problem("name", None, message)
 
 
@@ -291,22 +302,27 @@ def _value_faults(
     """Yield what is wrong with the values, apart from what they say."""
     yield from _name_faults(template)
     if template.layout and template.kind != Kind.MARKDOWN:
-        yield Problem("layout", None, "a layout is for Markdown; choose none")
+        yield Problem("layout", None, _("a layout is for Markdown; choose none"))
     seen = {template.language.lower()}  # as recipients have it, whatever the case
     sources: list[EmailTemplate | TemplateVariant] = [template, *variants]
     for source in sources:
         if not source.source.strip():
             kind = Kind(template.kind).label
-            yield Problem("source", None, f"a template needs {kind}", source.language)
+            yield Problem(
+                "source", None, _("a template needs %(kind)s") % {"kind": kind}, source.language
+            )
         elif isinstance(source, TemplateVariant) and source.language.lower() in seen:
-            yield Problem("language", None, f"{source.language or 'none'} stands there twice")
+            said = {"language": source.language or _("none")}
+            yield Problem("language", None, _("%(language)s stands there twice") % said)
         yield from _invalid(source)
         seen.add(source.language.lower())
 
 
 def _invalid(source: EmailTemplate | TemplateVariant) -> Iterator[Problem]:
     if source.language and not _LANGUAGE.fullmatch(source.language):
-        message = f"{source.language!r} is no language; write such as de or pt-BR"
+        message = _("%(language)r is no language; write such as de or pt-BR") % {
+            "language": source.language
+        }
         yield Problem("language", None, message)
     try:
         source.clean_fields(exclude=["template", "layout", "source"])
@@ -317,9 +333,14 @@ def _invalid(source: EmailTemplate | TemplateVariant) -> Iterator[Problem]:
 
 
 @lru_cache(maxsize=16)  # a form looks, and then saves the same
-def rehearsed(contents: tuple[CompiledContent, ...]) -> tuple[Problem, ...]:
-    """List what goes wrong where contents are rendered in a process of their own."""
-    faults = rehearse([Content(each.subject, each.html, each.text) for each in contents])
+def rehearsed(contents: tuple[CompiledContent, ...], language: str) -> tuple[Problem, ...]:
+    """List what goes wrong where contents are rendered in a process of their own.
+
+    :param language: in which it is said: what is remembered is not for readers of another one.
+    """
+    faults = rehearse(
+        [Content(each.subject, each.html, each.text) for each in contents], language=language
+    )
     return tuple(
         Problem(
             "source" if fault.part == "html" else fault.part,

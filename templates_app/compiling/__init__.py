@@ -8,6 +8,8 @@ Pure: what a source needs beside itself comes as a `Library`.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+from django.utils.translation import gettext as _
+
 from templates_app import rendering
 from templates_app.compiling.document import Document, Sources, compile_document
 from templates_app.compiling.expanding import Expanded, expand, included
@@ -87,7 +89,11 @@ def _compile(
     draft: Draft, written: Written, library: Library, known: Collection[str] | None
 ) -> Compilation:
     if draft.layout and draft.layout not in library.layouts:
-        gone = Problem("layout", None, f"there is no layout {draft.layout!r}; choose another one")
+        gone = Problem(
+            "layout",
+            None,
+            _("there is no layout %(layout)r; choose another one") % {"layout": draft.layout},
+        )
         return Compilation(problems=[gone])
     sources, text = _sources(draft, written, library)
     problems = [*_faults(written, sources, text, known)]
@@ -115,14 +121,16 @@ def _checked(written: Written, document: Document, text: str) -> Compilation:
         subject=content.subject, html=content.html, text=content.text, known=()
     )
     problems = [
-        Problem("source" if each.part == "html" else each.part, None, _COMPILED + each.message)
+        Problem(
+            "source" if each.part == "html" else each.part,
+            None,
+            _("when it was compiled, its tags were not where they can be rendered: %(problem)s")
+            % {"problem": each.message},
+        )
         for each in found
         if not each.unknown
     ]
     return Compilation([] if problems else [content], problems, document.warnings)
-
-
-_COMPILED = "when it was compiled, its tags were not where they can be rendered: "
 
 
 def _sources(draft: Draft, written: Written, library: Library) -> tuple[Sources, Expanded]:
@@ -133,7 +141,8 @@ def _sources(draft: Draft, written: Written, library: Library) -> tuple[Sources,
     layout = body
     if draft.kind == Kind.MARKDOWN:
         chosen = library.layouts.get(draft.layout, Piece(Kind.HTML, LETTER))
-        name = f"layout {draft.layout!r}" if draft.layout else "the letter"
+        named = _("layout %(name)r") % {"name": draft.layout}
+        name = named if draft.layout else _("the letter")
         layout = expanded(chosen.source, chosen.kind, "layout", name)
     sources = Sources(
         body=body,

@@ -7,6 +7,8 @@ and a handler to whoever gets it without what the condition leaves out.
 import re
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.markup import Token, edited
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection, Tag
@@ -29,7 +31,7 @@ def check_contexts(html: str, protection: Protection) -> list[Problem]:
     """
     problems: list[Problem] = []
     between: list[Tag] = []
-    for _, token in protection.everywhere(html):
+    for _shift, token in protection.everywhere(html):
         if token.kind == "start":
             problems += _between_attributes(token, protection)
     for token in protection.tokens(html):
@@ -64,7 +66,7 @@ def guard_addresses(html: str, protection: Protection) -> Iterator[Problem]:
 
     :param html: with words for all tags.
     """
-    for _, token in protection.everywhere(html):
+    for _shift, token in protection.everywhere(html):
         for attribute in token.attributes if token.kind == "start" else ():
             if attribute.name in _LEADING:
                 yield from _guard(attribute.value, protection)
@@ -92,7 +94,7 @@ def _guard(value: str, protection: Protection) -> Iterator[Problem]:
 def _scheme_after(tag: Tag | None, literal: str, is_begun: bool) -> Iterator[Problem]:
     """Refuse what makes a scheme of a field: `{{ field }}:…`."""
     if tag and not is_begun and is_program(literal):
-        yield tag.problem("an address begins with https://, written out, or with a whole field")
+        yield tag.problem(_("an address begins with https://, written out, or with a whole field"))
 
 
 def _contexts(html: str, token: Token) -> Iterator[tuple[str, str]]:
@@ -108,8 +110,11 @@ def _between_attributes(token: Token, protection: Protection) -> Iterator[Proble
         for mark in protection.marks(name):
             tag = protection.tag(mark)
             yield tag.problem(
-                f"{_short(tag)} may stand in the value of an attribute, not in or between "
-                'attributes; write class="{% if a %}b{% endif %}"'
+                _(
+                    "%(tag)s may stand in the value of an attribute, not in or between attributes; "
+                    'write class="{%% if a %%}b{%% endif %%}"'
+                )
+                % {"tag": _short(tag)}
             )
 
 
@@ -121,14 +126,23 @@ def unbalanced(tags: list[Tag]) -> Iterator[Problem]:
             opened.append(tag)
         elif tag.word in _OPENS.values() or tag.word in _BRANCHES:
             if not opened or (tag.word not in _BRANCHES and _OPENS[opened[-1].word] != tag.word):
-                yield tag.problem(f"{_short(tag)} ends what began elsewhere; {_WAY_OUT}")
+                yield tag.problem(
+                    _(
+                        "%(tag)s ends what began elsewhere; begin and end it in the same text, or "
+                        "in the same value of an attribute"
+                    )
+                    % {"tag": _short(tag)}
+                )
             elif tag.word not in _BRANCHES:
                 opened.pop()
     for tag in opened:
-        yield tag.problem(f"{_short(tag)} does not end where it began; {_WAY_OUT}")
-
-
-_WAY_OUT = "begin and end it in the same text, or in the same value of an attribute"
+        yield tag.problem(
+            _(
+                "%(tag)s does not end where it began; begin and end it in the same text, or in the "
+                "same value of an attribute"
+            )
+            % {"tag": _short(tag)}
+        )
 
 
 def _addresses(value: str, protection: Protection) -> Iterator[Problem]:
@@ -139,14 +153,14 @@ def _addresses(value: str, protection: Protection) -> Iterator[Problem]:
         tag = protection.tag(mark)
         for text in _texts(tag):
             if is_program(text):
-                yield tag.problem("an address begins with https://, written out")
+                yield tag.problem(_("an address begins with https://, written out"))
 
 
 def forged_addresses(protection: Protection) -> Iterator[Problem]:
     """Refuse texts of statements that make a program of an address: `{% set u = "…" %}`."""
     for tag in protection.tags:
         if tag.word == "set" and any(map(is_program, _texts(tag))):
-            yield tag.problem("an address of a program may not stand here; write https://…")
+            yield tag.problem(_("an address of a program may not stand here; write https://…"))
 
 
 def _texts(tag: Tag) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from itertools import islice
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.contexts import (
     check_contexts,
     forged_addresses,
@@ -104,8 +106,11 @@ def _in_layout(sources: Sources, content: str, protection: Protection, document:
         and protection.tag(mark).within is sources.layout
     ]
     if len(places) != 1 and not document.problems:
-        found = "there is none" if not places else f"there are {len(places)}"
-        message = f"a layout has one {{{{ content }}}}, where the text goes; {found}"
+        message = _("a layout has one {{ content }}, where the text goes; there is none")
+        if places:
+            message = _(
+                "a layout has one {{ content }}, where the text goes; there are %(count)s"
+            ) % {"count": len(places)}
         document.problems.append(sources.layout.problem(0, message))
         return ""
     for mark in places:
@@ -155,6 +160,6 @@ def _removed(sources: Sources, protection: Protection) -> list[Problem]:
         )
     ]
     if not found:
-        message = "HTML that mail may not have was left out; look at the preview"
+        message = _("HTML that mail may not have was left out; look at the preview")
         found.append(Problem(sources.body.part, None, message))
     return found

@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.library import Piece
 from templates_app.compiling.markup import edited
 from templates_app.compiling.problems import Problem
@@ -140,28 +143,38 @@ class _Expansion:
     def _snippet(self, name: str, above: tuple[str, ...]) -> None:
         piece = self.snippets[name]
         source = piece.source.removesuffix("\n")
-        self.take(_Segment(0, f"snippet {name!r}", source, 0, piece.kind), (*above, name))
+        self.take(
+            _Segment(0, _("snippet %(name)r") % {"name": name}, source, 0, piece.kind),
+            (*above, name),
+        )
 
     def _fault(self, name: str, kind: Kind, above: tuple[str, ...]) -> str:
         if not name:
-            return 'write the name of one snippet: {% include "footer" %}'
+            return _('write the name of one snippet: {% include "footer" %}')
         if name not in self.snippets:
-            return f"there is no snippet {name!r}{_hint(name, self.snippets)}"
+            return _unknown(name, self.snippets)
         if name in above:
-            return f"snippet {name!r} includes itself: {' → '.join((*above, name))}"
+            way = " → ".join((*above, name))
+            return _("snippet %(name)r includes itself: %(way)s") % {"name": name, "way": way}
         if len(above) >= _DEPTH:
-            return f"snippets stand in snippets more than {_DEPTH} deep; take one out"
+            text = _("snippets stand in snippets more than %(most)s deep; take one out")
+            return text % {"most": _DEPTH}
         self.length += len(self.snippets[name].source) + _AT_LEAST
         if self.length > _LONGEST:
             self.is_stopped = True
-            return f"with its snippets it has more than {_LONGEST:,} characters"
+            most = number_format(_LONGEST, force_grouping=True)
+            return _("with its snippets it has more than %(most)s characters") % {"most": most}
         if (other := self.snippets[name].kind) not in FITTING[kind]:
-            return f"snippet {name!r} is {other.label}, which does not fit into {kind.label}"
+            text = _("snippet %(name)r is %(kind)s, which does not fit into %(into)s")
+            return text % {"name": name, "kind": other.label, "into": kind.label}
         return ""
 
 
-def _hint(name: str, known: Mapping[str, Piece]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(sorted(known))}" if known else "; there is none yet"
+def _unknown(name: str, known: Mapping[str, Piece]) -> str:
+    if near := difflib.get_close_matches(name, known, n=1):
+        text = _("there is no snippet %(name)r; did you mean %(near)r?")
+        return text % {"name": name, "near": near[0]}
+    if known:
+        text = _("there is no snippet %(name)r; there are %(known)s")
+        return text % {"name": name, "known": ", ".join(sorted(known))}
+    return _("there is no snippet %(name)r; there is none yet") % {"name": name}

@@ -3,6 +3,8 @@
 import html as entities
 import re
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.markup import Token, edited
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
@@ -43,8 +45,10 @@ def _condition(address: str, protection: Protection) -> Problem | None:
         tag = protection.tag(mark)
         if tag.word:
             return tag.problem(
-                "link parameters are not added to an address with a condition in it; "
-                "write two links"
+                _(
+                    "link parameters are not added to an address with a condition in it; write two "
+                    "links"
+                )
             )
     return None
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.library import Unusable
 from templates_app.compiling.markup import Token, edited, everywhere
 from templates_app.compiling.protection import MARK, Protection
@@ -81,12 +83,14 @@ def with_media(
 
 def _found(path: str, find: Callable[[str], str | None]) -> str | Fault:
     if re.search(MARK, path):
-        return Fault(path, "the name of a file may have no tag in it; write out each of them")
+        return Fault(path, _("the name of a file may have no tag in it; write out each of them"))
     try:
         address = find(path)
     except Unusable as reason:
         return Fault(path, str(reason))
-    missing = f"there is no file {path!r} in the media library; upload it, or correct the path"
+    missing = _(
+        "there is no file %(path)r in the media library; upload it, or correct the path"
+    ) % {"path": path}
     return address or Fault(path, missing)
 
 

@@ -5,6 +5,8 @@ import html
 import re
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from mjml import mjml2html
 
 from templates_app.compiling.contexts import unbalanced
@@ -29,8 +31,12 @@ _EMPTY = frozenset(
 )
 _KNOWN = _CONTAINERS | _CONTENT | _EMPTY
 _REFUSED = {
-    "mj-include": "write {% include 'name' %} to use a snippet; nothing else can be included",
-    "mj-carousel": "a carousel needs form fields, which mail does not have; use images",
+    "mj-include": gettext_lazy(
+        "write {% include 'name' %} to use a snippet; nothing else can be included"
+    ),
+    "mj-carousel": gettext_lazy(
+        "a carousel needs form fields, which mail does not have; use images"
+    ),
 }
 _DEEPEST = 30  # mrml has no limit but the stack
 _PROBLEMS = 50
@@ -65,12 +71,17 @@ def mjml_to_html(expanded: Expanded, protection: Protection) -> tuple[str, list[
     for token in mjml_tokens(reading.source):
         _read(reading, token)
         if len(reading.open) > _DEEPEST:
-            reading.refuse(token.start, f"components stand in each other more than {_DEEPEST} deep")
+            reading.refuse(
+                token.start,
+                _("components stand in each other more than %(most)s deep") % {"most": _DEEPEST},
+            )
             return "", reading.problems[:_PROBLEMS]
     for token in reading.open[-1:]:
-        reading.refuse(token.start, f"<{token.name}> is not closed; write </{token.name}>")
+        reading.refuse(
+            token.start, _("<%(name)s> is not closed; write </%(name)s>") % {"name": token.name}
+        )
     if not reading.problems and "<mjml" not in reading.source:
-        reading.refuse(0, "MJML begins with <mjml> and has an <mj-body>")
+        reading.refuse(0, _("MJML begins with <mjml> and has an <mj-body>"))
     if reading.problems:
         return "", reading.problems[:_PROBLEMS]
     return _compile(reading)
@@ -97,23 +108,31 @@ def _open(reading: _Reading, token: Token) -> None:
 
 def _unknown(name: str, parent: str) -> str:
     if name in _REFUSED:
-        return _REFUSED[name]
+        return str(_REFUSED[name])
     if not name.startswith("mj-"):
-        place = f"in <{parent}>" if parent else "here"
-        return f"<{name}> may not stand {place}; put it into <mj-text> or <mj-raw>"
-    near = difflib.get_close_matches(name, _KNOWN, n=1)
-    hint = f"did you mean <{near[0]}>?" if near else f"there are {', '.join(sorted(_KNOWN))}"
-    return f"there is no <{name}>; {hint}"
+        text = _("<%(name)s> may not stand here; put it into <mj-text> or <mj-raw>")
+        if parent:
+            text = _("<%(name)s> may not stand in <%(parent)s>; put it into <mj-text> or <mj-raw>")
+        return text % {"name": name, "parent": parent}
+    if near := difflib.get_close_matches(name, _KNOWN, n=1):
+        text = _("there is no <%(name)s>; did you mean <%(near)s>?")
+        return text % {"name": name, "near": near[0]}
+    text = _("there is no <%(name)s>; there are %(known)s")
+    return text % {"name": name, "known": ", ".join(sorted(_KNOWN))}
 
 
 def _close(reading: _Reading, token: Token) -> None:
     if token.name != reading.parent:
         if any(each.name == token.name for each in reading.open):
             inner = reading.open.pop()
-            reading.refuse(inner.start, f"<{inner.name}> is not closed; write </{inner.name}>")
+            reading.refuse(
+                inner.start, _("<%(name)s> is not closed; write </%(name)s>") % {"name": inner.name}
+            )
             _close(reading, token)
         else:
-            reading.refuse(token.start, f"</{token.name}> closes nothing; remove it")
+            reading.refuse(
+                token.start, _("</%(name)s> closes nothing; remove it") % {"name": token.name}
+            )
         return
     opened = reading.open.pop()
     if token.name in _CONTENT:
@@ -149,7 +168,11 @@ def _text(reading: _Reading, token: Token) -> None:
         reading.edits.append((start, start + len(mark[0]), wrapped))
     if rest.strip() and reading.parent in _CONTAINERS:
         position = token.start + len(rest) - len(rest.lstrip())
-        reading.refuse(position, f"text may not stand in <{reading.parent}>; put it into <mj-text>")
+        reading.refuse(
+            position,
+            _("text may not stand in <%(parent)s>; put it into <mj-text>")
+            % {"parent": reading.parent},
+        )
 
 
 def _takes_raw(reading: _Reading) -> bool:
@@ -165,7 +188,7 @@ def _compile(reading: _Reading) -> tuple[str, list[Problem]]:
     compiled = reading.protection.fill(compiled, reading.parked)
     lost = [tag for tag in reading.protection.lost(compiled) if tag.within is reading.expanded]
     problems = [
-        tag.problem(f"{tag.source} may not stand here; it would be lost")
+        tag.problem(_("%(tag)s may not stand here; it would be lost") % {"tag": tag.source})
         for tag in lost
         if tag.word
     ]
@@ -174,7 +197,7 @@ def _compile(reading: _Reading) -> tuple[str, list[Problem]]:
 
 def _fault(reading: _Reading, source: str, reason: str) -> Problem:
     found = _POSITION.search(reason)
-    message = f"the MJML cannot be read: {_POSITION.sub('', reason)}"
+    message = _("the MJML cannot be read: %(reason)s") % {"reason": _POSITION.sub("", reason)}
     if found is None or not found[1]:
         return Problem(reading.expanded.part, None, message)
     # mrml counts bytes; the parked contents are not in its source, so the tags tell the line.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import css_inline
 import nh3
+from django.utils.translation import gettext as _
 
 from templates_app.compiling.markup import MJML_RAW, RAW, Attribute, Token, edited
 from templates_app.compiling.protection import MARK, Protection
@@ -136,15 +137,15 @@ def removed(
         elif (
             token.kind == "raw" and token.name in {"style", "mj-style"} and _plain_css(text) != text
         ):
-            yield token.start, "styles that load something or run something were left out"
+            yield token.start, _("styles that load something or run something were left out")
         elif token.kind == "comment" and not _is_harmless(text, protection):
-            yield token.start, "a comment for Outlook with what is not allowed was left out"
+            yield token.start, _("a comment for Outlook with what is not allowed was left out")
 
 
 def _removed_of(token: Token) -> Iterator[tuple[int, str]]:
     is_mjml = token.name.startswith("mj")
     if not is_mjml and (fault := _fault(token)):
-        yield token.start, f"{fault} was left out; mail does not have it"
+        yield token.start, _("%(fault)s was left out; mail does not have it") % {"fault": fault}
         return
     for attribute in token.attributes:
         is_bad = attribute.name in _ADDRESSES and _is_program(attribute.value)
@@ -154,7 +155,11 @@ def _removed_of(token: Token) -> Iterator[tuple[int, str]]:
 
 def _words(tag: str, attribute: Attribute) -> str:
     value = attribute.value if len(attribute.value) <= 40 else f"{attribute.value[:37]}…"
-    return f'{attribute.name}="{value}" of <{tag}> was left out; mail does not have it'
+    return _('%(attribute)s="%(value)s" of <%(tag)s> was left out; mail does not have it') % {
+        "attribute": attribute.name,
+        "value": value,
+        "tag": tag,
+    }
 
 
 def _is_body(token: Token) -> bool:
@@ -170,7 +175,7 @@ def _fault(token: Token) -> str:
     if name == "input" and token.value("type") == "checkbox":
         return "" if token.value("class").startswith("mj-") else "<input>"  # which MJML makes
     if name == "link":
-        return f"<link> to {token.value('href') or 'nothing'!r}"
+        return _("<link> to %(address)r") % {"address": token.value("href") or _("nothing")}
     return "" if name in _TAGS or name in _IN_HEAD else f"<{name}>"
 
 

@@ -5,6 +5,9 @@ Parsers take time by the square of what is open, and are not told when to stop.
 
 from collections import Counter
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.markup import RAW, VOID
 from templates_app.compiling.protection import Protection
 
@@ -29,11 +32,13 @@ def misshapen(html: str, protection: Protection) -> tuple[int, str] | None:
         if fault := _fault(html, token.kind, token.start, token.end, len(token.attributes)):
             return token.start, fault
         if token.kind == "start" and token.name in RAW and token.end == len(html):
-            return token.start, f"<{token.name}> has no end: </{token.name}>"
+            return token.start, _("<%(name)s> has no end: </%(name)s>") % {"name": token.name}
         if token.name == "plaintext":
-            return token.start, "<plaintext> makes text of all that follows; use <pre>"
+            return token.start, _("<plaintext> makes text of all that follows; use <pre>")
         if markup > _MARKUP:
-            return token.start, f"there are more than {_MARKUP:,} tags; make it shorter"
+            return token.start, _("there are more than %(most)s tags; make it shorter") % {
+                "most": number_format(_MARKUP, force_grouping=True)
+            }
         if token.kind == "start" and token.name not in _UNCOUNTED and not token.is_closed:
             open_elements[token.name] += 1
             depth += 1
@@ -41,17 +46,25 @@ def misshapen(html: str, protection: Protection) -> tuple[int, str] | None:
             open_elements[token.name] -= 1
             depth -= 1
         if depth > DEEPEST:
-            return token.start, f"elements stand in each other more than {DEEPEST} deep; close them"
+            return token.start, _(
+                "elements stand in each other more than %(most)s deep; close them"
+            ) % {"most": DEEPEST}
     return None
 
 
 def _fault(html: str, kind: str, start: int, end: int, attributes: int) -> str:
     if kind == "comment" and not html.startswith((">", "->"), start + 4):
         return (
-            "" if html[start + 4 : end].endswith(("-->", "--!>")) else "a comment has no end: -->"
+            ""
+            if html[start + 4 : end].endswith(("-->", "--!>"))
+            else _("a comment has no end: -->")
         )
     if kind in {"start", "end", "declaration"} and html[end - 1] != ">":
-        return "a tag has no end: >"
+        return _("a tag has no end: >")
     if kind == "raw" and end == len(html):
-        return "an element has no end, such as </style>"
-    return f"more than {_ATTRIBUTES} attributes" if attributes > _ATTRIBUTES else ""
+        return _("an element has no end, such as </style>")
+    return (
+        _("more than %(most)s attributes") % {"most": _ATTRIBUTES}
+        if attributes > _ATTRIBUTES
+        else ""
+    )

@@ -8,6 +8,8 @@ import html as entities
 import re
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from templates_app.compiling.problems import Problem
 from templates_app.compiling.protection import Protection
 
@@ -37,6 +39,7 @@ def _guard(css: str, protection: Protection) -> Iterator[Problem]:
         tag = protection.tag(mark)
         if not tag.word and (_BEFORE.search(before) or _AFTER.match(after)):
             yield tag.problem(
-                f"{tag.source} may not be a name in a style; write the name out, and print a value"
+                _("%(tag)s may not be a name in a style; write the name out, and print a value")
+                % {"tag": tag.source}
             )
         protection.guard(mark, "css")

@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from templates_app.bundle import Bundle
 from templates_app.compiling import included
 from templates_app.compiling.library import Piece
@@ -23,8 +27,8 @@ class Starter:
     """A template of the gallery: what it is for, and what a new one of it says first."""
 
     slug: str
-    title: str
-    purpose: str
+    title: str | Promise
+    purpose: str | Promise
     subject: str
     preheader: str
     kind: Kind = Kind.MJML
@@ -34,50 +38,50 @@ class Starter:
 STARTERS = (
     Starter(
         "newsletter",
-        "Newsletter",
-        "One story that leads, two shorter ones, a sentence to remember, and news in brief.",
+        _("Newsletter"),
+        _("One story that leads, two shorter ones, a sentence to remember, and news in brief."),
         "What we learned from doing one thing slowly",
         "Eleven things that we had been getting wrong, a tool, and three questions.",
     ),
     Starter(
         "announcement",
-        "Announcement",
-        "One piece of news, said loudly, with one button and three reasons.",
+        _("Announcement"),
+        _("One piece of news, said loudly, with one button and three reasons."),
         "Bookings that take one minute",
         "No telephone, no waiting for an answer. It is here.",
     ),
     Starter(
         "invitation",
-        "Invitation",
-        "To an event: day and place as on a ticket, an answer in one press, what happens when.",
+        _("Invitation"),
+        _("To an event: day and place as on a ticket, an answer in one press, what happens when."),
         "{{ first_name | default('Hello') }}, you are invited",
         "An evening of short stories on 14 May, from 19:00, in the Old Library.",
     ),
     Starter(
         "receipt",
-        "Receipt",
-        "A notification with facts: an order, a row for each product, a total.",
+        _("Receipt"),
+        _("A notification with facts: an order, a row for each product, a total."),
         "Your order {{ order_number | default('with us') }}",
         "Thank you. This is your receipt; the parcel follows.",
     ),
     Starter(
         "digest",
-        "Digest",
-        "A list that differs for each reader: the field “articles” has what is new for them.",
+        _("Digest"),
+        _("A list that differs for each reader: the field “articles” has what is new for them."),
         "The week in short",
         "What is worth your time, in five minutes.",
     ),
     Starter(
         "products",
-        "Products",
-        "What is new on the shelf: a row for each of the field “products”, with its price.",
+        _("Products"),
+        _("What is new on the shelf: a row for each of the field “products”, with its price."),
         "New on the shelf this week",
         "There are not many of each.",
     ),
     Starter(
         "letter",
-        "Plain letter",
-        "Written in Markdown, as one person writes to another; the layout keeps out of the way.",
+        _("Plain letter"),
+        _("Written in Markdown, as one person writes to another; the layout keeps out of the way."),
         "An answer within a working day",
         "Until now it took us three, sometimes five.",
         kind=Kind.MARKDOWN,
@@ -95,7 +99,10 @@ def starter(slug: str) -> Starter:
         if each.slug == slug:
             return each
     there_are = ", ".join(each.slug for each in STARTERS)
-    raise NoStarter(f"the gallery has no {slug!r}; there are {there_are}")
+    raise NoStarter(
+        gettext("the gallery has no %(name)r; there are %(there_are)s")
+        % {"name": slug, "there_are": there_are}
+    )
 
 
 def bundle_of(chosen: Starter, *, name: str) -> Bundle:

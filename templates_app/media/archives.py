@@ -3,6 +3,9 @@
 import zipfile
 from typing import IO, Final
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from templates_app.media.refused import Refused
 
 ZIP = "application/zip"
@@ -55,7 +58,7 @@ def examine(file: IO[bytes]) -> str:
         raise
     except Exception as error:
         # zipfile raises whatever it stumbles over: BadZipFile, struct.error, NotImplementedError …
-        raise Refused("it is a damaged ZIP file, or none; make it anew") from error
+        raise Refused(_("it is a damaged ZIP file, or none; make it anew")) from error
     return next((kind for part, kind in _MAIN_PARTS.items() if part in names), ZIP)
 
 
@@ -65,25 +68,40 @@ def extension_of(name: str) -> str:
 
 def _check_size(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS:
-        raise Refused(f"there are {len(members):,} files in it; {MOST_MEMBERS:,} at most")
+        count, most = (
+            number_format(each, force_grouping=True) for each in (len(members), MOST_MEMBERS)
+        )
+        text = _("there are %(count)s files in it; %(most)s at most")
+        raise Refused(text % {"count": count, "most": most})
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if unpacked > MOST_UNPACKED or (unpacked > _SMALL and unpacked > MOST_RATIO * packed):
-        raise Refused("unpacked it would be far larger than a mail may be; send a smaller one")
+        raise Refused(_("unpacked it would be far larger than a mail may be; send a smaller one"))
 
 
 def _check_name(member: zipfile.ZipInfo) -> None:
     inside, extension = member.filename, extension_of(member.filename.rstrip(" ."))
     if member.flag_bits & _ENCRYPTED:
-        raise Refused(f"{inside} has a password; mail providers refuse what they cannot look into")
+        raise Refused(
+            _("%(name)s has a password; mail providers refuse what they cannot look into")
+            % {"name": inside}
+        )
     if ".." in inside.split("/") or inside.startswith("/"):
-        raise Refused(f"{inside} would leave the folder into which it is unpacked")
+        raise Refused(
+            _("%(name)s would leave the folder into which it is unpacked") % {"name": inside}
+        )
     if extension in BLOCKED:
-        raise Refused(f"{inside} is inside, a kind of file that mail providers refuse")
+        raise Refused(
+            _("%(name)s is inside, a kind of file that mail providers refuse") % {"name": inside}
+        )
     if extension in _MACROS or inside.lower().endswith("vbaproject.bin"):
-        raise Refused(f"there are macros in it ({inside}); save it without macros")
+        raise Refused(
+            _("there are macros in it (%(name)s); save it without macros") % {"name": inside}
+        )
     if extension in _ARCHIVES:
-        raise Refused(f"{inside} is an archive in an archive; put its files into one")
+        raise Refused(
+            _("%(name)s is an archive in an archive; put its files into one") % {"name": inside}
+        )
 
 
 def _check_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
@@ -94,6 +112,9 @@ def _check_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         while content.read(_PIECE):  # to its end: a size that is not true is found there
             pass
     if head.startswith(_PROGRAMS) and b"\0" in head:
-        raise Refused(f"{member.filename} is a program, whatever it is called")
+        raise Refused(_("%(name)s is a program, whatever it is called") % {"name": member.filename})
     if head.startswith(_PACKED) and extension_of(member.filename) not in _DOCUMENTS:
-        raise Refused(f"{member.filename} is an archive in an archive; put its files into one")
+        raise Refused(
+            _("%(name)s is an archive in an archive; put its files into one")
+            % {"name": member.filename}
+        )

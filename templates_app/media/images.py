@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, ImageSequence
 
 from templates_app.media.containers import clean_jpeg, clean_webp, is_lossless, scans
@@ -54,23 +56,32 @@ def rewrite(source: IO[bytes], target: IO[bytes], *, content_type: str) -> Size:
         raise
     except Exception as error:
         # Decoders raise whatever they stumble over: OSError, SyntaxError, struct.error …
-        raise Refused("the image is damaged; save it anew") from error
+        raise Refused(_("the image is damaged; save it anew")) from error
 
 
 def _check_scans(source: IO[bytes]) -> None:
     source.seek(0)
     if scans(source.read()) > MOST_SCANS:
-        raise Refused(f"the photo comes in more than {MOST_SCANS} scans; save it anew")
+        raise Refused(
+            _("the photo comes in more than %(most)s scans; save it anew") % {"most": MOST_SCANS}
+        )
 
 
 def _check_size(image: Image.Image, form: str) -> None:
     frames = 1 if form == "JPEG" else getattr(image, "n_frames", 1)
     if frames > MOST_FRAMES or image.width * image.height * frames > MOST_PIXELS:
-        raise Refused(
-            f"the image has {image.width:,} by {image.height:,} pixels"
-            + (f" and {frames:,} frames" if frames > 1 else "")
-            + f"; {MOST_PIXELS // 1_000_000} megapixels at most, for a mail 2,000 wide is plenty"
+        text = _(
+            "the image has %(width)s by %(height)s pixels; %(most)s megapixels at most, for a mail "
+            "2,000 wide is plenty"
         )
+        if frames > 1:
+            text = _(
+                "the image has %(width)s by %(height)s pixels and %(frames)s frames; %(most)s "
+                "megapixels at most, for a mail 2,000 wide is plenty"
+            )
+        found = {"width": image.width, "height": image.height, "frames": frames}
+        said = {name: number_format(each, force_grouping=True) for name, each in found.items()}
+        raise Refused(text % (said | {"most": str(MOST_PIXELS // 1_000_000)}))
 
 
 def _write(image: Image.Image, source: IO[bytes], target: IO[bytes], form: str) -> Size:

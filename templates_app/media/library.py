@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from templates_app.locks import changing_pieces
 from templates_app.media import images, scanning, storing
@@ -133,10 +134,16 @@ def move(media_file: MediaFile, *, folder: str, name: str) -> MediaFile:
     if (folder, name) == (locked.folder, locked.name):
         return locked
     if type_of_name(name) is not type_of_name(locked.name):
-        raise Refused(f"{name}: keep the extension that {locked.name} has")
+        raise Refused(
+            _("%(name)s: keep the extension that %(other)s has")
+            % {"name": name, "other": locked.name}
+        )
     _check_free(folder, name, but=locked.pk)
     if users := [use.label for use in named_by(locked)]:
-        raise Refused(f"{locked} is used by {_listed(users)}; change it there first")
+        raise Refused(
+            _("%(name)s is used by %(users)s; change it there first")
+            % {"name": locked, "users": _listed(users)}
+        )
     locked.folder, locked.name = folder, name
     try:
         with transaction.atomic():
@@ -157,7 +164,10 @@ def delete(media_file: MediaFile) -> None:
     changing_pieces()
     found = _held(media_file)
     if users := [use.label for use in used_by(found)]:
-        raise Refused(f"{found} is used by {_listed(users)}; take it out there first")
+        raise Refused(
+            _("%(name)s is used by %(users)s; take it out there first")
+            % {"name": found, "users": _listed(users)}
+        )
     _note_named(found.blob_id)
     found.delete()
 
@@ -170,11 +180,14 @@ def find(path: str) -> MediaFile:
     for spelt in dict.fromkeys((path, unquote(path))):
         if "\0" in spelt or spelt.startswith("/"):  # PostgreSQL takes none; no folder begins so
             continue
-        folder, _, name = spelt.strip().rpartition("/")
+        folder, _slash, name = spelt.strip().rpartition("/")
         files = MediaFile.objects.select_related("blob")
         if found := files.at(folder, name).first():
             return found
-    raise Refused(f"there is no file {path!r} in the media library; upload it, or correct the path")
+    raise Refused(
+        _("there is no file %(path)r in the media library; upload it, or correct the path")
+        % {"path": path}
+    )
 
 
 def resolve(path: str) -> str:
@@ -222,7 +235,10 @@ def _stored(file: IO[bytes], *, name: str, declared: str) -> Stored:
         # As it came: what a scanner knows may be what is left out.
         verdict = scanning.scan(came)
         if verdict.state == ScanState.INFECTED:
-            raise Refused(f"{name}: the scanner found {verdict.said} in it; nothing was stored")
+            raise Refused(
+                _("%(name)s: the scanner found %(found)s in it; nothing was stored")
+                % {"name": name, "found": verdict.said}
+            )
         kept, pixels = came, None
         if kind.is_image:
             kept, pixels = rewritten, _rewrite(came, rewritten, name, kind)
@@ -238,7 +254,10 @@ def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
     while piece := source.read(_PIECE):
         size += len(piece)
         if size > most:
-            raise Refused(f"{name} has more than {settings.MEDIA_FILE_MB} MB; make it smaller")
+            raise Refused(
+                _("%(name)s has more than %(megabytes)s MB; make it smaller")
+                % {"name": name, "megabytes": settings.MEDIA_FILE_MB}
+            )
         target.write(piece)
 
 
@@ -266,8 +285,11 @@ def _store(file: IO[bytes], digest: str) -> str:
         return storing.store(file, digest=digest)
     except OSError as error:
         raise Refused(
-            f"the storage does not take it: {error}; see whether it runs, has room, and"
-            " MEDIA_STORAGE is right"
+            _(
+                "the storage does not take it: %(error)s; see whether it runs, has room, and "
+                "MEDIA_STORAGE is right"
+            )
+            % {"error": error}
         ) from None
 
 
@@ -287,7 +309,7 @@ def _locked(content: Stored) -> MediaBlob:
     known = MediaBlob.objects.select_for_update().filter(digest=content.digest)
     if not known.exists():
         if not content.key:
-            raise Refused("it was being deleted from the library at this moment; try again")
+            raise Refused(_("it was being deleted from the library at this moment; try again"))
         MediaBlob.objects.bulk_create([_row(content)], ignore_conflicts=True)
     blob = known.get()
     if content.lost and blob.key == content.lost:
@@ -319,7 +341,7 @@ def _held(media_file: MediaFile) -> MediaFile:
     files = MediaFile.objects.select_for_update(of=("self",)).select_related("blob")
     held = files.filter(pk=media_file.pk).first()
     if held is None:
-        raise Refused(f"{media_file} was deleted meanwhile")
+        raise Refused(_("%(name)s was deleted meanwhile") % {"name": media_file})
     return held
 
 
@@ -331,10 +353,17 @@ def _note_named(blob_id: int) -> None:
 def _check_free(folder: str, name: str, *, but: int = 0) -> None:
     taken = MediaFile.objects.at(folder, name).exclude(pk=but)
     if taken.exists():
-        where = f"in {folder}" if folder else "at the top"
-        raise Refused(f"there is a file {name} {where} already; replace it, or choose another name")
+        text = _("there is a file %(name)s at the top already; replace it, or choose another name")
+        if folder:
+            text = _(
+                "there is a file %(name)s in %(folder)s already; replace it, or choose another name"
+            )
+        raise Refused(text % {"name": name, "folder": folder})
 
 
 def _listed(users: list[str]) -> str:
     more = len(users) - _NAMED
-    return ", ".join(users[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    named = ", ".join(users[:_NAMED])
+    if more > 0:
+        return _("%(names)s and %(count)s more") % {"names": named, "count": more}
+    return named

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from django.utils.translation import gettext as _
+
 from templates_app.media.refused import Refused
 
 LONGEST_NAME = 100
@@ -27,10 +29,13 @@ def clean_name(name: str) -> str:
     stem, dot, extension = base.rpartition(".")
     stem = stem.strip(" .")
     if not (stem and dot and extension):
-        raise Refused(f"{base or 'the file'}: a file needs a name with an extension, like logo.png")
+        text = _("%(name)s: a file needs a name with an extension, like logo.png")
+        raise Refused(text % {"name": base or _("the file")})
     room = LONGEST_NAME - len(extension) - 1
     if room < 1:
-        raise Refused(f"{extension[:20]}…: this is too long for an extension")
+        raise Refused(
+            _("%(extension)s…: this is too long for an extension") % {"extension": extension[:20]}
+        )
     return f"{stem[:room].rstrip(' .')}.{extension}"
 
 
@@ -42,7 +47,9 @@ def clean_folder(folder: str) -> str:
     parts = (_cleaned(part).strip(" .") for part in _PARTS.split(folder))
     path = "/".join(part for part in parts if part)
     if len(path) > LONGEST_FOLDER:
-        raise Refused(f"a folder's path has {LONGEST_FOLDER} characters at most")
+        raise Refused(
+            _("a folder's path has %(most)s characters at most") % {"most": LONGEST_FOLDER}
+        )
     return path
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import IO, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from templates_app.media import clamd, storing
 from templates_app.models import MediaBlob, ScanState
@@ -46,13 +47,17 @@ def says_more(verdict: Verdict, blob: MediaBlob) -> bool:
 def doubts(blobs: Collection[MediaBlob]) -> str:
     """Return why these may not be sent now, or an empty text."""
     if any(blob.scan == ScanState.INFECTED for blob in blobs):
-        return "the scanner found malware in it; delete it from the library"
+        return _("the scanner found malware in it; delete it from the library")
     unseen = [blob for blob in blobs if is_on() and blob.scan != ScanState.CLEAN]
     if unseen:
-        said = next((f" ({blob.scan_said})" for blob in unseen if blob.scan_said), "")
-        return (
-            f"the scanner has not seen it yet{said}; try again in a minute, or look after the"
-            " scanner"
+        if said := next((blob.scan_said for blob in unseen if blob.scan_said), ""):
+            text = _(
+                "the scanner has not seen it yet (%(reason)s); try again in a minute, or look after"
+                " the scanner"
+            )
+            return text % {"reason": said}
+        return _(
+            "the scanner has not seen it yet; try again in a minute, or look after the scanner"
         )
     return ""
 

@@ -8,6 +8,7 @@ from typing import IO
 
 from django.core.files.base import File
 from django.core.files.storage import Storage, storages
+from django.utils.translation import gettext as _
 
 from templates_app.models import MediaBlob
 
@@ -21,10 +22,12 @@ class Damaged(Exception):
 def in_words(error: OSError | Damaged) -> str:
     """Say why a file cannot be read, and what to do about it."""
     if isinstance(error, FileNotFoundError):
-        return "the storage has lost it; upload the same file again"
+        return _("the storage has lost it; upload the same file again")
     if isinstance(error, Damaged):
-        return "the storage has other bytes than were stored; upload the same file again"
-    return f"the storage does not answer; see whether it runs, and MEDIA_STORAGE is right ({error})"
+        return _("the storage has other bytes than were stored; upload the same file again")
+    return _(
+        "the storage does not answer; see whether it runs, and MEDIA_STORAGE is right (%(error)s)"
+    ) % {"error": error}
 
 
 def storage() -> Storage:

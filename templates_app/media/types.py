@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import IO
 
 import filetype
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from templates_app.media import archives
 from templates_app.media.archives import BLOCKED, DOCX, PPTX, XLSX, ZIP, extension_of
@@ -25,7 +28,7 @@ _MARKUP = re.compile(r"\s*<(!doctype|html|head|body|script|svg|\?xml|iframe)", r
 class FileType:
     """A type, the content type that we give it, and what else browsers call it."""
 
-    label: str
+    label: str | Promise
     content_type: str
     found: str  # what its bytes look like
     also: frozenset[str] = frozenset()
@@ -41,7 +44,7 @@ class FileType:
         return f"{self.content_type}; charset=utf-8" if is_text else self.content_type
 
 
-def _type(label: str, content_type: str, *also: str, found: str = "") -> FileType:
+def _type(label: str | Promise, content_type: str, *also: str, found: str = "") -> FileType:
     return FileType(label, content_type, found or content_type, frozenset(also))
 
 
@@ -54,9 +57,9 @@ TYPES: Mapping[str, FileType] = {
     "jpg": _type("JPEG", "image/jpeg", "image/jpg", "image/pjpeg"),
     "gif": _type("GIF", "image/gif"),
     "webp": _type("WebP", "image/webp"),
-    "ics": _type("calendar", "text/calendar", _TEXT, "application/ics", found=_TEXT),
+    "ics": _type(gettext_lazy("calendar"), "text/calendar", _TEXT, "application/ics", found=_TEXT),
     "csv": _type("CSV", "text/csv", _TEXT, _EXCEL, "application/csv", found=_TEXT),
-    "txt": _type("text", _TEXT),
+    "txt": _type(gettext_lazy("text"), _TEXT),
     "docx": _type("DOCX", DOCX, ZIP, *_ZIPPED),
     "xlsx": _type("XLSX", XLSX, ZIP, *_ZIPPED),
     "pptx": _type("PPTX", PPTX, ZIP, *_ZIPPED),
@@ -84,16 +87,24 @@ def recognise(file: IO[bytes], *, name: str, declared: str = "") -> FileType:
     if declared.partition(";")[0].strip().lower() not in _WHATEVER | kind.also | {
         kind.content_type
     }:
-        raise Refused(f"{name} is called {kind.label}, but was sent as {declared[:80]}")
+        raise Refused(
+            _("%(name)s is called %(label)s, but was sent as %(declared)s")
+            % {"name": name, "label": kind.label, "declared": declared[:80]}
+        )
     try:
         found = _found(file)
     except Refused as refusal:
         raise Refused(f"{name}: {refusal}") from None
     if found != kind.found:
-        what = _BY_CONTENT_TYPE[found].label if found in _BY_CONTENT_TYPE else "something else"
-        raise Refused(f"{name} is called {kind.label}, but its content is {what}")
+        what = _BY_CONTENT_TYPE[found].label if found in _BY_CONTENT_TYPE else _("something else")
+        raise Refused(
+            _("%(name)s is called %(label)s, but its content is %(what)s")
+            % {"name": name, "label": kind.label, "what": what}
+        )
     if kind is TYPES["ics"] and not _begins(file, b"BEGIN:VCALENDAR"):
-        raise Refused(f"{name} is no calendar file; one begins with BEGIN:VCALENDAR")
+        raise Refused(
+            _("%(name)s is no calendar file; one begins with BEGIN:VCALENDAR") % {"name": name}
+        )
     return kind
 
 
@@ -103,8 +114,14 @@ def _named(name: str) -> FileType:
         return kind
     extension = extension_of(name)
     if extension in BLOCKED:
-        raise Refused(f"{name}: mail providers refuse .{extension} files, whatever is in them")
-    raise Refused(f"{name}: the library takes {', '.join(TYPES)}; save it as one of them")
+        raise Refused(
+            _("%(name)s: mail providers refuse .%(extension)s files, whatever is in them")
+            % {"name": name, "extension": extension}
+        )
+    raise Refused(
+        _("%(name)s: the library takes %(types)s; save it as one of them")
+        % {"name": name, "types": ", ".join(TYPES)}
+    )
 
 
 def _found(file: IO[bytes]) -> str:
@@ -135,7 +152,7 @@ def _is_text(file: IO[bytes]) -> bool:
         if _CONTROLS.search(text):
             return False
         if is_first and _MARKUP.match(text):
-            raise Refused("this is HTML, SVG or XML, which can hold scripts; save it as PDF")
+            raise Refused(_("this is HTML, SVG or XML, which can hold scripts; save it as PDF"))
         is_first = False
     return not decoder.getstate()[0]
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.db.models import Model, Q
+from django.utils.translation import gettext as _
 
 from templates_app.models import EmailTemplate, Layout, MediaBlob, MediaFile, Snippet
 from templates_app.models import TemplateVariant as Variant
@@ -44,10 +45,19 @@ def named_by(file: MediaFile) -> list[Use]:
     """
     variants = Variant.objects.select_related("template")
     return [
-        *(Use(f"template {row}", row) for row in _naming(file, EmailTemplate.objects, "text")),
-        *(Use(f"template {row}", row.template) for row in _naming(file, variants, "text")),
-        *(Use(f"snippet {row}", row) for row in _naming(file, Snippet.objects)),
-        *(Use(f"layout {row}", row) for row in _naming(file, Layout.objects)),
+        *(
+            Use(_("template %(name)s") % {"name": row}, row)
+            for row in _naming(file, EmailTemplate.objects, "text")
+        ),
+        *(
+            Use(_("template %(name)s") % {"name": row}, row.template)
+            for row in _naming(file, variants, "text")
+        ),
+        *(
+            Use(_("snippet %(name)s") % {"name": row}, row)
+            for row in _naming(file, Snippet.objects)
+        ),
+        *(Use(_("layout %(name)s") % {"name": row}, row) for row in _naming(file, Layout.objects)),
     ]
 
 

@@ -6,16 +6,17 @@ from typing import Self
 from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
 
 
 class ScanState(models.TextChoices):
     """What the malware scanner said."""
 
-    PENDING = "pending", "not scanned yet"
-    CLEAN = "clean", "clean"
-    INFECTED = "infected", "infected"
-    ERROR = "error", "the scanner did not answer"
-    OFF = "off", "scanning is switched off"
+    PENDING = "pending", _("not scanned yet")
+    CLEAN = "clean", _("clean")
+    INFECTED = "infected", _("infected")
+    ERROR = "error", _("the scanner did not answer")
+    OFF = "off", _("scanning is switched off")
 
 
 class MediaBlobQuerySet(models.QuerySet["MediaBlob"]):
@@ -79,7 +80,9 @@ class MediaFileQuerySet(models.QuerySet["MediaFile"]):
 class MediaFile(models.Model):
     """A name in the library; to replace a file is to let its name point to another blob."""
 
-    folder = models.CharField(max_length=200, blank=True, help_text="Such as Logos or 2026/Spring.")
+    folder = models.CharField(
+        max_length=200, blank=True, help_text=_("Such as Logos or 2026/Spring.")
+    )
     name = models.CharField(max_length=100)
     blob = models.ForeignKey(MediaBlob, on_delete=models.PROTECT, related_name="files")
     alt = models.CharField(max_length=300, blank=True)  # what an image shows, in words

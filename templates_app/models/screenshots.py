@@ -2,14 +2,15 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from templates_app.models.templates import TemplateVersion
 
 
 class ScreenshotView(models.TextChoices):
-    DESKTOP = "desktop", "Desktop"
-    MOBILE = "mobile", "Mobile"
-    DARK = "dark", "Desktop, dark"
+    DESKTOP = "desktop", _("Desktop")
+    MOBILE = "mobile", _("Mobile")
+    DARK = "dark", _("Desktop, dark")
 
 
 class Screenshot(models.Model):

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 
 class Kind(models.TextChoices):
@@ -12,7 +13,7 @@ class Kind(models.TextChoices):
     MJML = "mjml", "MJML"
     HTML = "html", "HTML"
     MARKDOWN = "markdown", "Markdown"
-    TEXT = "text", "plain text"
+    TEXT = "text", _("plain text")
 
 
 class Snippet(models.Model):
@@ -62,11 +63,11 @@ class Source(models.Model):
     preheader = models.CharField(
         max_length=300,
         blank=True,
-        help_text="What an inbox shows behind the subject; hidden in the message itself.",
+        help_text=_("What an inbox shows behind the subject; hidden in the message itself."),
     )
     source = models.TextField()
     text = models.TextField(
-        "text part", blank=True, help_text="Left empty, the text part is made from the HTML."
+        _("text part"), blank=True, help_text=_("Left empty, the text part is made from the HTML.")
     )
 
     class Meta:
@@ -82,19 +83,22 @@ class EmailTemplate(Source):
         blank=True,
         on_delete=models.PROTECT,
         related_name="templates",
-        help_text="For Markdown; without one, a plain letter.",
+        help_text=_("For Markdown; without one, a plain letter."),
     )
     language = models.CharField(
         max_length=35,
         blank=True,
-        help_text="Of this text, such as de or pt-BR. Readers of a language without a variant of "
-        "its own get this one.",
+        help_text=_(
+            "Of this text, such as de or pt-BR. Readers of a language without a variant of its own "
+            "get this one."
+        ),
     )
     link_parameters = models.CharField(
         max_length=500,
         blank=True,
-        help_text="Added to each link to a web page, such as "
-        "utm_source=newsletter&utm_medium=email",
+        help_text=_(
+            "Added to each link to a web page, such as utm_source=newsletter&utm_medium=email"
+        ),
     )
     # Whether its HTML is kept exactly as written; chosen by somebody who may write such HTML.
     is_raw = models.BooleanField(default=False)

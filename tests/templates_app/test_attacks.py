@@ -322,8 +322,10 @@ def test_blocks_stand_inside_one_another_a_hundred_deep_at_most(
 
 BOMBS = """
 import resource
+from django.conf import settings
 from templates_app.rendering import RenderError, compile_content
 
+settings.configure(USE_I18N=False)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000,) * 2)
 for source in [

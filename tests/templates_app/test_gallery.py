@@ -38,7 +38,7 @@ every_starter = pytest.mark.parametrize("chosen", STARTERS, ids=lambda each: eac
 
 
 def compiled(chosen: Starter) -> Compilation:
-    bundle = bundle_of(chosen, name=chosen.title)
+    bundle = bundle_of(chosen, name=str(chosen.title))
     library = Library(bundle.snippets, bundle.layouts)
     return compile_draft(bundle.draft, library=library, known=())
 
@@ -129,7 +129,7 @@ def _luminance(colour: str) -> float:
 @pytest.mark.django_db
 def test_all_of_the_gallery_can_be_had_and_shares_its_snippets() -> None:
     for each in STARTERS:
-        import_template(bundle_of(each, name=each.title), clash=Clash.MINE)
+        import_template(bundle_of(each, name=str(each.title)), clash=Clash.MINE)
 
     assert EmailTemplate.objects.count() == len(STARTERS) >= 6
     names = Snippet.objects.order_by("name").values_list("name", flat=True)

@@ -38,7 +38,7 @@ def test_the_gallery_shows_a_picture_of_each_starter_and_makes_a_template_of_one
     page = console.get(f"{TEMPLATES}new/")
 
     for each in STARTERS:
-        assert each.purpose in text(page)
+        assert str(each.purpose) in text(page)
         picture = finders.find(f"templates_app/gallery/{each.slug}.webp")
         assert picture
         assert Path(picture).stat().st_size < 30_000

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         for old, new in imported.renamed.items():
             self.stdout.write(f"{old} came as {new}")
         if imported.is_sanitised:
-            self.stderr.write(SANITISED)
+            self.stderr.write(str(SANITISED))
 
 
 def _read(file: str) -> bytes:
