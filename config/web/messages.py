@@ -1,5 +1,7 @@
 """What is to be translated: the messages in our code and templates, and the catalogues for them.
 
+Of packages whose pages are among ours, what they have not translated into a language themselves.
+
 Babel reads, compares and compiles, so nobody needs the tools of GNU gettext. A catalogue lies in
 `config/locale/LANGUAGE/LC_MESSAGES/`: people write `django.po`, Django reads `django.mo`.
 """
@@ -7,19 +9,42 @@ Babel reads, compares and compiles, so nobody needs the tools of GNU gettext. A 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_python
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
 _APPS = ("campaigns", "config", "recipients", "templates_app", "tracking")
-_METHODS = [("**.py", "python"), ("**/templates/**.html", "config.web.messages:extract_template")]
+_TEMPLATE = "config.web.messages:extract_template"
+_METHODS = [
+    ("**.py", "python"),
+    ("**/templates/**.html", _TEMPLATE),
+    ("**/templates/**.txt", _TEMPLATE),
+]
+_PACKAGES = {
+    "allauth": [
+        (f"{folder}{app}/**{ending}", method)
+        for app in ("account", "mfa", "socialaccount", "usersessions")
+        for folder, ending, method in (
+            ("", ".py", "python"),
+            ("templates/", ".html", _TEMPLATE),
+            ("templates/", ".txt", _TEMPLATE),
+        )
+    ],
+    "unfold": [
+        ("contrib/**", "ignore"),
+        ("**.py", "python"),
+        ("templates/**.html", _TEMPLATE),
+    ],
+}
+_TRANSLATED = ("allauth", "django/conf", "django/contrib/admin", "django/contrib/auth", "unfold")
 _KEYWORDS = dict(DEFAULT_KEYWORDS) | {
     "gettext_lazy": None,
     "gettext_noop": None,
@@ -54,20 +79,52 @@ def extract_template(
     )
 
 
-def sought() -> Catalog:
-    """Return every message of our code and templates, without a translation."""
+def sought(language: str) -> Catalog:
+    """Return every message that we have to translate into a language, without a translation."""
     found = Catalog(charset="utf-8")
     for app in _APPS:
-        for name, line, message, comments, context in extract_from_dir(
-            settings.BASE_DIR / app, method_map=_METHODS, keywords=_KEYWORDS
-        ):
-            found.add(
-                message,
-                locations=[(f"{app}/{name}", line)],
-                auto_comments=comments,
-                context=context,
-            )
+        _add(found, settings.BASE_DIR / app, app, _METHODS)
+    ours = {(message.id, message.context) for message in found}
+    theirs = Catalog(charset="utf-8")
+    for package, methods in _PACKAGES.items():
+        _add(theirs, _place(package), package, methods)
+    translated = _translated_by_packages(language)
+    for message in theirs:
+        if (message.id, message.context) not in ours and _first(message) not in translated:
+            found[message.id] = message
     return found
+
+
+def _add(found: Catalog, place: Path, name: str, methods: list[tuple[str, str]]) -> None:
+    for file, line, message, comments, context in extract_from_dir(
+        place, method_map=methods, keywords=_KEYWORDS
+    ):
+        found.add(
+            message, locations=[(f"{name}/{file}", line)], auto_comments=comments, context=context
+        )
+
+
+def _translated_by_packages(language: str) -> set[str]:
+    """Return the messages that packages have translated into a language themselves."""
+    found: set[str] = set()
+    for package in _TRANSLATED:
+        top, _slash, rest = package.partition("/")
+        path = _place(top) / rest / "locale" / language / "LC_MESSAGES" / "django.mo"
+        if path.exists():
+            with path.open("rb") as file:
+                messages = read_mo(file)
+            found |= {_first(message) for message in messages if message.id}
+    return found
+
+
+def _first(message: Message) -> str:
+    """Return what is said of one: all of it, where there is no plural."""
+    return str(message.id if isinstance(message.id, str) else message.id[0])
+
+
+def _place(package: str) -> Path:
+    [place] = import_module(package).__path__
+    return Path(place)
 
 
 def catalogue_of(language: str) -> Catalog:
@@ -82,7 +139,7 @@ def catalogue_of(language: str) -> Catalog:
 def update(language: str) -> Catalog:
     """Add what is new and drop what is gone, compile, and return the catalogue."""
     catalogue = catalogue_of(language)
-    catalogue.update(sought(), no_fuzzy_matching=True)
+    catalogue.update(sought(language), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     folder = _folder(language)
     folder.mkdir(parents=True, exist_ok=True)
