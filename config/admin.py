@@ -13,6 +13,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
 from django_celery_beat.admin import TaskSelectWidget
@@ -80,13 +81,13 @@ class TaskResultAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     list_display = ("task_id", "task_name", "status", "date_created", "date_done")
     list_filter = ("status",)
     search_fields = ("task_id__exact",)
-    search_help_text = "The whole task id"
+    search_help_text = _("The whole task id")
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("task_id", "task_name", "status", "worker")}),
-        ("Times", {"fields": ("date_created", "date_started", "date_done")}),
-        ("Parameters", {"fields": ("task_args", "task_kwargs", "periodic_task_name")}),
-        ("Result", {"fields": ("result", "traceback", "meta")}),
+        (_("Times"), {"fields": ("date_created", "date_started", "date_done")}),
+        (_("Parameters"), {"fields": ("task_args", "task_kwargs", "periodic_task_name")}),
+        (_("Result"), {"fields": ("result", "traceback", "meta")}),
     )
 
 
@@ -94,7 +95,7 @@ class TaskResultAdmin(ManyRowsAdmin, ReadOnlyAdmin):
 class GroupResultAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     list_display = ("group_id", "date_created", "date_done")
     search_fields = ("group_id__exact",)
-    search_help_text = "The whole group id"
+    search_help_text = _("The whole group id")
     ordering = ("-date_done",)
 
 

@@ -5,57 +5,60 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 # Group, then title, icon and model of each item.
 _SIDEBAR = (
     (
-        "Send",
+        _("Send"),
         (
-            ("Campaigns", "campaign", "campaigns.campaign"),
-            ("Runs", "flight_takeoff", "campaigns.run"),
-            ("Templates", "article", "templates_app.emailtemplate"),
-            ("Snippets", "extension", "templates_app.snippet"),
-            ("Layouts", "dashboard", "templates_app.layout"),
-            ("Frozen versions", "ac_unit", "templates_app.templateversion"),
-            ("Media", "perm_media", "templates_app.mediafile"),
+            (_("Campaigns"), "campaign", "campaigns.campaign"),
+            (_("Runs"), "flight_takeoff", "campaigns.run"),
+            (_("Templates"), "article", "templates_app.emailtemplate"),
+            (_("Snippets"), "extension", "templates_app.snippet"),
+            (_("Layouts"), "dashboard", "templates_app.layout"),
+            (_("Frozen versions"), "ac_unit", "templates_app.templateversion"),
+            (_("Media"), "perm_media", "templates_app.mediafile"),
         ),
     ),
     (
-        "People",
+        _("People"),
         (
-            ("Recipients", "person", "recipients.recipient"),
-            ("Lists", "list_alt", "recipients.mailinglist"),
-            ("Imports", "upload_file", "recipients.import"),
-            ("Segments", "filter_alt", "recipients.segment"),
-            ("Tags", "sell", "recipients.tag"),
-            ("Fields", "label", "recipients.field"),
-            ("Sign-up forms", "contact_mail", "recipients.signupform"),
-            ("Messages of ours", "mark_email_unread", "recipients.notice"),
-            ("Suppression", "block", "recipients.suppression"),
-            ("Exports", "download", "recipients.export"),
+            (_("Recipients"), "person", "recipients.recipient"),
+            (_("Lists"), "list_alt", "recipients.mailinglist"),
+            (_("Imports"), "upload_file", "recipients.import"),
+            (_("Segments"), "filter_alt", "recipients.segment"),
+            (_("Tags"), "sell", "recipients.tag"),
+            (_("Fields"), "label", "recipients.field"),
+            (_("Sign-up forms"), "contact_mail", "recipients.signupform"),
+            (_("Messages of ours"), "mark_email_unread", "recipients.notice"),
+            (_("Suppression"), "block", "recipients.suppression"),
+            (_("Exports"), "download", "recipients.export"),
         ),
     ),
     (
-        "Understand",
+        _("Understand"),
         (
-            ("Deliveries", "mark_email_read", "tracking.delivery"),
-            ("Messages that came in", "inbox", "tracking.inboundmessage"),
-            ("Mailboxes of bounces", "markunread_mailbox", "tracking.mailbox"),
-            ("Events of providers", "webhook", "tracking.webhookevent"),
-            ("Task results", "task_alt", "django_celery_results.taskresult"),
+            (_("Deliveries"), "mark_email_read", "tracking.delivery"),
+            (_("Messages that came in"), "inbox", "tracking.inboundmessage"),
+            (_("Mailboxes of bounces"), "markunread_mailbox", "tracking.mailbox"),
+            (_("Events of providers"), "webhook", "tracking.webhookevent"),
+            (_("Task results"), "task_alt", "django_celery_results.taskresult"),
         ),
     ),
     (
-        "Run",
+        pgettext_lazy("menu", "Run"),
         (
-            ("Senders", "alternate_email", "campaigns.sender"),
-            ("Transports", "outbox", "campaigns.transport"),
-            ("DKIM keys", "key", "campaigns.dkimkey"),
-            ("Limits of domains", "speed", "campaigns.domainlimit"),
-            ("Groups of domains", "hub", "campaigns.domaingroup"),
-            ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
-            ("Users", "group", "auth.user"),
-            ("Groups", "groups", "auth.group"),
+            (_("Senders"), "alternate_email", "campaigns.sender"),
+            (_("Transports"), "outbox", "campaigns.transport"),
+            (_("DKIM keys"), "key", "campaigns.dkimkey"),
+            (_("Limits of domains"), "speed", "campaigns.domainlimit"),
+            (_("Groups of domains"), "hub", "campaigns.domaingroup"),
+            (_("Periodic tasks"), "schedule", "django_celery_beat.periodictask"),
+            (_("Users"), "group", "auth.user"),
+            (_("Groups"), "groups", "auth.group"),
         ),
     ),
 )
@@ -64,7 +67,7 @@ _SIDEBAR = (
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's groups, with what this user may see."""
     start = {
-        "title": "Start",
+        "title": _("Start"),
         "icon": "home",
         "link": reverse("campaigns:dashboard"),
         "active": False,
@@ -85,7 +88,9 @@ def admin_css(_request: HttpRequest) -> str:
     return static("godwit/admin.css")
 
 
-def _items(items: tuple[tuple[str, str, str], ...], request: HttpRequest) -> list[dict[str, Any]]:
+def _items(
+    items: tuple[tuple[str | Promise, str, str], ...], request: HttpRequest
+) -> list[dict[str, Any]]:
     return [
         {"title": title, "icon": icon, "link": _changelist(model)}
         for title, icon, model in items

@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
@@ -15,7 +16,7 @@ class AccountsConfig(AppConfig):
 
     name = "config.accounts"
     label = "accounts"
-    verbose_name = "People of this installation"
+    verbose_name = _("People of this installation")
 
     def ready(self) -> None:
         # Models can be imported once all apps are there, and not with this module.
@@ -31,7 +32,7 @@ class AccountsConfig(AppConfig):
             acting.begin_command(arguments[0])
 
 
-def _make_roles(**_: Any) -> None:
+def _make_roles(**_options: Any) -> None:
     from config.accounts.roles import make_roles
 
     make_roles()

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from config.accounts.models import Profile
+from config.accounts.roles import called
 from config.accounts.services import save_profile, save_user
 from recipients.models import MailingList
 from recipients.validators import time_zones
@@ -57,10 +58,15 @@ class ProfileForm(forms.ModelForm[Profile]):
         )
 
 
+class _RolesField(forms.ModelMultipleChoiceField[Group]):
+    def label_from_instance(self, obj: Any) -> str:
+        return called(obj)
+
+
 class UserForm(forms.ModelForm[User]):
     """A user, for who may change users: `by`."""
 
-    roles = forms.ModelMultipleChoiceField(
+    roles = _RolesField(
         Group.objects.order_by("name"),
         label=_("Roles"),
         required=False,

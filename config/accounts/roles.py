@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from config.accounts.models import GivenPermission
 
@@ -20,6 +21,19 @@ class Role(StrEnum):
     MARKETER = "Marketer"
     APPROVER = "Approver"
     ADMINISTRATOR = "Administrator"
+
+
+_LABELS = {
+    Role.VIEWER: _("Viewer"),
+    Role.MARKETER: _("Marketer"),
+    Role.APPROVER: _("Approver"),
+    Role.ADMINISTRATOR: _("Administrator"),
+}
+
+
+def called(group: Group) -> str:
+    """Return the name of a group; that of a role of ours in the reader's language."""
+    return str(_LABELS.get(group.name, group.name))  # type: ignore[call-overload]
 
 
 # What everybody may look at. What is not here is for administrators: from where people subscribed,

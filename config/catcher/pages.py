@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from django.conf import settings
 from django.template import Context, Engine
+from django.utils import translation
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from config.catcher.caught import Attachment, Caught
 from config.catcher.store import Store
@@ -38,7 +43,10 @@ _SHOWN_IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}
 _HEAD_TAG = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _NEW_TAB = '<base target="_blank">'
 
-_engine = Engine(dirs=[str(Path(__file__).resolve().parent.parent / "templates")])
+_engine = Engine(
+    dirs=[str(Path(__file__).resolve().parent.parent / "templates")],
+    libraries={"i18n": "django.templatetags.i18n"},
+)
 _css = (Path(__file__).resolve().parent / "catcher.css").read_bytes()
 
 
@@ -81,7 +89,8 @@ class Pages:
 
     def answer(self, request: Request) -> Answer:
         """Return what to send for a request, security headers included."""
-        answer = self._refusal(request) or self._route(request)
+        with translation.override(_language(request)):
+            answer = self._refusal(request) or self._route(request)
         return Answer(
             answer.body, answer.content_type, answer.status, {**_HEADERS, **answer.headers}
         )
@@ -89,11 +98,11 @@ class Pages:
     def _refusal(self, request: Request) -> Answer | None:
         host = request.headers.get("Host", "")
         if not self._is_ours(host):
-            return _problem(421, f"This catcher is not called {host!r}.")
+            return _problem(421, _("This catcher is not called %(host)r.") % {"host": host})
         origin = request.headers.get("Origin")
         foreign = origin is not None and urlsplit(origin).netloc != host
         if request.method == "POST" and foreign:
-            return _problem(403, "This request comes from another site.")
+            return _problem(403, _("This request comes from another site."))
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -103,13 +112,13 @@ class Pages:
     def _route(self, request: Request) -> Answer:
         if request.method == "POST":
             if request.path != "/delete":
-                return _problem(405, "Nothing here takes a POST.")
+                return _problem(405, _("Nothing here takes a POST."))
             self.store.clear()
             return Answer(b"", status=303, headers={"Location": "/"})
         for pattern, handler in _ROUTES:
             if found := pattern.fullmatch(request.path):
                 return handler(self, request, *found.groups())
-        return _problem(404, "There is no such page.")
+        return _problem(404, _("There is no such page."))
 
     # --- the list ----------------------------------------------------------------------------
 
@@ -124,9 +133,9 @@ class Pages:
             "message_list",
             rows=[_row(caught) for caught in shown],
             query=query,
-            found=f"{len(found):,}",
-            count=f"{self.store.count():,}",
-            keep=f"{self.store.keep:,}",
+            found=_number(len(found)),
+            count=_number(self.store.count()),
+            keep=_number(self.store.keep),
             page=page,
             pages=pages,
             newer=_list_url(query, page - 1, live) if page > 1 else "",
@@ -322,6 +331,17 @@ def _with_links_in_new_tabs(html: str) -> str:
     return html[:at] + _NEW_TAB + html[at:]
 
 
+def _language(request: Request) -> str:
+    """Return which of our languages the browser asks for first; programs read English."""
+    if request.path.startswith("/api/"):
+        return settings.LANGUAGE_CODE
+    accepted = request.headers.get("Accept-Language", "").lower()
+    ours = dict(settings.LANGUAGES)
+    asked = (name for name, _quality in parse_accept_lang_header(accepted))
+    named = (each for name in asked for each in (name, name.partition("-")[0]))
+    return next((each for each in named if each in ours), settings.LANGUAGE_CODE)
+
+
 def _local(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
@@ -330,8 +350,12 @@ def _size(count: int) -> str:
     if count < 1024:
         return f"{count} B"
     if count < 1024 * 1024:
-        return f"{count / 1024:.1f} KB"
-    return f"{count / 1024 / 1024:.1f} MB"
+        return f"{number_format(count / 1024, 1)} KB"
+    return f"{number_format(count / 1024 / 1024, 1)} MB"
+
+
+def _number(count: int) -> str:
+    return number_format(count, force_grouping=True)
 
 
 def _is_ip_address(name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from campaigns.models import Run, RunStatus
@@ -62,15 +63,17 @@ def _backlog(name: str, title: str, rows: "QuerySet[Any]") -> Fact:
 
 def _counted(name: str, title: str, count: int) -> Fact:
     if count > MOST:
-        text = _("More than %s wait.") % f"{MOST:,}"
+        text = _("More than %s wait.") % number_format(MOST, force_grouping=True)
         remedy = _("See that a worker serves the queue “tracking”, and that it keeps up.")
         return Fact(name, title, State.ATTENTION, text, remedy, count)
-    text = _("%s wait.") % f"{count:,}" if count else _("Nothing waits.")
+    number = number_format(count, force_grouping=True)
+    text = _("%s wait.") % number if count else _("Nothing waits.")
     return Fact(name, title, State.GOOD, text, figure=count)
 
 
 def _imports(count: int) -> Fact:
-    text = _("%s are under way.") % f"{count:,}" if count else _("None is under way.")
+    number = number_format(count, force_grouping=True)
+    text = _("%s are under way.") % number if count else _("None is under way.")
     return Fact("imports", _("Imports"), State.GOOD, text, figure=count)
 
 

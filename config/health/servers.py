@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import KombuError
@@ -65,9 +66,11 @@ def clock(seconds: float) -> Fact:
     title = _("Clock")
     if abs(seconds) <= SKEW:
         return Fact("clock", title, State.GOOD, _("As the database's."), figure=seconds)
-    said = _("The clocks of this machine and of the database differ by %.1f seconds.")
+    said = _("The clocks of this machine and of the database differ by %s seconds.")
     remedy = _("Have both set their clocks by NTP: what is due is taken by these clocks.")
-    return Fact("clock", title, State.ATTENTION, said % abs(seconds), remedy, seconds)
+    return Fact(
+        "clock", title, State.ATTENTION, said % number_format(abs(seconds), 1), remedy, seconds
+    )
 
 
 def broker() -> Fact:
@@ -146,8 +149,8 @@ def disk(place: Path) -> Fact:
     title = _("Disk")
     usage = shutil.disk_usage(place)
     free = 100 * usage.free / usage.total
-    text = _("%(percent)d %% are free, %(size).1f GB.")
-    said = text % {"percent": free, "size": usage.free / 1e9}
+    text = _("%(percent)d %% are free, %(size)s GB.")
+    said = text % {"percent": free, "size": number_format(usage.free / 1e9, 1)}
     if free >= LITTLE_ROOM:
         return Fact("disk", title, State.GOOD, said, figure=free)
     return Fact("disk", title, State.ATTENTION, said, _("Make room, or move the files."), free)

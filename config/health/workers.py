@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 from kombu import Connection
@@ -76,7 +77,10 @@ def of_queue(queue: Queue) -> Fact:
     """Return whether somebody serves a queue, and whether it keeps up."""
     name, waiting = f"queue_{queue.name}", queue.waiting or 0
     text = _("%(count)s messages wait; served by %(workers)s.")
-    said = text % {"count": f"{waiting:,}", "workers": ", ".join(queue.workers) or _("nobody")}
+    said = text % {
+        "count": number_format(waiting, force_grouping=True),
+        "workers": ", ".join(queue.workers) or _("nobody"),
+    }
     if not queue.workers:
         remedy = _(
             "Start a worker for it: celery -A config worker -Q %s. A busy one may be silent."

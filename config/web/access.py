@@ -6,11 +6,13 @@ further where its rows are read (`visible_to(user)`).
 
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext, gettext_lazy
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -246,6 +248,20 @@ def require(user: AbstractBaseUser | AnonymousUser, page: str, method: str | Non
 
 def name_of(permission: str) -> str:
     """Return what a permission is called where it is given: “Can change campaign”."""
-    app, _, codename = permission.partition(".")
+    app, _dot, codename = permission.partition(".")
+    act, _line, model = codename.partition("_")
+    if act in _ACTS and model in apps.all_models[app]:
+        kind = apps.get_model(app, model)._meta.verbose_name  # noqa: SLF001
+        return _ACTS[act] % {"kind": kind}
     found = Permission.objects.filter(content_type__app_label=app, codename=codename)
-    return found.values_list("name", flat=True).first() or permission
+    name = found.values_list("name", flat=True).first()
+    return gettext(name) if name else permission
+
+
+# As Django names them in English.
+_ACTS = {
+    "view": gettext_lazy("Can view %(kind)s"),
+    "add": gettext_lazy("Can add %(kind)s"),
+    "change": gettext_lazy("Can change %(kind)s"),
+    "delete": gettext_lazy("Can delete %(kind)s"),
+}

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.web.access import may_open
 
@@ -48,7 +49,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
         ),
     ),
     (
-        _("Run"),
+        pgettext_lazy("menu", "Run"),
         (
             (_("Health"), "health"),
             (_("Users"), "accounts:user_list"),

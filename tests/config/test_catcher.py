@@ -519,3 +519,15 @@ def test_the_first_of_two_subjects_is_the_one_that_is_shown() -> None:
     )
 
     assert caught.summary == {"subject": "one", "from": "", "to": "a@x.example"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [("vi-VN,vi;q=0.9,en;q=0.8", "vi"), ("de,en;q=0.5", "en"), ("", "en")],
+)
+def test_its_pages_are_in_the_language_that_the_browser_asks_for(
+    catcher: Catcher, asked: str, language: str
+) -> None:
+    page = catcher.open("/", **{"Accept-Language": asked})
+
+    assert f'<html lang="{language}">' in page.text

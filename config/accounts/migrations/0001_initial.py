@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('rows', models.PositiveIntegerField(default=1)),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
+                'verbose_name': 'audit entry', 'verbose_name_plural': 'audit entries',
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['kind', 'object_id', '-id'], name='audit_of_object'), models.Index(fields=['actor', '-id'], name='audit_by_actor'), models.Index(fields=['at'], name='audit_at')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('origin__in', ['web', 'command', 'itself'])), name='audit_origin_known')],

@@ -41,6 +41,20 @@ _NAMED = {
 }
 Called = dict[tuple[str, int], str]
 
+# What the log says, in English, in the words of whoever reads it.
+_ACTS = {
+    "added": _("added"),
+    "changed": _("changed"),
+    "deleted": _("deleted"),
+    "and more": _("and more"),
+    "downloaded": _("downloaded"),
+    "handed out": _("handed out"),
+    "sent a test": _("sent a test"),
+    "signed in": _("signed in"),
+    "signed out": _("signed out"),
+    "failed to sign in": _("failed to sign in"),
+}
+
 
 class AuditForm(forms.Form):
     """What is looked for; each field narrows."""
@@ -80,7 +94,10 @@ def audit_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "lines": [(each, kind_of(each.kind), changes_of(each, called)) for each in page.rows],
+        "lines": [
+            (each, _ACTS.get(each.act, each.act), kind_of(each.kind), changes_of(each, called))
+            for each in page.rows
+        ],
         "is_narrowed": any(request.GET.get(name) for name in form.fields),
         "query": request.GET.urlencode(),
     }

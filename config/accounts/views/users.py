@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.accounts.forms import UserForm
+from config.accounts.roles import called
 
 # As many as anybody works with; nobody looks through more of them by pages.
 _MOST = 500
@@ -21,7 +22,8 @@ _MOST = 500
 @require_safe
 def user_list(request: HttpRequest) -> HttpResponse:
     users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
-    return render(request, "accounts/user_list.html", {"users": users[:_MOST]})
+    rows = [(user, ", ".join(map(called, user.groups.all()))) for user in users[:_MOST]]
+    return render(request, "accounts/user_list.html", {"users": rows})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
