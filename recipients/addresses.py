@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import idna
+from django.utils.translation import gettext as _
 from email_validator import EmailNotValidError, validate_email
 
 from recipients.headers import BadHeader, clean_header, phrase
@@ -98,7 +99,7 @@ def _a_label(label: str) -> str:
 
 
 def _with_u_labels(key: str) -> str:
-    local, _, domain = key.rpartition("@")
+    local, _at, domain = key.rpartition("@")
     try:
         return f"{local}@{idna.decode(domain)}"
     except idna.IDNAError:
@@ -117,7 +118,7 @@ def parse_mailbox(text: str) -> Mailbox:
         raise BadAddress(str(error)) from None
     if not text.endswith(">"):
         return Mailbox("", parse_address(text))
-    name, _, address = text[:-1].rpartition("<")
+    name, _bracket, address = text[:-1].rpartition("<")
     return Mailbox(_display_name(name.strip()), parse_address(address))
 
 
@@ -134,18 +135,24 @@ def format_mailbox(mailbox: Mailbox) -> str:
 def _address(local: str, domain: str) -> Address:
     addr_spec = f"{local}@{domain}"
     if len(local.encode()) > _LOCAL_OCTETS:
-        raise BadAddress(f"the part before the @ is longer than {_LOCAL_OCTETS} bytes")
+        raise BadAddress(
+            _("the part before the @ is longer than %(most)s bytes") % {"most": _LOCAL_OCTETS}
+        )
     if len(addr_spec.encode()) > _ADDRESS_OCTETS:
-        raise BadAddress(f"the address is longer than {_ADDRESS_OCTETS} bytes")
+        raise _too_long()
     return Address(addr_spec, addr_spec.lower(), domain, not local.isascii())
+
+
+def _too_long() -> BadAddress:
+    return BadAddress(_("the address is longer than %(most)s bytes") % {"most": _ADDRESS_OCTETS})
 
 
 def _parse_unusual(text: str) -> Address:
     if len(text) > _WRAPPED_CHARACTERS:
-        raise BadAddress(f"the address is longer than {_ADDRESS_OCTETS} bytes")
+        raise _too_long()
     _refuse_wrapping(text)
     _refuse_wrong_shape(text)
-    local, _, domain = text.rpartition("@")
+    local, _at, domain = text.rpartition("@")
     return _address(_local_part(local), _a_labels(domain))
 
 
@@ -154,47 +161,55 @@ def _refuse_wrapping(text: str) -> None:
     found = _WRAPPED.fullmatch(text)
     inner = found[1].strip() if found else ""
     if inner != text and _PLAIN.fullmatch(inner):
-        raise BadAddress(f"there is more than the address; write {inner}")
+        raise BadAddress(
+            _("there is more than the address; write %(address)s") % {"address": inner}
+        )
 
 
 def _refuse_wrong_shape(text: str) -> None:
     if not text:
-        raise BadAddress("there is no address; fill it in")
+        raise BadAddress(_("there is no address; fill it in"))
     if any(character.isspace() for character in text):
-        raise BadAddress("there is a space inside; remove it, and write one address only")
+        raise BadAddress(_("there is a space inside; remove it, and write one address only"))
     if not text.isprintable():
-        raise BadAddress("there is an invisible character inside; type the address anew")
+        raise BadAddress(_("there is an invisible character inside; type the address anew"))
     if text.startswith('"'):
-        raise BadAddress("a quoted part before the @ is not supported; ask for another address")
+        raise BadAddress(_("a quoted part before the @ is not supported; ask for another address"))
     if "@" not in text:
-        raise BadAddress("there is no @; write it as name@example.org")
+        raise BadAddress(_("there is no @; write it as name@example.org"))
     if text.count("@") > 1:
-        raise BadAddress("there is more than one @; write one address only")
+        raise BadAddress(_("there is more than one @; write one address only"))
 
 
 def _local_part(local: str) -> str:
     if not local:
-        raise BadAddress("there is nothing before the @; write it as name@example.org")
+        raise BadAddress(_("there is nothing before the @; write it as name@example.org"))
     try:
         # The domain has its own check below: this library refuses the reserved ones.
         checked = validate_email(f"{local}@example.com", check_deliverability=False)
     except EmailNotValidError as error:
         reason = str(error).removesuffix(".")
-        raise BadAddress(f"the part before the @ is wrong: {reason}") from None
+        raise BadAddress(
+            _("the part before the @ is wrong: %(reason)s") % {"reason": reason}
+        ) from None
     return unicodedata.normalize("NFC", checked.local_part)
 
 
 def _a_labels(domain: str) -> str:
     if domain.startswith("["):
-        raise BadAddress("a bare IP address after the @ is not supported; write the domain's name")
+        raise BadAddress(
+            _("a bare IP address after the @ is not supported; write the domain's name")
+        )
     try:
         encoded = idna.encode(domain, uts46=True).decode().lower()
     except (idna.IDNAError, UnicodeError) as error:
-        raise BadAddress(f"the domain after the @ is wrong: {error}") from None
+        raise BadAddress(
+            _("the domain after the @ is wrong: %(reason)s") % {"reason": error}
+        ) from None
     if "." not in encoded:
-        raise BadAddress("the domain after the @ has no dot; write all of it, like example.org")
+        raise BadAddress(_("the domain after the @ has no dot; write all of it, like example.org"))
     if not _A_LABELS.fullmatch(encoded):
-        raise BadAddress("the domain after the @ is wrong; write it like example.org")
+        raise BadAddress(_("the domain after the @ is wrong; write it like example.org"))
     return encoded
 
 
@@ -202,5 +217,5 @@ def _display_name(text: str) -> str:
     if quoted := _QUOTED.fullmatch(text):
         return re.sub(r"\\(.)", r"\1", quoted[1])
     if any(character in text for character in '<>"@'):
-        raise BadAddress("there is more than one mailbox; write one, as Name <name@example.org>")
+        raise BadAddress(_("there is more than one mailbox; write one, as Name <name@example.org>"))
     return text

@@ -18,6 +18,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from recipients import locks
 from recipients.export_files import Row, rows_into
@@ -223,7 +224,7 @@ def _claim(export_id: int, *, now: datetime) -> Export | None:
         return None
     if not export.asked and export.what != what(export.mailing_list, export.segment):
         # Without this, whose list was deleted meanwhile would get everybody.
-        _fail(export, "the list or segment was deleted or renamed; ask again", now=now)
+        _fail(export, _("the list or segment was deleted or renamed; ask again"), now=now)
         return None
     _delete_on_commit(export.file.name)  # of a worker that died
     export.status, export.started_at = ExportStatus.WRITING, now

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import (
@@ -130,7 +131,7 @@ def _there(model: type[Named], pk: int | None) -> Named | None:
         return None
     found = model.objects.filter(pk=pk).first()
     if found is None:
-        raise Gone("a list, tag or segment that it names was deleted; ask again")
+        raise Gone(_("a list, tag or segment that it names was deleted; ask again"))
     return found
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from recipients.formulas import guarded
 
 
 class HandoutFormat(models.TextChoices):
-    JSON = "json", "JSON, for programs"
-    CSV = "csv", "CSV, for spreadsheets"
+    JSON = "json", _("JSON, for programs")
+    CSV = "csv", _("CSV, for spreadsheets")
 
 
 CONTENT_TYPES: Mapping[HandoutFormat, str] = {

@@ -3,6 +3,8 @@
 import re
 from base64 import b64encode
 
+from django.utils.translation import gettext as _
+
 # C0, DEL, C1, the two Unicode line separators, bidi embeddings and isolates, lone surrogates.
 # Python's own check knows CR and LF only, and writes U+000B, U+000C and U+001C to U+001E as
 # line ends: "hi\x0bBcc: x@example.org" would become a header of its own.
@@ -26,8 +28,11 @@ def clean_header(value: str) -> str:
         return value
     if found := _FORBIDDEN.search(value):
         raise BadHeader(
-            f"the character U+{ord(found[0]):04X} at position {found.start() + 1} "
-            "may not stand in a header; remove it"
+            _(
+                "the character %(character)s at position %(position)s may not stand in a header;"
+                " remove it"
+            )
+            % {"character": f"U+{ord(found[0]):04X}", "position": found.start() + 1}
         )
     return value
 

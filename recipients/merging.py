@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from recipients import consent, locks
 from recipients.consent import Consent
@@ -76,8 +77,8 @@ class Hint:
 
 def hints() -> list[Hint]:
     """Return likely duplicates, the oldest first; it reads all recipients."""
-    by_mailbox = list(_hints("The address reaches the same mailbox", _SAME_MAILBOX))
-    by_name = _hints("The same name at the same domain", _SAME_NAME)
+    by_mailbox = list(_hints(_("The address reaches the same mailbox"), _SAME_MAILBOX))
+    by_name = _hints(_("The same name at the same domain"), _SAME_NAME)
     listed = [hint.recipients for hint in by_mailbox]
     return [*by_mailbox, *(hint for hint in by_name if hint.recipients not in listed)]
 
@@ -127,11 +128,11 @@ def taken_over(key: str) -> Recipient | None:
 
 def _held(keep: int, other: int) -> tuple[Recipient, Recipient]:
     if keep == other:
-        raise NotMerged("this is one recipient; choose another one")
+        raise NotMerged(_("this is one recipient; choose another one"))
     pair = Recipient.objects.filter(pk__in=[keep, other]).order_by("pk").select_for_update()
     found = {recipient.pk: recipient for recipient in pair}
     if len(found) < 2:
-        raise NotMerged("one of them is not there any more")
+        raise NotMerged(_("one of them is not there any more"))
     return found[keep], found[other]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from recipients import consent, locks
 from recipients.addresses import Address
@@ -31,7 +32,10 @@ class Known(NotSaved):
     """Another recipient has this address."""
 
     def __init__(self, recipient: Recipient) -> None:
-        super().__init__(f"there is a recipient with this address: {recipient.address}")
+        super().__init__(
+            _("there is a recipient with this address: %(address)s")
+            % {"address": recipient.address}
+        )
         self.pk = recipient.pk
 
 
@@ -72,7 +76,7 @@ def change(pk: int, typed: Typed, *, seen: datetime) -> Recipient:
     locks.write_addresses()
     recipient = Recipient.objects.select_for_update().get(pk=pk)
     if recipient.updated_at != seen:
-        raise NotSaved("somebody changed this recipient meanwhile; look at it again")
+        raise NotSaved(_("somebody changed this recipient meanwhile; look at it again"))
     _write(recipient, typed)
     return recipient
 
@@ -98,7 +102,7 @@ def _write(recipient: Recipient, typed: Typed) -> None:
 
 def _refuse(key: str) -> None:
     if erased([key]):
-        raise NotSaved("this person asked to be forgotten; only they themselves may come back")
+        raise NotSaved(_("this person asked to be forgotten; only they themselves may come back"))
     if found := Recipient.objects.filter(key=key).first():
         raise Known(found)
 

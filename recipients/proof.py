@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from recipients import consent
 from recipients.models import (
+    ConsentAction,
     ConsentDetail,
     ConsentEvent,
     ConsentPurpose,
@@ -84,12 +86,13 @@ def _fact(
     wordings: Mapping[bytes, str],
     detail: ConsentDetail | None,
 ) -> Fact:
-    about = ConsentPurpose(event.purpose).label
+    about = str(ConsentPurpose(event.purpose).label)
     if event.mailing_list_id is not None:
-        about = lists.get(event.mailing_list_id, f"list {event.mailing_list_id}, deleted")
+        deleted = _("list %(id)s, deleted") % {"id": event.mailing_list_id}
+        about = lists.get(event.mailing_list_id, deleted)
     return Fact(
         at=event.occurred_at,
-        action=event.action,
+        action=str(ConsentAction(event.action).label).lower(),
         about=about,
         source=event.source,
         wording=wordings.get(bytes(event.wording), "") if event.wording else "",

@@ -1,8 +1,23 @@
-"""Reasons as people read them: where they stand alone, and not after a colon."""
+"""Reasons and numbers as people read them, in their language."""
 
+from datetime import datetime
+
+from django.utils.formats import date_format, number_format
 from django.utils.text import capfirst
+from django.utils.timezone import localtime
 
 
 def sentence(reason: object) -> str:
-    """Return a reason with a capital letter and one full stop; a library's own has one already."""
+    """Return a reason that stands alone: a capital letter, one full stop; a library's has one."""
     return f"{capfirst(str(reason)).removesuffix('.')}."
+
+
+def moment(at: datetime) -> str:
+    """Return a time as a page shows it, with its zone."""
+    local = localtime(at)
+    return f"{date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
+
+
+def figure(number: int) -> str:
+    """Return a whole number with its thousands apart: 12,000 in English, 12.000 in Vietnamese."""
+    return number_format(number, force_grouping=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.fields.json import KeyTransform
+from django.utils.translation import gettext as _
 
 from recipients import consent, locks
 from recipients.consent import Consent, Origin
@@ -54,7 +55,9 @@ def get_list(name: str) -> MailingList:
     try:
         mailing_list.full_clean()
     except ValidationError as error:
-        raise Refused(f"list {name!r}: {in_one_line(error)}") from None
+        raise Refused(
+            _("list %(name)s: %(reason)s") % {"name": repr(name), "reason": in_one_line(error)}
+        ) from None
     mailing_list.save()
     return mailing_list
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from recipients import consent, locks
 from recipients.addresses import BadAddress, parse_address
@@ -17,6 +18,7 @@ from recipients.models import (
     Suppression,
     SuppressionReason,
 )
+from recipients.sentences import figure
 
 BATCH = 2_000  # entries in one statement
 LONGEST_SOURCE = 200  # characters
@@ -65,7 +67,7 @@ def parse_entry(text: str) -> str:
     """
     text = text.strip()
     if not text:
-        raise BadEntry("write an address, or a domain")
+        raise BadEntry(_("write an address, or a domain"))
     try:
         if "@" in text.lstrip("@"):
             return parse_address(text).key
@@ -92,12 +94,13 @@ def entries_of(text: str) -> list[str]:
         try:
             keys[parse_entry(line)] = None
         except BadEntry as error:
-            bad.append(f"line {number}: {error}")
+            bad.append(_("line %(number)s: %(reason)s") % {"number": number, "reason": error})
     if bad:
-        more = [f"and {len(bad) - _LISTED:,} more"] if len(bad) > _LISTED else []
+        rest = len(bad) - _LISTED
+        more = [_("and %(count)s more") % {"count": figure(rest)}] if rest > 0 else []
         raise BadEntry("; ".join(bad[:_LISTED] + more))
     if not keys:
-        raise BadEntry("write an address, or a domain")
+        raise BadEntry(_("write an address, or a domain"))
     return list(keys)
 
 
@@ -184,10 +187,12 @@ def lift(
     :raises NotLifted: it is not suppressed, or only its owner may lift it.
     """
     if key in erased([key]):
-        raise NotLifted(f"{key} asked to be forgotten; only they themselves may come back")
+        raise NotLifted(
+            _("%(key)s asked to be forgotten; only they themselves may come back") % {"key": key}
+        )
     known = Suppression.objects.select_for_update().filter(key=key).first()
     if known is None:
-        raise NotLifted(f"{key} is not suppressed")
+        raise NotLifted(_("%(key)s is not suppressed") % {"key": key})
     _refuse(known, why=why.strip(), even_complaints=even_complaints)
     _lift(known, why=why.strip(), by=by, now=now)
     return SuppressionReason(known.reason)
@@ -220,8 +225,13 @@ def _lift(known: Suppression, *, why: str, by: str, now: datetime) -> None:
 
 def _refuse(known: Suppression, *, why: str, even_complaints: bool) -> None:
     if known.reason == SuppressionReason.UNSUBSCRIBED:
-        raise NotLifted(f"{known.key} asked for no mail at all; only they themselves may come back")
+        raise NotLifted(
+            _("%(key)s asked for no mail at all; only they themselves may come back")
+            % {"key": known.key}
+        )
     if not why:
-        raise NotLifted("say why it is lifted")
+        raise NotLifted(_("say why it is lifted"))
     if known.reason == SuppressionReason.COMPLAINT and not even_complaints:
-        raise NotLifted(f"{known.key} complained; lifting that needs a permission of its own")
+        raise NotLifted(
+            _("%(key)s complained; lifting that needs a permission of its own") % {"key": known.key}
+        )

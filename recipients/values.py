@@ -8,7 +8,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeAlias, TypeGuard
 
+from django.utils.translation import gettext as _
+
 from recipients.models.fields import Field, FieldKind
+from recipients.sentences import figure
 
 Value: TypeAlias = "str | int | float | bool"
 
@@ -48,7 +51,10 @@ class Kind:
         for choice in self.choices:
             if tidy(choice).casefold() == text.casefold():
                 return choice
-        raise BadValue(f"{_short(text)} is none of {', '.join(self.choices)}")
+        raise BadValue(
+            _("%(value)s is none of %(choices)s")
+            % {"value": _short(text), "choices": ", ".join(self.choices)}
+        )
 
     def check(self, value: object) -> Value:
         """Return a value as JSON has it, if it is one of this kind.
@@ -61,7 +67,10 @@ class Kind:
             return value
         if self.kind == FieldKind.NUMBER and _is_number(value):
             return value
-        raise BadValue(f"{_short(str(value))} is no value of kind {self.kind.label.lower()}")
+        raise BadValue(
+            _("%(value)s is no value of kind %(kind)s")
+            % {"value": _short(str(value)), "kind": self.kind.label.lower()}
+        )
 
 
 def kinds_of(fields: Iterable[Field]) -> dict[str, Kind]:
@@ -85,13 +94,13 @@ def in_digits(number: float) -> str:
 
 def _text(text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        raise BadValue(f"it is longer than {LONGEST_TEXT:,} characters")
+        raise BadValue(_("it is longer than %(most)s characters") % {"most": figure(LONGEST_TEXT)})
     return text
 
 
 def _number(text: str) -> int | float:
     if not _NUMBER.fullmatch(text):
-        raise BadValue(f"{_short(text)} is no number like 12 or -3.5")
+        raise BadValue(_("%(value)s is no number like 12 or -3.5") % {"value": _short(text)})
     return float(text) if "." in text else int(text)
 
 
@@ -108,13 +117,13 @@ def _date(text: str) -> str:
             return date.fromisoformat(text).isoformat()
     except ValueError:
         pass
-    raise BadValue(f"{_short(text)} is no date like 2026-12-04")
+    raise BadValue(_("%(value)s is no date like 2026-12-04") % {"value": _short(text)})
 
 
 def _boolean(text: str) -> bool:
     word = text.casefold()
     if word not in _YES | _NO:
-        raise BadValue(f"{_short(text)} is neither yes nor no")
+        raise BadValue(_("%(value)s is neither yes nor no") % {"value": _short(text)})
     return word in _YES
 
 

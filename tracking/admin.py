@@ -11,11 +11,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_celery_results.models import TaskResult
 from unfold.decorators import display
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, Narrowed, state_tag
+from recipients.sentences import figure
 from templates_app.admin import ReadOnlyAdmin
 from tracking.models import (
     Delivery,
@@ -31,22 +34,24 @@ RUNS_LISTED = 20
 SHOWN = 64 << 10  # bytes of a message that came in
 
 MEANINGS = {
-    DeliveryState.QUEUED: "In the queue, not attempted yet.",
-    DeliveryState.SENDING: "A worker is handing it over at this moment.",
-    DeliveryState.SENT: "The next hop took it. That is no proof of reading.",
-    DeliveryState.RETRY: "Refused for now; it is attempted again by itself.",
-    DeliveryState.FAILED: "Given up; the diagnostic says why. Nothing was handed over.",
-    DeliveryState.UNCONFIRMED: (
+    DeliveryState.QUEUED: gettext_lazy("In the queue, not attempted yet."),
+    DeliveryState.SENDING: gettext_lazy("A worker is handing it over at this moment."),
+    DeliveryState.SENT: gettext_lazy("The next hop took it. That is no proof of reading."),
+    DeliveryState.RETRY: gettext_lazy("Refused for now; it is attempted again by itself."),
+    DeliveryState.FAILED: gettext_lazy(
+        "Given up; the diagnostic says why. Nothing was handed over."
+    ),
+    DeliveryState.UNCONFIRMED: gettext_lazy(
         "The connection broke after the message was handed over. It may have arrived;"
         " sending it again may make two."
     ),
-    DeliveryState.SKIPPED: "Left out on purpose.",
-    DeliveryState.CANCELLED: "The run was cancelled before its turn.",
+    DeliveryState.SKIPPED: gettext_lazy("Left out on purpose."),
+    DeliveryState.CANCELLED: gettext_lazy("The run was cancelled before its turn."),
 }
 
 
 class RunFilter(SimpleListFilter):
-    title = "run"
+    title = gettext_lazy("run")
     parameter_name = "run"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -64,7 +69,7 @@ class RunFilter(SimpleListFilter):
         if chosen is None:
             return queryset
         if not chosen.isdecimal():
-            raise IncorrectLookupParameters(f"{chosen!r} is no run")
+            raise IncorrectLookupParameters(_("%(text)s is no run") % {"text": repr(chosen)})
         return queryset.of_run(int(chosen))
 
 
@@ -76,15 +81,18 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
     # By the index of the ledger's unique constraint, backwards.
     ordering = ("-run_id", "-recipient_id")
     search_fields = ("address",)
-    search_help_text = "The whole address"
+    search_help_text = gettext_lazy("The whole address")
     fieldsets = (
         (None, {"fields": ("recipient", "address", "run", "state_in_words", "meaning")}),
-        ("The answer", {"fields": (("reply_code", "enhanced_status_code"), "diagnostic")}),
         (
-            "Attempts",
+            gettext_lazy("The answer"),
+            {"fields": (("reply_code", "enhanced_status_code"), "diagnostic")},
+        ),
+        (
+            gettext_lazy("Attempts"),
             {"fields": (("attempts", "next_attempt_at"), ("attempted_at", "finished_at"))},
         ),
-        ("Records", {"fields": ("message_id", "task_result", "created_at")}),
+        (gettext_lazy("Records"), {"fields": ("message_id", "task_result", "created_at")}),
     )
     readonly_fields = ("state_in_words", "meaning", "task_result")
 
@@ -97,32 +105,35 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
         try:
             return queryset.filter(recipient__key=parse_address(search_term).key), False
         except BadAddress as error:
-            self.message_user(request, f"{search_term!r} cannot be searched: {error}", "WARNING")
+            said = _("%(text)s cannot be searched: %(reason)s")
+            said %= {"text": repr(search_term), "reason": error}
+            self.message_user(request, said, "WARNING")
             return queryset.none(), False
 
-    @display(description="State")
+    @display(description=gettext_lazy("State"))
     def state_in_words(self, delivery: Delivery) -> SafeString:
         return state_tag(delivery.state, delivery.get_state_display())
 
-    @display(description="Meaning")
+    @display(description=gettext_lazy("Meaning"))
     def meaning(self, delivery: Delivery) -> str:
         sentence = MEANINGS[DeliveryState(delivery.state)]
         if not delivery.skip_reason:
-            return sentence
-        return f"{sentence} Reason: {SkipReason(delivery.skip_reason).label}."
+            return str(sentence)
+        reason = SkipReason(delivery.skip_reason).label
+        return _("%(meaning)s Reason: %(reason)s.") % {"meaning": sentence, "reason": reason}
 
-    @display(description="Answer")
+    @display(description=gettext_lazy("Answer"))
     def reply(self, delivery: Delivery) -> str:
         if delivery.skip_reason:
-            return SkipReason(delivery.skip_reason).label
+            return str(SkipReason(delivery.skip_reason).label)
         codes = (str(delivery.reply_code or ""), delivery.enhanced_status_code)
         return " ".join(code for code in codes if code)
 
-    @display(description="Task result")
+    @display(description=gettext_lazy("Task result"))
     def task_result(self, delivery: Delivery) -> SafeString | str:
         result = TaskResult.objects.filter(task_id=str(delivery.task_id)).first()
         if result is None:
-            return "Deleted, as those of old runs are"
+            return _("Deleted, as those of old runs are")
         url = reverse("admin:django_celery_results_taskresult_change", args=[result.pk])
         return format_html('<a href="{}">{} ({})</a>', url, result.task_id, result.status)
 
@@ -160,24 +171,27 @@ class InboundMessageAdmin(ReadOnlyAdmin):
         messages: QuerySet[InboundMessage] = super().get_queryset(request)
         return messages.defer("raw")
 
-    @display(description="State")
+    @display(description=gettext_lazy("State"))
     def state_in_words(self, message: InboundMessage) -> SafeString:
         return state_tag(message.status, message.get_status_display())
 
-    @display(description="About")
+    @display(description=gettext_lazy("About"))
     def about(self, message: InboundMessage) -> SafeString | str:
         if message.delivery_id is None:
-            return "No delivery"
+            return _("No delivery")
         url = reverse("admin:tracking_delivery_change", args=[message.delivery_id])
-        return format_html('<a href="{}">Delivery {}</a>', url, message.delivery_id)
+        return format_html(
+            '<a href="{}">{}</a>', url, _("Delivery %(id)s") % {"id": message.delivery_id}
+        )
 
-    @display(description="The message")
+    @display(description=gettext_lazy("The message"))
     def content(self, message: InboundMessage) -> SafeString | str:
         if message.raw is None:
-            return "Deleted: somebody whom it named was erased"
+            return _("Deleted: somebody whom it named was erased")
         raw = bytes(message.raw)
-        more = f"\n… {len(raw) - SHOWN:,} more bytes" if len(raw) > SHOWN else ""
-        return format_html("<pre>{}{}</pre>", raw[:SHOWN].decode(errors="replace"), more)
+        shown, left = raw[:SHOWN].decode(errors="replace"), len(raw) - SHOWN
+        more = _("… %(count)s more bytes") % {"count": figure(left)} if left > 0 else ""
+        return format_html("<pre>{}\n{}</pre>" if more else "<pre>{}{}</pre>", shown, more)
 
 
 @admin.register(Mailbox)
@@ -199,6 +213,6 @@ class WebhookEventAdmin(ManyRowsAdmin, ReadOnlyAdmin):
         "payload",
     )
 
-    @display(description="Recipient")
+    @display(description=gettext_lazy("Recipient"))
     def recipient(self, event: WebhookEvent) -> str:
         return str(event.payload.get("recipient") or "")

@@ -128,7 +128,7 @@ def _failures(counts: Mapping[tuple[str, str], int]) -> list[Failure]:
 
 def _departures(counts: Mapping[tuple[str, str], int]) -> list[Why]:
     found = [
-        Why(_REASONS.get(reason, "No reason given"), n)
+        Why(str(_REASONS.get(reason, "No reason given")), n)
         for (kind, reason), n in counts.items()
         if kind == EventKind.UNSUBSCRIBED
     ]

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
@@ -67,12 +68,13 @@ def state_tag(state: str, word: str) -> SafeString:
 def link_to_recipients(of: str, pk: int) -> SafeString:
     """Link to the recipients of a list, a tag or a segment."""
     url = reverse("recipients:recipient_list")
-    return format_html('<a href="{}?{}={}">Show</a>', url, of, pk)
+    return format_html('<a href="{}?{}={}">{}</a>', url, of, pk, _("Show"))
 
 
 def link_to_page(name: str, pk: int) -> SafeString:
     """Link to the page of staff's that a thing has; the console only shows what is stored."""
-    return format_html('<a href="{}">Open it where it is worked with</a>', reverse(name, args=[pk]))
+    url = reverse(name, args=[pk])
+    return format_html('<a href="{}">{}</a>', url, _("Open it where it is worked with"))
 
 
 def find_key(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any]":

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -52,12 +54,12 @@ def _meaning(was: str | None, now: str | None) -> ConsentAction:
 
 
 class ConsentOfRecipient(ModelAdmin):
-    @display(description="Consent")
+    @display(description=gettext_lazy("Consent"))
     def consent(self, recipient: Recipient) -> SafeString | str:
         if not recipient.pk:
-            return "None yet"
+            return _("None yet")
         url = reverse("recipients:recipient_consent", args=[recipient.pk])
-        return format_html('<a href="{}">What was agreed to, with proof</a>', url)
+        return format_html('<a href="{}">{}</a>', url, _("What was agreed to, with proof"))
 
     def save_formset(
         self, request: HttpRequest, form: ModelForm[Any], formset: Any, change: bool

@@ -11,12 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from recipients import exporting
 from recipients.admin.base import NarrowedAdmin
 from recipients.forms.verbs import ExportForm
 from recipients.models import Export, ExportFormat
+from recipients.sentences import moment
 
 
 @admin.register(Export)
@@ -60,14 +63,14 @@ class ExportAdmin(NarrowedAdmin):
             by=request.user,
             now=timezone.now(),
         )
-        hint = "It is written in the background; its link stands here in a moment."
+        hint = _("It is written in the background; its link stands here in a moment.")
         self.message_user(request, hint)
         obj.pk, obj.what, obj.created_at = asked.pk, asked.what, asked.created_at
 
-    @display(description="File")
+    @display(description=gettext_lazy("File"))
     def file_link(self, export: Export) -> SafeString | str:
-        if not exporting.can_be_fetched(export, now=timezone.now()):
-            return "None"
+        if export.expires_at is None or not exporting.can_be_fetched(export, now=timezone.now()):
+            return _("None")
         url = reverse("recipients:export_file", args=[export.pk])
-        until = f"{export.expires_at:%Y-%m-%d %H:%M} UTC"
-        return format_html('<a href="{}">Fetch</a>, until {}', url, until)
+        until = _("until %(time)s") % {"time": moment(export.expires_at)}
+        return format_html('<a href="{}">{}</a>, {}', url, _("Fetch"), until)

@@ -7,6 +7,8 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recipients.models import MailingList, Segment, Tag, Tagging
 from recipients.segments.asking import those
@@ -38,7 +40,7 @@ class _ByOne(SimpleListFilter):
 
 
 class OnListFilter(_ByOne):
-    title = "list"
+    title = gettext_lazy("list")
     parameter_name = "list"
     model = MailingList
 
@@ -47,7 +49,7 @@ class OnListFilter(_ByOne):
 
 
 class TagFilter(_ByOne):
-    title = "tag"
+    title = gettext_lazy("tag")
     parameter_name = "tag"
     model = Tag
 
@@ -56,7 +58,7 @@ class TagFilter(_ByOne):
 
 
 class SegmentFilter(_ByOne):
-    title = "segment"
+    title = gettext_lazy("segment")
     parameter_name = "segment"
     model = Segment
 
@@ -69,11 +71,11 @@ class SegmentFilter(_ByOne):
 
 
 class SuppressedFilter(SimpleListFilter):
-    title = "suppression"
+    title = gettext_lazy("suppression")
     parameter_name = "suppressed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Suppressed"), ("no", "May be mailed")]
+        return [("yes", _("Suppressed")), ("no", _("May be mailed"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "yes":

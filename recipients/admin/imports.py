@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recipients.admin.base import NarrowedAdmin, link_to_page, state_tag
@@ -32,10 +33,10 @@ class ImportAdmin(NarrowedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # each is a source in the consent ledger; what was not begun can be discarded
 
-    @display(description="State")
+    @display(description=_("State"))
     def state(self, importing: Import) -> SafeString:
         return state_tag(importing.status, capfirst(importing.get_status_display()))
 
-    @display(description="Page")
+    @display(description=_("Page"))
     def page(self, importing: Import) -> SafeString:
         return link_to_page("recipients:import_detail", importing.pk)

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
@@ -40,13 +42,14 @@ from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
 from recipients.segments.grammar import BadRules
 from recipients.segments.saving import segments_about
+from recipients.sentences import figure
 from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
 
 
 class TagActionForm(ActionForm):
-    tag = ModelChoiceField(Tag.objects.all(), required=False, label="Tag")
+    tag = ModelChoiceField(Tag.objects.all(), required=False, label=gettext_lazy("Tag"))
 
 
 class SubscriptionInline(NarrowedInline):
@@ -63,7 +66,7 @@ class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
     list_display = ("address", "lists", "may_be_mailed", "language", "created_at")
     list_filter = (OnListFilter, TagFilter, SegmentFilter, SuppressedFilter)
     search_fields = ("key",)
-    search_help_text = "A whole address, or a value: city:Hanoi"
+    search_help_text = gettext_lazy("A whole address, or a value: city:Hanoi")
     action_form = TagActionForm
     actions = ("add_tag", "remove_tag")
     readonly_fields = (
@@ -79,9 +82,12 @@ class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
     inlines = (SubscriptionInline,)
     fieldsets = (
         (None, {"fields": ("address", "page", "may_be_mailed", "tag_names", "fields_in_words")}),
-        ("Language and time", {"fields": (("language", "time_zone"),)}),
-        ("Edit the fields", {"fields": ("fields",)}),
-        ("History", {"fields": (("created_at", "updated_at"), "consent", "sent_messages")}),
+        (gettext_lazy("Language and time"), {"fields": (("language", "time_zone"),)}),
+        (gettext_lazy("Edit the fields"), {"fields": ("fields",)}),
+        (
+            gettext_lazy("History"),
+            {"fields": (("created_at", "updated_at"), "consent", "sent_messages")},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Recipient]":
@@ -98,62 +104,64 @@ class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
             return found, False
         return (find_key(queryset, search_term) if search_term else queryset), False
 
-    @action(description="Add the tag", permissions=["change"])
+    @action(description=gettext_lazy("Add the tag"), permissions=["change"])
     def add_tag(self, request: HttpRequest, queryset: "QuerySet[Recipient]") -> None:
         if tag := self._chosen_tag(request):
             count = tags.add_tag(queryset, tag)
-            self.message_user(request, f"Recipients who have the tag {tag}: {count:,}.")
+            said = _("Recipients who have the tag %(tag)s: %(count)s.")
+            self.message_user(request, said % {"tag": tag, "count": figure(count)})
 
-    @action(description="Remove the tag", permissions=["change"])
+    @action(description=gettext_lazy("Remove the tag"), permissions=["change"])
     def remove_tag(self, request: HttpRequest, queryset: "QuerySet[Recipient]") -> None:
         if tag := self._chosen_tag(request):
             count = tags.remove_tag(queryset, tag)
-            self.message_user(request, f"Recipients who had the tag {tag}: {count:,}.")
+            said = _("Recipients who had the tag %(tag)s: %(count)s.")
+            self.message_user(request, said % {"tag": tag, "count": figure(count)})
 
     def _chosen_tag(self, request: HttpRequest) -> Tag | None:
         chosen = request.POST.get("tag", "")
         tag = Tag.objects.filter(pk=chosen if chosen.isdecimal() else 0).first()
         if tag is None:
-            self.message_user(request, "Choose a tag beside the action.", messages.ERROR)
+            self.message_user(request, _("Choose a tag beside the action."), messages.ERROR)
         return tag
 
-    @display(description="Page")
+    @display(description=gettext_lazy("Page"))
     def page(self, recipient: Recipient) -> SafeString | str:
         """Link to where somebody is put on a list, suppressed, handed out, erased or merged."""
         if not recipient.pk:
-            return "None yet"
+            return _("None yet")
         return link_to_page("recipients:recipient_detail", recipient.pk)
 
-    @display(description="Tags")
+    @display(description=gettext_lazy("Tags"))
     def tag_names(self, recipient: Recipient) -> str:
-        return ", ".join(tag.name for tag in recipient.tags.all()) or "None"
+        return ", ".join(tag.name for tag in recipient.tags.all()) or _("None")
 
-    @display(description="Lists")
+    @display(description=gettext_lazy("Lists"))
     def lists(self, recipient: Recipient) -> str:
         return ", ".join(
             f"{each.mailing_list} ({each.get_state_display().lower()})"
             for each in recipient.subscription_set.all()
         )
 
-    @display(description="Mail")
+    @display(description=gettext_lazy("Mail"))
     def may_be_mailed(self, recipient: Recipient) -> SafeString:
         # A new recipient does not come from the queryset that knows.
         if getattr(recipient, "is_suppressed", False):
-            return state_tag("suppressed", "Suppressed")
-        return state_tag("mailable", "May be mailed")
+            return state_tag("suppressed", _("Suppressed"))
+        return state_tag("mailable", _("May be mailed"))
 
-    @display(description="Messages")
+    @display(description=gettext_lazy("Messages"))
     def sent_messages(self, recipient: Recipient) -> SafeString | str:
         """Link to what the app of campaigns shows, of which this one knows nothing."""
         if not recipient.pk:
-            return "None yet"
+            return _("None yet")
         url = reverse("campaigns:recipient_history", args=[recipient.pk])
-        return format_html('<a href="{}">What was sent, and what became of it</a>', url)
+        return format_html('<a href="{}">{}</a>', url, _("What was sent, and what became of it"))
 
-    @display(description="Fields")
+    @display(description=gettext_lazy("Fields"))
     def fields_in_words(self, recipient: Recipient) -> SafeString | str:
         if not recipient.fields:
-            return "None"
+            return _("None")
         return render_to_string("recipients/_fields.html", {"fields": recipient.fields})
 
 
@@ -188,24 +196,26 @@ class MailingListAdmin(NarrowedAdmin):
         is_used = any(use.exists() for use in uses)
         return not (is_used or any(segments_about("list", obj.pk)))
 
-    @display(description="Recipients")
+    @display(description=gettext_lazy("Recipients"))
     def recipients(self, mailing_list: MailingList) -> SafeString:
         return link_to_recipients("list", mailing_list.pk)
 
-    @display(description="Growth")
+    @display(description=gettext_lazy("Growth"))
     def growth(self, mailing_list: MailingList) -> SafeString | str:
         """Link to what the app of campaigns shows, of which this one knows nothing."""
         if not mailing_list.pk:
-            return "None yet"
+            return _("None yet")
         url = reverse("campaigns:list_growth", args=[mailing_list.pk])
-        return format_html('<a href="{}">Who came and left, by day or week</a>', url)
+        return format_html('<a href="{}">{}</a>', url, _("Who came and left, by day or week"))
 
-    @display(description="Confirmed recipients")
+    @display(description=gettext_lazy("Confirmed recipients"))
     def confirmed(self, mailing_list: MailingList) -> str:
         if not mailing_list.pk:
-            return "None yet"
+            return _("None yet")
         found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
-        return f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
+        if found > COUNTED:
+            return _("more than %(count)s") % {"count": figure(COUNTED)}
+        return figure(found)
 
 
 class LookedAt(ModelAdmin):
@@ -230,7 +240,7 @@ class FieldAdmin(LookedAt):
     list_display = ("name", "kind", "in_templates", "created_at")
     fields = ("name", "kind", "choices", "created_at")
 
-    @display(description="In templates")
+    @display(description=gettext_lazy("In templates"))
     def in_templates(self, field: Field) -> str:
         return f"{{{{ {field.name} }}}}"
 
@@ -240,14 +250,14 @@ class TagAdmin(LookedAt):
     list_display = ("name", "recipients_with_it", "created_at")
     fields = ("name", "created_at")
 
-    @display(description="Recipients")
+    @display(description=gettext_lazy("Recipients"))
     def recipients_with_it(self, tag: Tag) -> SafeString:
         return link_to_recipients("tag", tag.pk)
 
 
 def _with_value(queryset: "QuerySet[Any]", term: str) -> "QuerySet[Any] | None":
     """Find `city:Hanoi` by the index of the field; None where it is no field and a value."""
-    name, _, value = term.strip().partition(":")
+    name, _colon, value = term.strip().partition(":")
     kind = kinds_of(Field.objects.all()).get(name) if value else None
     if kind is None:
         return None

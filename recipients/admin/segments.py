@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from recipients.admin.base import NarrowedAdmin, link_to_page, link_to_recipients
@@ -33,17 +35,17 @@ class SegmentAdmin(NarrowedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @display(description="Page")
+    @display(description=gettext_lazy("Page"))
     def page(self, segment: Segment) -> SafeString:
         return link_to_page("recipients:segment_edit", segment.pk)
 
-    @display(description="Who is in it")
+    @display(description=gettext_lazy("Who is in it"))
     def in_words(self, segment: Segment) -> str:
         try:
             return describe(segment.rules)
         except BadRules as error:
-            return f"Nobody, until it is mended: {error}"
+            return _("Nobody, until it is mended: %(reason)s") % {"reason": error}
 
-    @display(description="Recipients")
+    @display(description=gettext_lazy("Recipients"))
     def recipients(self, segment: Segment) -> SafeString:
         return link_to_recipients("segment", segment.pk)

@@ -7,6 +7,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -27,9 +29,12 @@ class SignupFormAdmin(ModelAdmin):
     readonly_fields = ("page", "snippet")
     fieldsets = (
         (None, {"fields": ("title", "slug", "is_open", "mailing_list", "sender")}),
-        ("What it says", {"fields": ("introduction", "wording", "language", "fields")}),
-        ("Welcome", {"fields": ("welcome_subject", "welcome_text")}),
-        ("Where it is", {"fields": ("page", "snippet")}),
+        (
+            gettext_lazy("What it says"),
+            {"fields": ("introduction", "wording", "language", "fields")},
+        ),
+        (gettext_lazy("Welcome"), {"fields": ("welcome_subject", "welcome_text")}),
+        (gettext_lazy("Where it is"), {"fields": ("page", "snippet")}),
     )
 
     def save_related(
@@ -38,15 +43,15 @@ class SignupFormAdmin(ModelAdmin):
         super().save_related(request, form, formsets, change)
         signup.publish(form.instance)
 
-    @display(description="Page")
+    @display(description=gettext_lazy("Page"))
     def page(self, form: SignupForm) -> SafeString | str:
         if not form.pk:
-            return "Shown once it is saved"
+            return _("Shown once it is saved")
         return format_html('<a href="{0}">{0}</a>', url_of(form))
 
-    @display(description="For other pages")
+    @display(description=gettext_lazy("For other pages"))
     def snippet(self, form: SignupForm) -> SafeString | str:
         """Show the form as HTML to copy; a page that has an earlier copy goes on to work."""
         if not form.pk:
-            return "Shown once it is saved"
+            return _("Shown once it is saved")
         return format_html('<pre class="preview-text"><code>{}</code></pre>', embeddable(form))

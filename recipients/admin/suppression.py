@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from recipients.addresses import BadAddress, parse_address
@@ -22,7 +24,7 @@ class SuppressionAdmin(ManyRowsAdmin):
     list_display = ("whom", "reason", "source", "created_at")
     list_filter = ("reason",)
     search_fields = ("key",)
-    search_help_text = "A whole address is found at once"
+    search_help_text = gettext_lazy("A whole address is found at once")
     fields = ("whom", "reason", "source", "created_at")
     readonly_fields = ("whom",)
 
@@ -35,9 +37,9 @@ class SuppressionAdmin(ManyRowsAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # it is lifted, with a reason
 
-    @display(description="Address or domain")
+    @display(description=gettext_lazy("Address or domain"))
     def whom(self, entry: Suppression) -> str:
-        return entry.key or "Somebody who was erased"
+        return entry.key or _("Somebody who was erased")
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str

@@ -25,7 +25,7 @@ class CustomField(forms.CharField):
         try:
             return self._kind.read(text) if text else ""
         except BadValue as error:
-            raise ValidationError(_("This does not fit: %s.") % error) from None
+            raise ValidationError(_("This does not fit: %(reason)s.") % {"reason": error}) from None
 
 
 def _widget(kind: Kind) -> forms.Widget:

@@ -62,8 +62,8 @@ class PersonForm(forms.Form):
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
         if name and name not in time_zones():
-            said = _("%s is no time zone; write one like Europe/Berlin.")
-            raise ValidationError(said % name)
+            said = _("%(name)s is no time zone; write one like Europe/Berlin.")
+            raise ValidationError(said % {"name": name})
         return name
 
     def typed(self) -> Typed:

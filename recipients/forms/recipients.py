@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recipients.addresses import Address, BadAddress, parse_address
@@ -27,7 +28,9 @@ def clean_address(text: str) -> Address:
     try:
         return parse_address(text)
     except BadAddress as error:
-        raise ValidationError(f"This is not an address: {error}.") from None
+        raise ValidationError(
+            _("This is not an address: %(reason)s.") % {"reason": error}
+        ) from None
 
 
 class TypedJSONField(forms.JSONField):
@@ -47,11 +50,14 @@ class RecipientForm(forms.ModelForm[Recipient]):
         parsed = clean_address(self.cleaned_data["address"])
         if erased([parsed.key]):
             raise ValidationError(
-                "This person asked to be forgotten; only they themselves may come back."
+                _("This person asked to be forgotten; only they themselves may come back.")
             )
         same = Recipient.objects.filter(key=parsed.key).exclude(pk=self.instance.pk)
         if found := same.first():
-            raise ValidationError(f"There is a recipient with this address: {found.address}.")
+            raise ValidationError(
+                _("There is a recipient with this address: %(address)s.")
+                % {"address": found.address}
+            )
         self.instance.key = parsed.key
         self.instance.domain = parsed.domain
         self.instance.needs_smtputf8 = parsed.needs_smtputf8
@@ -60,22 +66,25 @@ class RecipientForm(forms.ModelForm[Recipient]):
     def clean_fields(self) -> dict[str, Any]:
         values = self.cleaned_data["fields"] or {}
         if not isinstance(values, dict):
-            raise ValidationError('Write an object of names and values: {"first_name": "Ada"}.')
+            raise ValidationError(_('Write an object of names and values: {"first_name": "Ada"}.'))
         if not _can_be_stored(values):
             raise ValidationError(
-                "There is a NUL, half a character or a number without value in it."
+                _("There is a NUL, half a character or a number without value in it.")
             )
         known = kinds_of(Field.objects.all())
         if unknown := sorted(values.keys() - known.keys()):
             raise ValidationError(
-                f"There is no field {', '.join(unknown)}: add it to the fields first."
+                _("There is no field %(names)s: add it to the fields first.")
+                % {"names": ", ".join(unknown)}
             )
         return {name: _read_value(name, known[name], value) for name, value in values.items()}
 
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
         if name and name not in time_zones():
-            raise ValidationError(f"{name} is no time zone; write one like Europe/Berlin.")
+            raise ValidationError(
+                _("%(name)s is no time zone; write one like Europe/Berlin.") % {"name": name}
+            )
         return name
 
 
@@ -129,9 +138,11 @@ class FieldForm(forms.ModelForm[Field]):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not (name.isidentifier() and name == name.lower() and not name.startswith("_")):
-            raise ValidationError("Write lower-case letters, digits and _, a letter first.")
+            raise ValidationError(_("Write lower-case letters, digits and _, a letter first."))
         if name in RESERVED or name in STANDARD:
-            raise ValidationError(f"{name} is a name of Godwit's own; choose another one.")
+            raise ValidationError(
+                _("%(name)s is a name of Godwit's own; choose another one.") % {"name": name}
+            )
         return name
 
     def clean_choices(self) -> list[str]:
@@ -139,9 +150,11 @@ class FieldForm(forms.ModelForm[Field]):
         choices = [line for line in lines if line]
         folded = [choice.casefold() for choice in choices]
         if len(set(folded)) < len(folded):
-            raise ValidationError("Two choices are the same; write each once.")
+            raise ValidationError(_("Two choices are the same; write each once."))
         if max(map(len, choices), default=0) > LONGEST_VALUE:
-            raise ValidationError(f"A choice has at most {LONGEST_VALUE} characters.")
+            raise ValidationError(
+                _("A choice has at most %(most)s characters.") % {"most": LONGEST_VALUE}
+            )
         self._keep_what_is_asked(choices)
         return choices
 
@@ -149,16 +162,18 @@ class FieldForm(forms.ModelForm[Field]):
         gone = sorted(set(self.instance.choices) - set(choices))
         if users := list(segments_choosing(f"field:{self.instance.name}", gone)):
             raise ValidationError(
-                f"{', '.join(gone)}: used by {', '.join(users)}; take it out there first."
+                _("%(choices)s: used by %(users)s; take it out there first.")
+                % {"choices": ", ".join(gone), "users": ", ".join(users)}
             )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         kind = cleaned.get("kind", self.instance.kind)
         if kind == FieldKind.CHOICE and cleaned.get("choices") == []:
-            raise ValidationError({"choices": "Write what can be chosen, one in each line."})
+            raise ValidationError({"choices": _("Write what can be chosen, one in each line.")})
         if kind != FieldKind.CHOICE and cleaned.get("choices"):
-            raise ValidationError({"choices": f"A field of kind {kind} has no choices."})
+            said = _("A field of kind %(kind)s has no choices.") % {"kind": kind}
+            raise ValidationError({"choices": said})
         if not self.errors:
             self._keep_what_is_stored(Kind(FieldKind(kind), cleaned["choices"]))
         return cleaned
@@ -167,8 +182,11 @@ class FieldForm(forms.ModelForm[Field]):
         name = self.cleaned_data.get("name", self.instance.name)
         if reason := misfit(name, kind):
             raise ValidationError(
-                f"Recipients have values under this name that would not fit: {reason}. "
-                "Keep the choices, or take another name or kind."
+                _(
+                    "Recipients have values under this name that would not fit: %(reason)s. "
+                    "Keep the choices, or take another name or kind."
+                )
+                % {"reason": reason}
             )
 
 

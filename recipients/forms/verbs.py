@@ -56,7 +56,7 @@ class SuppressManyForm(forms.Form):
         try:
             return entries_of(self.cleaned_data["entries"])
         except BadEntry as error:
-            raise ValidationError(_("Nothing was added. %s.") % error) from None
+            raise ValidationError(_("Nothing was added. %(reason)s.") % {"reason": error}) from None
 
     def clean_source(self) -> str:
         return without_address(self.cleaned_data["source"])
@@ -129,7 +129,7 @@ class MergeForm(forms.Form):
         key = clean_address(self.cleaned_data["other"]).key
         other = self._among.filter(key=key).first()
         if other is None:
-            raise ValidationError(_("There is no recipient %s.") % key)
+            raise ValidationError(_("There is no recipient %(address)s.") % {"address": key})
         return other
 
 
@@ -138,12 +138,12 @@ class ExportForm(forms.ModelForm[Export]):
         model = Export
         fields = ("mailing_list", "segment", "format")
         help_texts = {
-            "mailing_list": "Everybody on it, in whatever state.",
-            "segment": "Who answers to it. With neither: all recipients.",
+            "mailing_list": gettext_lazy("Everybody on it, in whatever state."),
+            "segment": gettext_lazy("Who answers to it. With neither: all recipients."),
         }
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         if given.get("mailing_list") and given.get("segment"):
-            raise ValidationError("Choose a list or a segment, or neither.")
+            raise ValidationError(_("Choose a list or a segment, or neither."))
         return given

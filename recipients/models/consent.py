@@ -7,20 +7,24 @@ names an address: it has a keyed digest, so that it may stay when the person is 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class ConsentAction(models.TextChoices):
-    GRANTED = "granted"  # asked for it: a form that was sent, a switch that was set
-    CONFIRMED = "confirmed"  # said so again by the link in a message (double opt-in)
-    WITHDRAWN = "withdrawn"
-    IMPORTED = "imported"  # somebody else declares that it was given
-    ERASED = "erased"
+    GRANTED = "granted", _("Granted")  # asked for it: a form that was sent, a switch that was set
+    CONFIRMED = (
+        "confirmed",
+        _("Confirmed"),
+    )  # said so again by the link in a message (double opt-in)
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    IMPORTED = "imported", _("Imported")  # somebody else declares that it was given
+    ERASED = "erased", _("Erased")
 
 
 class ConsentPurpose(models.TextChoices):
-    LIST = "list", "messages of a list"
-    TRACKING = "tracking", "measuring opens and clicks"
-    EVERYTHING = "everything", "any message"
+    LIST = "list", _("messages of a list")
+    TRACKING = "tracking", _("measuring opens and clicks")
+    EVERYTHING = "everything", _("any message")
 
 
 class ConsentWording(models.Model):

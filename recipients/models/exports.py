@@ -4,22 +4,23 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.lists import MailingList, Viewer, hidden_lists
 from recipients.models.segments import Segment
 
 
 class ExportStatus(models.TextChoices):
-    WAITING = "waiting"
-    WRITING = "writing"
-    DONE = "done"
-    FAILED = "failed"
+    WAITING = "waiting", _("Waiting")
+    WRITING = "writing", _("Writing")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
 
 
 class ExportFormat(models.TextChoices):
     CSV = "csv", "CSV"
-    XLSX = "xlsx", "XLSX, for spreadsheets"
-    JSONL = "jsonl", "JSON lines, values as they are stored"
+    XLSX = "xlsx", _("XLSX, for spreadsheets")
+    JSONL = "jsonl", _("JSON lines, values as they are stored")
 
 
 def kept_under(export: "Export", _name: str) -> str:
@@ -44,7 +45,7 @@ class Export(models.Model):
     segment = models.ForeignKey(Segment, on_delete=models.SET_NULL, null=True, blank=True)
     # What recipients.finding.Filter asked, until the file is written; else empty.
     asked = models.JSONField(default=dict, editable=False)
-    what = models.CharField("recipients", max_length=300, editable=False)
+    what = models.CharField(_("recipients"), max_length=300, editable=False)
     format = models.CharField(max_length=5, choices=ExportFormat, default=ExportFormat.CSV)
     status = models.CharField(
         max_length=7, choices=ExportStatus, default=ExportStatus.WAITING, editable=False

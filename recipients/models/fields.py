@@ -1,16 +1,17 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class FieldKind(models.TextChoices):
     """What a field's values are, and how `Recipient.fields` (JSON) holds them."""
 
-    TEXT = "text", "Text"  # a string
-    NUMBER = "number", "Number"  # a number
-    DATE = "date", "Date"  # a string, 2026-12-04
-    BOOLEAN = "boolean", "Yes or no"  # true or false
-    CHOICE = "choice", "One of several"  # a string, one of `choices`
+    TEXT = "text", _("Text")  # a string
+    NUMBER = "number", _("Number")  # a number
+    DATE = "date", _("Date")  # a string, 2026-12-04
+    BOOLEAN = "boolean", _("Yes or no")  # true or false
+    CHOICE = "choice", _("One of several")  # a string, one of `choices`
 
 
 class Field(models.Model):

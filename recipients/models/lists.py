@@ -5,23 +5,24 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.imported import Imported
 from recipients.validators import validate_header_text
 
 
 class SubscriptionState(models.TextChoices):
-    PENDING = "pending"  # asked to confirm (double opt-in), has not yet
-    CONFIRMED = "confirmed"
-    UNSUBSCRIBED = "unsubscribed"
+    PENDING = "pending", _("Pending")  # asked to confirm (double opt-in), has not yet
+    CONFIRMED = "confirmed", _("Confirmed")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
 
 class Tracking(models.TextChoices):
     """What is measured of opens and clicks; of several words the most private one counts."""
 
-    FULL = "full", "who opened and clicked"
-    ANONYMOUS = "anonymous", "how often, without telling who"
-    OFF = "off", "nothing"
+    FULL = "full", _("who opened and clicked")
+    ANONYMOUS = "anonymous", _("how often, without telling who")
+    OFF = "off", _("nothing")
 
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -57,28 +58,30 @@ def hidden_lists(user: Viewer) -> tuple[int, ...]:
 
 class MailingList(models.Model):
     name = models.CharField(max_length=200, validators=[validate_header_text])
-    description = models.TextField(blank=True, help_text="Shown where people choose their lists.")
+    description = models.TextField(
+        blank=True, help_text=_("Shown where people choose their lists.")
+    )
     is_public = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="Recipients may subscribe to it themselves where they choose their lists.",
+        help_text=_("Recipients may subscribe to it themselves where they choose their lists."),
     )
     tracking = models.CharField(
-        "measuring",
+        _("measuring"),
         max_length=9,
         choices=Tracking,
         default=Tracking.FULL,
         db_default=Tracking.FULL,
-        help_text="Of opens and clicks. Where campaign or installation want less, that holds.",
+        help_text=_("Of opens and clicks. Where campaign or installation want less, that holds."),
     )
     # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
     identifier = models.UUIDField(default=uuid.uuid4, editable=False)
     # Said apart from who they are: where the last of them goes, it does not open to everybody.
     is_limited = models.BooleanField(
-        "limited",
+        _("limited"),
         default=False,
         db_default=False,
-        help_text="Only these users and groups see it, its recipients and its campaigns.",
+        help_text=_("Only these users and groups see it, its recipients and its campaigns."),
     )
     limited_to_users = models.ManyToManyField(
         settings.AUTH_USER_MODEL, blank=True, related_name="limited_lists"

@@ -2,6 +2,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.imported import Imported
 from recipients.models.lists import (
@@ -15,9 +16,9 @@ from recipients.models.suppression import Suppression
 
 
 class TrackingConsent(models.TextChoices):
-    UNKNOWN = "unknown", "not asked"
-    GRANTED = "granted"
-    DENIED = "denied"
+    UNKNOWN = "unknown", _("not asked")
+    GRANTED = "granted", _("Granted")
+    DENIED = "denied", _("Denied")
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
@@ -58,7 +59,7 @@ class Recipient(Imported):
         db_default=TrackingConsent.UNKNOWN,
     )
     paused_until = models.DateField(
-        null=True, blank=True, help_text="Wants no message before that day."
+        null=True, blank=True, help_text=_("Wants no message before that day.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -4,6 +4,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.consent import ConsentWording
 from recipients.models.fields import Field
@@ -20,7 +21,7 @@ QUIET = timedelta(hours=24)
 class SignupForm(models.Model):
     """A page, or a form in somebody's page, by which people subscribe to a list."""
 
-    slug = models.SlugField(max_length=80, help_text="Its page is /subscribe/SLUG.")
+    slug = models.SlugField(max_length=80, help_text=_("Its page is /subscribe/SLUG."))
     mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="forms")
     # Who asks to confirm, and by which transport; empty: the oldest sender.
     sender = models.ForeignKey(
@@ -30,27 +31,29 @@ class SignupForm(models.Model):
     title = models.CharField(max_length=200, validators=[validate_header_text])
     introduction = models.TextField(blank=True)
     wording = models.TextField(
-        help_text="What people agree to; it is kept with each consent, word for word."
+        help_text=_("What people agree to; it is kept with each consent, word for word.")
     )
-    language = models.CharField(max_length=35, blank=True, help_text="BCP 47: en, vi, pt-BR.")
-    fields = models.ManyToManyField(Field, blank=True, help_text="Asked beside the address.")
+    language = models.CharField(max_length=35, blank=True, help_text=_("BCP 47: en, vi, pt-BR."))
+    fields = models.ManyToManyField(Field, blank=True, help_text=_("Asked beside the address."))
     # All that ever stood in it: a copy in somebody's page may still show earlier words.
     wordings = models.ManyToManyField(ConsentWording, blank=True, editable=False)
     welcome_subject = models.CharField(
         max_length=200,
         blank=True,
         validators=[validate_header_text],
-        help_text="Empty: Welcome to, and the list's name.",
+        help_text=_("Empty: Welcome to, and the list's name."),
     )
     welcome_text = models.TextField(
         blank=True,
-        help_text="Sent once, when a person confirms for the first time. Empty: nothing is sent.",
+        help_text=_(
+            "Sent once, when a person confirms for the first time. Empty: nothing is sent."
+        ),
     )
     is_open = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        verbose_name = "sign-up form"
+        verbose_name = _("sign-up form")
         constraints = [models.UniqueConstraint(fields=["slug"], name="signup_form_slug_unique")]
 
     def __str__(self) -> str:
@@ -113,9 +116,9 @@ class SignupWindow(models.Model):
 
 
 class NoticeKind(models.TextChoices):
-    CONFIRMATION = "confirmation", "asks to confirm a subscription"
-    PRIVACY = "privacy", "leads to what is known of a person"
-    WELCOME = "welcome", "greets a new subscriber"
+    CONFIRMATION = "confirmation", _("asks to confirm a subscription")
+    PRIVACY = "privacy", _("leads to what is known of a person")
+    WELCOME = "welcome", _("greets a new subscriber")
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -156,8 +159,8 @@ class Notice(models.Model):
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "message of ours"
-        verbose_name_plural = "messages of ours"
+        verbose_name = _("message of ours")
+        verbose_name_plural = _("messages of ours")
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=NoticeKind.values), name="notice_kind_known"

@@ -2,15 +2,16 @@ from typing import Self
 
 from django.db import models
 from django.db.models import OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class SuppressionReason(models.TextChoices):
-    SOFT_BOUNCE = "soft_bounce", "messages came back again and again"
-    BOUNCE = "bounce", "messages came back"
-    COMPLAINT = "complaint"
-    UNSUBSCRIBED = "unsubscribed", "asked for no mail at all"
-    MANUAL = "manual", "added by staff"
-    ERASED = "erased", "asked to be forgotten"
+    SOFT_BOUNCE = "soft_bounce", _("messages came back again and again")
+    BOUNCE = "bounce", _("messages came back")
+    COMPLAINT = "complaint", _("Complaint")
+    UNSUBSCRIBED = "unsubscribed", _("asked for no mail at all")
+    MANUAL = "manual", _("added by staff")
+    ERASED = "erased", _("asked to be forgotten")
 
 
 # What staff may give: an erasure does more, and of soft bounces alone the policy speaks, which may
@@ -53,7 +54,7 @@ class Suppression(models.Model):
 
     # An address as `Recipient.key` has it, or a domain as `Recipient.domain` has it: the one has an
     # @, the other has none. None: of somebody who was erased; then `digest` stands for the address.
-    key = models.CharField("address or domain", max_length=254, null=True)  # noqa: DJ001
+    key = models.CharField(_("address or domain"), max_length=254, null=True)  # noqa: DJ001
     # recipients.digests.digest of the key.
     digest = models.BinaryField(max_length=32, null=True, editable=False)
     reason = models.CharField(max_length=12, choices=SuppressionReason)
@@ -91,7 +92,7 @@ class Suppression(models.Model):
 class LiftedSuppression(models.Model):
     """A suppression that was lifted: what it said, who lifted it, and why."""
 
-    key = models.CharField("address or domain", max_length=254)
+    key = models.CharField(_("address or domain"), max_length=254)
     reason = models.CharField(max_length=12, choices=SuppressionReason)
     source = models.CharField(max_length=200, blank=True)
     suppressed_at = models.DateTimeField()

@@ -56,7 +56,9 @@ def field_add(request: HttpRequest) -> HttpResponse:
 def field_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what can be chosen; name and kind stay, or the values would not fit."""
     field = get_object_or_404(Field, pk=pk, kind=FieldKind.CHOICE)
-    return _edit(request, FieldForm, field, _("Edit %s") % field, "recipients:field_list")
+    return _edit(
+        request, FieldForm, field, _("Edit %(name)s") % {"name": field}, "recipients:field_list"
+    )
 
 
 @_WITH_FORM
@@ -83,7 +85,7 @@ def tag_add(request: HttpRequest) -> HttpResponse:
 @never_cache
 def tag_edit(request: HttpRequest, pk: int) -> HttpResponse:
     tag = get_object_or_404(Tag, pk=pk)
-    return _edit(request, TagForm, tag, _("Edit %s") % tag, "recipients:tag_list")
+    return _edit(request, TagForm, tag, _("Edit %(name)s") % {"name": tag}, "recipients:tag_list")
 
 
 @_WITH_FORM
@@ -103,7 +105,7 @@ def _edit(
     form = form_of(request.POST if request.method == "POST" else None, instance=row)
     if form.is_valid():
         saved = form.save()
-        messages.success(request, _("%s is saved.") % saved)
+        messages.success(request, _("%(name)s is saved.") % {"name": saved})
         return redirect(back)
     context = {"form": form, "title": title, "back": reverse(back)}
     status = 422 if form.errors else 200
@@ -115,11 +117,11 @@ def _delete(
 ) -> HttpResponse:
     form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_valid() and users:
-        said = _("It is used by %s; take it out there first.") % ", ".join(users)
+        said = _("It is used by %(users)s; take it out there first.") % {"users": ", ".join(users)}
         form.add_error(None, said)
     elif form.is_valid():
         row.delete()
-        messages.success(request, _("%s is deleted.") % row)
+        messages.success(request, _("%(name)s is deleted.") % {"name": row})
         return redirect(back)
     facts = [(_("Used by"), ", ".join(users) or _("nothing"))]
     return verb_page(request, verb, form, back=reverse(back), of=row, facts=facts)

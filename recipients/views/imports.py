@@ -23,7 +23,7 @@ from recipients.importing.detect import Preview, preview
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus
 from recipients.paging import key_page
-from recipients.sentences import sentence
+from recipients.sentences import figure, sentence
 from recipients.tasks import work_on
 from recipients.views.seen import imports_of, lists_of
 from recipients.views.verb_page import Verb, verb_page
@@ -139,7 +139,9 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
         except undoing.CannotUndo as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            messages.success(request, _("Undone. Recipients deleted: %s.") % f"{deleted:,}")
+            messages.success(
+                request, _("Undone. Recipients deleted: %(count)s.") % {"count": figure(deleted)}
+            )
             return redirect("recipients:import_detail", pk)
     facts = [
         (_("New recipients that it brought"), importing.new),
@@ -159,7 +161,7 @@ def _act(request: HttpRequest, importing: Import) -> HttpResponse:
     try:
         said = _VERBS[verb](importing)
     except jobs.Refused as refusal:
-        messages.error(request, _("Nothing was done: %s.") % refusal)
+        messages.error(request, _("Nothing was done: %(reason)s.") % {"reason": refusal})
         return redirect("recipients:import_detail", importing.pk)
     messages.success(request, said)
     if verb == "discard":
@@ -283,7 +285,7 @@ def _start(request: HttpRequest, importing: Import, answers: Mapping[str, Any]) 
             now=timezone.now(),
         )
     except jobs.Refused as refusal:
-        messages.error(request, _("Nothing was done: %s.") % refusal)
+        messages.error(request, _("Nothing was done: %(reason)s.") % {"reason": refusal})
     else:
         hurry_after_commit(work_on, importing.pk)
     return redirect("recipients:import_detail", importing.pk)

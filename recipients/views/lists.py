@@ -70,14 +70,14 @@ def list_add(request: HttpRequest) -> HttpResponse:
 @never_cache
 def list_edit(request: HttpRequest, pk: int) -> HttpResponse:
     mailing_list = get_object_or_404(lists_of(request), pk=pk)
-    return _edit(request, mailing_list, _("Edit %s") % mailing_list)
+    return _edit(request, mailing_list, _("Edit %(name)s") % {"name": mailing_list})
 
 
 def _edit(request: HttpRequest, mailing_list: MailingList, title: str) -> HttpResponse:
     form = ListForm(request.POST if request.method == "POST" else None, instance=mailing_list)
     if form.is_valid():
         form.save()
-        messages.success(request, _("%s is saved.") % mailing_list)
+        messages.success(request, _("%(name)s is saved.") % {"name": mailing_list})
         return redirect("recipients:list_detail", mailing_list.pk)
     context = {"form": form, "title": title, "list": mailing_list}
     status = 422 if form.errors else 200
@@ -100,7 +100,7 @@ def signup_add(request: HttpRequest, pk: int) -> HttpResponse:
 def signup_edit(request: HttpRequest, pk: int, form_pk: int) -> HttpResponse:
     mailing_list = get_object_or_404(lists_of(request), pk=pk)
     form = get_object_or_404(mailing_list.forms, pk=form_pk)
-    return _edit_signup(request, form, _("Edit %s") % form)
+    return _edit_signup(request, form, _("Edit %(name)s") % {"name": form})
 
 
 def _edit_signup(request: HttpRequest, signup_form: SignupForm, title: str) -> HttpResponse:
@@ -108,7 +108,7 @@ def _edit_signup(request: HttpRequest, signup_form: SignupForm, title: str) -> H
     if form.is_valid():
         saved = form.save()
         signup.publish(saved)
-        messages.success(request, _("%s is saved.") % saved)
+        messages.success(request, _("%(name)s is saved.") % {"name": saved})
         return redirect("recipients:signup_edit", saved.mailing_list_id, saved.pk)
     context = {
         "form": form,

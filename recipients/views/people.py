@@ -161,7 +161,7 @@ def recipient_add(request: HttpRequest) -> HttpResponse:
             known = there.first()
             form.add_error("address", sentence(refusal))
         else:
-            messages.success(request, _("%s is added.") % recipient)
+            messages.success(request, _("%(name)s is added.") % {"name": recipient})
             if recipients_of(request).filter(pk=recipient.pk).exists():
                 return redirect(page_of(recipient))
             return redirect("recipients:recipient_list")  # on no list that this user sees
@@ -198,7 +198,7 @@ def recipient_subscribe(request: HttpRequest, pk: int) -> HttpResponse:
         given = form.cleaned_data
         mailing_list, source = given["mailing_list"], source_of(request, given["declaration"])
         if people.subscribe([pk], mailing_list, source=source, now=timezone.now()):
-            messages.success(request, _("On the list %s now.") % mailing_list)
+            messages.success(request, _("On the list %(name)s now.") % {"name": mailing_list})
             return redirect("recipients:recipient_detail", pk)
         form.add_error("mailing_list", _why_not(recipient, mailing_list))
     context = {"form": form, "recipient": recipient}

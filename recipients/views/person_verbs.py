@@ -77,7 +77,7 @@ def recipient_leave(request: HttpRequest, pk: int, list_pk: int) -> HttpResponse
     if request.method == "POST":
         source = source_of(request)
         people.unsubscribe([pk], mailing_list, source=source, now=timezone.now())
-        messages.success(request, _("Not on the list %s any more.") % mailing_list)
+        messages.success(request, _("Not on the list %(name)s any more.") % {"name": mailing_list})
         return redirect(page_of(recipient))
     facts = [(_("List"), mailing_list)]
     back = page_of(recipient)
@@ -93,7 +93,7 @@ def recipient_suppress(request: HttpRequest, pk: int) -> HttpResponse:
         reason = SuppressionReason(form.cleaned_data["reason"])
         source = source_of(request, form.cleaned_data["source"])
         suppress(recipient.key, reason=reason, source=source, now=timezone.now())
-        messages.success(request, _("%s is not mailed any more.") % recipient)
+        messages.success(request, _("%(name)s is not mailed any more.") % {"name": recipient})
         return redirect(page_of(recipient))
     return verb_page(request, SUPPRESS, form, back=page_of(recipient), of=recipient)
 
@@ -143,7 +143,7 @@ def recipient_merge(request: HttpRequest, pk: int) -> HttpResponse:
         except NotMerged as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            messages.success(request, _("%s is a part of it now.") % other)
+            messages.success(request, _("%(name)s is a part of it now.") % {"name": other})
             return redirect(page_of(recipient))
     return verb_page(request, MERGE, form, back=page_of(recipient), of=recipient)
 

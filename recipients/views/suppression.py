@@ -18,7 +18,7 @@ from recipients.consent import subject
 from recipients.forms.verbs import LiftForm, SuppressionFilterForm, SuppressManyForm
 from recipients.models import LiftedSuppression, Suppression, SuppressionReason
 from recipients.paging import key_page
-from recipients.sentences import sentence
+from recipients.sentences import figure, moment, sentence
 from recipients.suppression import NotLifted, lift, suppress_all
 from recipients.views.verb_page import Verb, verb_page
 
@@ -91,7 +91,7 @@ def suppression_add(request: HttpRequest) -> HttpResponse:
         )
         known = len(keys) - new
         said = _("%(new)s added; %(known)s were there already.")
-        messages.success(request, said % {"new": f"{new:,}", "known": f"{known:,}"})
+        messages.success(request, said % {"new": figure(new), "known": figure(known)})
         return redirect("recipients:suppression_list")
     context = {"form": form, "meaning": PASTED}
     status = 422 if form.errors else 200
@@ -109,12 +109,12 @@ def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
         except NotLifted as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            messages.success(request, _("%s can be mailed again.") % entry.key)
+            messages.success(request, _("%(name)s can be mailed again.") % {"name": entry.key})
             return redirect("recipients:suppression_list")
     facts: list[tuple[str, Any]] = [
         (_("Reason"), entry.get_reason_display()),
         (_("Source"), entry.source or _("unknown")),
-        (_("Since"), f"{entry.created_at:%Y-%m-%d %H:%M} UTC"),
+        (_("Since"), moment(entry.created_at)),
     ]
     meaning = _COMPLAINT if entry.reason == SuppressionReason.COMPLAINT else _MEANING
     verb = Verb(_LIFT, meaning, _LIFT, is_final=True)

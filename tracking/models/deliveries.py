@@ -10,32 +10,33 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.lists import Viewer, hidden_lists
 
 
 class DeliveryState(models.TextChoices):
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"  # the next hop answered 2yz to the end of DATA
-    RETRY = "retry"  # deferred; to be attempted again at next_attempt_at
-    FAILED = "failed"
-    UNCONFIRMED = "unconfirmed"  # cut off between the end of DATA and its reply
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
+    QUEUED = "queued", _("Queued")
+    SENDING = "sending", _("Sending")
+    SENT = "sent", _("Sent")  # the next hop answered 2yz to the end of DATA
+    RETRY = "retry", _("Retry")  # deferred; to be attempted again at next_attempt_at
+    FAILED = "failed", _("Failed")
+    UNCONFIRMED = "unconfirmed", _("Unconfirmed")  # cut off between the end of DATA and its reply
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 OPEN_STATES = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.RETRY)
 
 
 class SkipReason(models.TextChoices):
-    SUPPRESSED = "suppressed"
-    UNSUBSCRIBED = "unsubscribed"
-    UNCONFIRMED_OPT_IN = "unconfirmed_opt_in", "opt-in not confirmed"
-    DUPLICATE = "duplicate", "address already in this run"
-    NO_ADDRESS = "no_address", "recipient was deleted"
-    EXCLUDED = "excluded", "on an excluded list or segment"
-    PAUSED = "paused", "wants no message for a while"
+    SUPPRESSED = "suppressed", _("Suppressed")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    UNCONFIRMED_OPT_IN = "unconfirmed_opt_in", _("opt-in not confirmed")
+    DUPLICATE = "duplicate", _("address already in this run")
+    NO_ADDRESS = "no_address", _("recipient was deleted")
+    EXCLUDED = "excluded", _("on an excluded list or segment")
+    PAUSED = "paused", _("wants no message for a while")
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -131,7 +132,7 @@ class Delivery(models.Model):
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint(fields=["run", "recipient"], name="delivery_recipient_unique"),
             # I2: whatever happens to recipients' rows while a snapshot is taken.
@@ -182,11 +183,11 @@ class Delivery(models.Model):
 
 
 class DepartureReason(models.TextChoices):
-    TOO_MANY = "too_many", "Too many messages"
-    NOT_RELEVANT = "not_relevant", "They are not about what I expected"
-    NEVER_ASKED = "never_asked", "I never asked for them"
-    NO_LONGER = "no_longer", "I do not need them any more"
-    OTHER = "other", "Another reason"
+    TOO_MANY = "too_many", _("Too many messages")
+    NOT_RELEVANT = "not_relevant", _("They are not about what I expected")
+    NEVER_ASKED = "never_asked", _("I never asked for them")
+    NO_LONGER = "no_longer", _("I do not need them any more")
+    OTHER = "other", _("Another reason")
 
 
 class Departure(models.Model):
@@ -245,7 +246,7 @@ class RunCounters(models.Model):
     minute_before = models.IntegerField(db_default=0)
 
     class Meta:
-        verbose_name_plural = "run counters"
+        verbose_name_plural = _("run counters")
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {state}" for state, n in self.as_dict().items() if n)

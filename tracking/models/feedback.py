@@ -7,44 +7,45 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from recipients.mentions import alone
 from tracking.models.deliveries import Delivery
 
 
 class EventKind(models.TextChoices):
-    FAILED = "failed"  # the next hop refused it while it was handed over
-    BOUNCED = "bounced"  # it was taken, and came back
-    DELAYED = "delayed"  # a mail system is still trying; no bounce
-    DELIVERED = "delivered"  # a provider says that the mailbox has it
-    COMPLAINED = "complained"
-    UNSUBSCRIBED = "unsubscribed"
+    FAILED = "failed", _("Failed")  # the next hop refused it while it was handed over
+    BOUNCED = "bounced", _("Bounced")  # it was taken, and came back
+    DELAYED = "delayed", _("Delayed")  # a mail system is still trying; no bounce
+    DELIVERED = "delivered", _("Delivered")  # a provider says that the mailbox has it
+    COMPLAINED = "complained", _("Complained")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
 
 class Category(models.TextChoices):
     """Why a message came back; `tracking.bounces` tells them apart."""
 
-    INVALID_ADDRESS = "invalid_address", "no such mailbox"
-    INVALID_DOMAIN = "invalid_domain", "no such domain"
-    DISABLED = "disabled", "mailbox switched off"
-    MAILBOX_FULL = "mailbox_full", "mailbox full"
-    TOO_LARGE = "too_large", "message too large"
-    POLICY_CONTENT = "policy_content", "refused for what it says"
-    POLICY_REPUTATION = "policy_reputation", "refused for who sends it"
-    AUTH = "auth", "SPF, DKIM, DMARC, PTR or TLS"
-    RATE = "rate", "too many messages"
-    TRANSIENT = "transient", "passing trouble"
-    EXPIRED = "expired", "given up after trying"
-    LOOP = "loop", "mail loop"
-    RENDERING = "rendering", "could not be made for the recipient"
-    UNKNOWN = "unknown", "reason not told"
+    INVALID_ADDRESS = "invalid_address", _("no such mailbox")
+    INVALID_DOMAIN = "invalid_domain", _("no such domain")
+    DISABLED = "disabled", _("mailbox switched off")
+    MAILBOX_FULL = "mailbox_full", _("mailbox full")
+    TOO_LARGE = "too_large", _("message too large")
+    POLICY_CONTENT = "policy_content", _("refused for what it says")
+    POLICY_REPUTATION = "policy_reputation", _("refused for who sends it")
+    AUTH = "auth", _("SPF, DKIM, DMARC, PTR or TLS")
+    RATE = "rate", _("too many messages")
+    TRANSIENT = "transient", _("passing trouble")
+    EXPIRED = "expired", _("given up after trying")
+    LOOP = "loop", _("mail loop")
+    RENDERING = "rendering", _("could not be made for the recipient")
+    UNKNOWN = "unknown", _("reason not told")
 
 
 class EventSource(models.TextChoices):
-    HANDOVER = "handover", "answer of the next hop"
-    MAIL = "mail", "message to the envelope sender"
-    WEBHOOK = "webhook", "provider"
-    LINK = "link", "link in the message"
+    HANDOVER = "handover", _("answer of the next hop")
+    MAIL = "mail", _("message to the envelope sender")
+    WEBHOOK = "webhook", _("provider")
+    LINK = "link", _("link in the message")
 
 
 class DeliveryEventQuerySet(models.QuerySet["DeliveryEvent"]):
@@ -149,10 +150,13 @@ class DeliveryEvent(models.Model):
 
 
 class InboundStatus(models.TextChoices):
-    NEW = "new"
-    DONE = "done"  # an event was made of it
-    IGNORED = "ignored"  # nothing for us: an automatic reply, say
-    QUARANTINED = "quarantined"  # somebody has to look: it says it is a bounce, and proves nothing
+    NEW = "new", _("New")
+    DONE = "done", _("Done")  # an event was made of it
+    IGNORED = "ignored", _("Ignored")  # nothing for us: an automatic reply, say
+    QUARANTINED = (
+        "quarantined",
+        _("Quarantined"),
+    )  # somebody has to look: it says it is a bounce, and proves nothing
 
 
 class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
@@ -254,8 +258,8 @@ class WebhookEvent(models.Model):
     objects = WebhookEventQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "event of a provider"
-        verbose_name_plural = "events of providers"
+        verbose_name = _("event of a provider")
+        verbose_name_plural = _("events of providers")
         constraints = [models.UniqueConstraint(fields=["provider", "key"], name="webhook_once")]
         indexes = [
             models.Index(

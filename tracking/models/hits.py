@@ -4,6 +4,8 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from templates_app.models import TemplateVersion
 
@@ -34,13 +36,13 @@ class Link(models.Model):
 
 
 class HitKind(models.TextChoices):
-    OPEN = "open"
-    CLICK = "click"
+    OPEN = "open", pgettext_lazy("a hit", "Open")
+    CLICK = "click", pgettext_lazy("a hit", "Click")
 
 
 class Verdict(models.TextChoices):
-    PERSON = "person"
-    MACHINE = "machine"
+    PERSON = "person", _("Person")
+    MACHINE = "machine", _("Machine")
 
 
 class UserAgent(models.Model):
