@@ -4,14 +4,59 @@ Opens are an estimate: some programs fetch all images by themselves, others none
 opened. Each firing of a recurring campaign counts as a campaign.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy, pgettext_lazy
 
 from recipients.segments.subjects import Operator, Question, Subject, days_ago, register
-from recipients.segments.takes import DAYS, Count
+from recipients.segments.takes import DAYS, Count, StrOrPromise
 from tracking.engagement import unfolded_runs
 
-HEADING = "Engagement"
-CAMPAIGNS = Count("campaigns", 100)
+HEADING = _("Engagement")
+CAMPAIGNS = Count(
+    100,
+    _("write a number of campaigns, 1 to %(most)s"),
+    _("campaign"),
+    ngettext_lazy("%(count)s campaign", "%(count)s campaigns", "number"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """What is said of a deed; each sentence has all of its words, for languages that bend them."""
+
+    label: StrOrPromise
+    recently: StrOrPromise
+    not_recently: StrOrPromise
+    once: StrOrPromise
+    never: StrOrPromise
+
+
+_DEEDS: Mapping[str, _Deed] = {
+    "mailed": _Deed(
+        _("Mailed"),
+        _("mailed within the last %(value)s"),
+        _("not mailed within the last %(value)s"),
+        _("mailed at least once"),
+        _("never mailed"),
+    ),
+    "opened": _Deed(
+        _("Opened"),
+        _("opened within the last %(value)s"),
+        _("not opened within the last %(value)s"),
+        _("opened at least once"),
+        _("never opened"),
+    ),
+    "clicked": _Deed(
+        _("Clicked"),
+        _("clicked within the last %(value)s"),
+        _("not clicked within the last %(value)s"),
+        _("clicked at least once"),
+        _("never clicked"),
+    ),
+}
 
 _KNOWN = """EXISTS (SELECT FROM tracking_activity activity
          WHERE activity.recipient_id = recipient.id AND {asked})"""
@@ -68,7 +113,7 @@ def _ever(column: str) -> Callable[[Question], str]:
     return lambda _question: f"{column} IS NOT NULL"
 
 
-def _operators(verb: str) -> dict[str, Operator]:
+def _operators(verb: str, said: _Deed) -> dict[str, Operator]:
     """Return how a deed is asked; `verb` also names its columns."""
     at, run = f"activity.{verb}_at", f"activity.{verb}_run"
     days, runs, ever = _did(_since_days(at)), _did(_since_run(run)), _did(_ever(at))
@@ -76,21 +121,20 @@ def _operators(verb: str) -> dict[str, Operator]:
         days = _mailed(_since_days(at), _since_days("delivery.finished_at"))
         runs = _mailed(_since_run(run), _since_run("delivery.run_id"))
         ever = _mailed(_ever(at), _ever("delivery.run_id"))
-    within = f"{verb} within the last {{value}}"
-    recent = Operator("within the last days", days, DAYS, words=within)
-    newest = Operator("within the last campaigns", runs, CAMPAIGNS, words=within)
-    once = Operator("ever", ever, words=f"{verb} at least once")
+    recent = Operator(_("within the last days"), said.recently, days, DAYS)
+    newest = Operator(_("within the last campaigns"), said.recently, runs, CAMPAIGNS)
+    once = Operator(pgettext_lazy("a rule", "ever"), said.once, ever)
     return {
         "last_days": recent,
-        "not_last_days": recent.denied("not within the last days", f"not {within}"),
+        "not_last_days": recent.denied(_("not within the last days"), said.not_recently),
         "last_campaigns": newest,
-        "no_last_campaigns": newest.denied("not within the last campaigns", f"not {within}"),
+        "no_last_campaigns": newest.denied(_("not within the last campaigns"), said.not_recently),
         "ever": once,
-        "never": once.denied("never", f"never {verb}"),
+        "never": once.denied(pgettext_lazy("a rule", "never"), said.never),
     }
 
 
 def register_rules() -> None:
     """Let segments ask what is known here."""
-    for verb in ("mailed", "opened", "clicked"):
-        register(verb, Subject(verb.capitalize(), HEADING, _operators(verb)))
+    for verb, said in _DEEDS.items():
+        register(verb, Subject(said.label, HEADING, _operators(verb, said)))

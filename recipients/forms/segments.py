@@ -104,14 +104,14 @@ class _Page:
             return self.group(draft, path)
         place = place_of(path)
         subject = subjects(self.known).get(draft.about)
-        label = subject.label if subject else draft.about
+        label = str(subject.label) if subject else draft.about
         operators = subject.operators if subject else {}
         choices = [(name, each.label) for name, each in operators.items()]
         operator = _select(
             f"{place}-operator",
             choices,
             draft.operator,
-            _("%s: operator") % label,
+            _("%(about)s: operator") % {"about": label},
             {**_OTHER_CONTROLS, **self._at(place)},
         )
         values = _values(draft, f"{place}-value", label, self.known)
@@ -126,7 +126,7 @@ class _Page:
 
 def _to_add(known: Known) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for heading, found in groupby(subjects(known).items(), key=lambda item: item[1].heading):
-        yield heading, [(about, subject.label) for about, subject in found]
+        yield str(heading), [(about, str(subject.label)) for about, subject in found]
 
 
 def _values(draft: DraftRule, name: str, label: str, known: Known) -> Iterator[SafeString]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from recipients.models import FieldKind
 from recipients.segments.custom import subject
 from recipients.segments.grammar import BadRules, Rule
@@ -48,8 +50,11 @@ def operator_of(rule: Rule, known: Known) -> tuple[Subject, Operator]:
     if found is None:
         raise BadRules(_unknown(rule.about), path=rule.path)
     if rule.operator not in found.operators:
-        can = ", ".join(each.label for each in found.operators.values())
-        raise BadRules(f"{found.label}: choose one of {can}", path=rule.path)
+        can = ", ".join(str(each.label) for each in found.operators.values())
+        raise BadRules(
+            _("%(about)s: choose one of %(operators)s") % {"about": found.label, "operators": can},
+            path=rule.path,
+        )
     return found, found.operators[rule.operator]
 
 
@@ -63,5 +68,7 @@ def _subject_of(about: str, known: Known) -> Subject | None:
 def _unknown(about: str) -> str:
     if about.startswith(FIELD):
         name = about.removeprefix(FIELD)[:100]
-        return f"there is no field {name!r} any more; choose another one"
-    return f"nothing is known about {about[:100]!r}; choose what there is"
+        return _("there is no field %(name)s any more; choose another one") % {"name": repr(name)}
+    return _("nothing is known about %(about)s; choose what there is") % {
+        "about": repr(about[:100])
+    }

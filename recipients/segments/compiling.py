@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from recipients.segments.catalogue import operator_of
 from recipients.segments.grammar import BadRules, Group, Match, Path, Rule, parse
 from recipients.segments.known import Known
@@ -66,7 +68,11 @@ def _read_rule(rule: Rule, known: Known) -> Rule:
     try:
         return replace(rule, value=operator.takes.read(rule.value, known))
     except BadValue as error:
-        raise BadRules(f"{subject.label} {operator.label}: {error}", path=rule.path) from None
+        raise BadRules(
+            _("%(about)s %(operator)s: %(reason)s")
+            % {"about": subject.label, "operator": operator.label, "reason": error},
+            path=rule.path,
+        ) from None
 
 
 # --- other segments ---------------------------------------------------------------------------
@@ -91,14 +97,15 @@ class _Expansion:
     def _node(self, node: Group | Rule, within: tuple[int, ...]) -> Group | Rule:
         if isinstance(node, Group):
             return self.group(node, within)
-        _, operator = operator_of(node, self.known)
+        _subject, operator = operator_of(node, self.known)
         if operator.sql is None:
             inner = self._segment(node.value, within, path=node.path)
             return Group(Match.NONE, (inner,), node.path) if operator.denies else inner
         self.rules += 1
         if self.rules > MOST_RULES_IN_ALL:
             raise BadRules(
-                f"with the segments in it, there are more than {MOST_RULES_IN_ALL} rules",
+                _("with the segments in it, there are more than %(most)s rules")
+                % {"most": MOST_RULES_IN_ALL},
                 path=node.path,
             )
         return node
@@ -106,17 +113,26 @@ class _Expansion:
     def _segment(self, pk: int, within: tuple[int, ...], *, path: Path) -> Group:
         name = self.known.segments[pk]
         if pk in within:
-            raise BadRules(f"the segment {name} leads back to itself; take it out", path=path)
+            raise BadRules(
+                _("the segment %(name)s leads back to itself; take it out") % {"name": name},
+                path=path,
+            )
         if len(within) == DEEPEST_SEGMENTS:
             raise BadRules(
-                f"segments may stand {DEEPEST_SEGMENTS} deep in each other; write the rules of"
-                f" {name} in its place",
+                _(
+                    "segments may stand %(most)s deep in each other; write the rules of %(name)s"
+                    " in its place"
+                )
+                % {"most": DEEPEST_SEGMENTS, "name": name},
                 path=path,
             )
         try:
             return self.group(understand(self.known.rules[pk], self.known), (*within, pk))
         except BadRules as error:
-            raise BadRules(f"in the segment {name}: {error}", path=path) from None
+            raise BadRules(
+                _("in the segment %(name)s: %(reason)s") % {"name": name, "reason": error},
+                path=path,
+            ) from None
 
 
 # --- the statement ----------------------------------------------------------------------------
@@ -143,7 +159,7 @@ class _Statement:
     def _node(self, node: Group | Rule, *, denied: bool) -> str:
         if isinstance(node, Group):
             return self.group(node, denied=denied)
-        _, operator = operator_of(node, self.known)
+        _subject, operator = operator_of(node, self.known)
         if operator.sql is None:
             raise AssertionError("segments are expanded before")
         sql = operator.sql(_Question(node.value, self))

@@ -6,6 +6,8 @@ letter, so that PostgreSQL finds them.
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from recipients.models import FieldKind
 from recipients.segments.operators import (
     NO_NUMBER,
@@ -20,7 +22,7 @@ from recipients.segments.subjects import Operator, Question, Subject
 from recipients.segments.takes import Choice, Text
 from recipients.values import Kind
 
-HEADING = "Fields"
+HEADING = _("Fields")
 
 # What a rule about a field compares, never NULL. Of texts no more than a rule can say
 # (takes.LONGEST_VALUE) and one character: so two of them are equal where the wholes are, and none
@@ -76,11 +78,13 @@ def _of(name: str, expression: str) -> Expression:
 
 
 def _booleans(value: Expression) -> dict[str, Operator]:
-    yes = Operator("is yes", lambda question: f"{value(question)} = 'true'")
-    no = Operator("is no", lambda question: f"{value(question)} = 'false'")
+    yes = Operator(
+        _("is yes"), _("%(about)s is yes"), lambda question: f"{value(question)} = 'true'"
+    )
+    no = Operator(_("is no"), _("%(about)s is no"), lambda question: f"{value(question)} = 'false'")
     return {
         "yes": yes,
         "no": no,
-        "not_yes": yes.denied("is not yes"),
-        "not_no": no.denied("is not no"),
+        "not_yes": yes.denied(_("is not yes"), _("%(about)s is not yes")),
+        "not_no": no.denied(_("is not no"), _("%(about)s is not no")),
     }

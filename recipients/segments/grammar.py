@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from django.utils.translation import gettext as _
+
 DEEPEST = 5  # groups within each other
 MOST_RULES = 100
 
@@ -17,7 +19,8 @@ class BadRules(ValueError):
 
     def __init__(self, reason: str, *, path: Path = ()) -> None:
         place = ".".join(str(number + 1) for number in path)
-        super().__init__(f"rule {place}: {reason}" if path else reason)
+        said = _("rule %(place)s: %(reason)s") % {"place": place, "reason": reason}
+        super().__init__(said if path else reason)
         self.reason = reason
         self.path = path
 
@@ -64,25 +67,29 @@ def parse(rules: object) -> Group:
     """
     group = _group(rules, path=())
     if (count := sum(1 for _ in group.leaves())) > MOST_RULES:
-        raise BadRules(f"there are {count} rules; at most {MOST_RULES} can be asked at once")
+        raise BadRules(
+            _("there are %(count)s rules; at most %(most)s can be asked at once")
+            % {"count": count, "most": MOST_RULES}
+        )
     return group
 
 
 def _group(found: object, *, path: Path) -> Group:
     if not isinstance(found, dict) or found.keys() != {"match", "rules"}:
-        raise BadRules('a group has "match" and "rules", and nothing else', path=path)
+        raise BadRules(_('a group has "match" and "rules", and nothing else'), path=path)
     if len(path) >= DEEPEST:
         raise BadRules(
-            f"groups may stand {DEEPEST} deep; save the inner ones as a segment of their own",
+            _("groups may stand %(most)s deep; save the inner ones as a segment of their own")
+            % {"most": DEEPEST},
             path=path,
         )
     match, rules = found["match"], found["rules"]
     if not isinstance(match, str) or match not in list(Match):
-        raise BadRules('"match" is "all", "any" or "none"', path=path)
+        raise BadRules(_('"match" is "all", "any" or "none"'), path=path)
     if not isinstance(rules, list) or not rules:
-        raise BadRules("there is nothing in this group; add a rule", path=path)
+        raise BadRules(_("there is nothing in this group; add a rule"), path=path)
     if len(rules) > MOST_RULES:
-        raise BadRules(f"a group has at most {MOST_RULES} rules", path=path)
+        raise BadRules(_("a group has at most %(most)s rules") % {"most": MOST_RULES}, path=path)
     inner = (_node(rule, path=(*path, number)) for number, rule in enumerate(rules))
     return Group(Match(match), tuple(inner), path)
 
@@ -95,8 +102,8 @@ def _node(found: object, *, path: Path) -> Group | Rule:
 
 def _rule(found: dict[str, object], *, path: Path) -> Rule:
     if not found.keys() <= {"about", "operator", "value"}:
-        raise BadRules('a rule has "about", "operator" and "value", and nothing else', path=path)
+        raise BadRules(_('a rule has "about", "operator" and "value", and nothing else'), path=path)
     about, operator = found["about"], found.get("operator")
     if not isinstance(about, str) or not isinstance(operator, str):
-        raise BadRules('"about" and "operator" are texts', path=path)
+        raise BadRules(_('"about" and "operator" are texts'), path=path)
     return Rule(about, operator, found.get("value"), path)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TypeAlias
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
 from recipients.segments.subjects import Operator, Question, days_ago, today
 from recipients.segments.takes import DAYS, Date, Number, Several, Span, Takes, Text
 
@@ -37,13 +40,13 @@ def equality(expression: Expression, takes: Takes, *, folds: bool = True) -> dic
         values = ", ".join(bound(question, value) for value in question.value)
         return f"{expression(question)} IN ({values})"
 
-    equal = Operator("is", one, takes)
-    one_of = Operator("is one of", some, Several(takes), words="{about} is {value}")
+    equal = Operator(pgettext_lazy("a rule", "is"), _("%(about)s is %(value)s"), one, takes)
+    one_of = Operator(_("is one of"), _("%(about)s is %(value)s"), some, Several(takes))
     return {
         "is": equal,
-        "is_not": equal.denied("is not"),
+        "is_not": equal.denied(_("is not"), _("%(about)s is not %(value)s")),
         "one_of": one_of,
-        "none_of": one_of.denied("is none of", "{about} is not {value}"),
+        "none_of": one_of.denied(_("is none of"), _("%(about)s is not %(value)s")),
     }
 
 
@@ -63,11 +66,15 @@ def parts(
         found = expression(question)
         return _any_spelling(question, written, f"({found} ^@ {{part}} AND {found} <> '')")
 
-    contains = Operator("contains", inside, Text())
+    contains = Operator(_("contains"), _("%(about)s contains %(value)s"), inside, Text())
     return {
         "contains": contains,
-        "contains_not": contains.denied("does not contain"),
-        "starts_with": Operator("starts with", starts, Text()),
+        "contains_not": contains.denied(
+            _("does not contain"), _("%(about)s does not contain %(value)s")
+        ),
+        "starts_with": Operator(
+            _("starts with"), _("%(about)s starts with %(value)s"), starts, Text()
+        ),
     }
 
 
@@ -76,7 +83,7 @@ def ending(expression: Expression, *, written: Spelling = as_typed) -> dict[str,
         found = f"right({expression(question)}, length({{part}})) = {{part}}"
         return _any_spelling(question, written, found)
 
-    return {"ends_with": Operator("ends with", ends, Text())}
+    return {"ends_with": Operator(_("ends with"), _("%(about)s ends with %(value)s"), ends, Text())}
 
 
 def _any_spelling(question: Question, written: Spelling, condition: str) -> str:
@@ -87,8 +94,15 @@ def _any_spelling(question: Question, written: Spelling, condition: str) -> str:
 
 def blankness(expression: Expression, blank: str) -> dict[str, Operator]:
     """Tell who has no value: where `blank` is true of {value}."""
-    is_blank = Operator("is blank", lambda question: blank.format(value=expression(question)))
-    return {"blank": is_blank, "not_blank": is_blank.denied("is not blank")}
+    is_blank = Operator(
+        _("is blank"),
+        _("%(about)s is blank"),
+        lambda question: blank.format(value=expression(question)),
+    )
+    return {
+        "blank": is_blank,
+        "not_blank": is_blank.denied(_("is not blank"), _("%(about)s is not blank")),
+    }
 
 
 def numbers(expression: Expression) -> dict[str, Operator]:
@@ -113,13 +127,15 @@ def numbers(expression: Expression) -> dict[str, Operator]:
         return f"{expression(question)} BETWEEN {low} AND {high}"
 
     number = Number()
-    same = Operator("is", equal, number)
+    same = Operator(pgettext_lazy("a rule", "is"), _("%(about)s is %(value)s"), equal, number)
     return {
         "is": same,
-        "is_not": same.denied("is not"),
-        "less": Operator("is less than", less, number),
-        "more": Operator("is more than", more, number),
-        "between": Operator("is between", between, Span(number)),
+        "is_not": same.denied(_("is not"), _("%(about)s is not %(value)s")),
+        "less": Operator(_("is less than"), _("%(about)s is less than %(value)s"), less, number),
+        "more": Operator(_("is more than"), _("%(about)s is more than %(value)s"), more, number),
+        "between": Operator(
+            _("is between"), _("%(about)s is between %(value)s"), between, Span(number)
+        ),
     }
 
 
@@ -149,13 +165,19 @@ def days(expression: Expression) -> dict[str, Operator]:
         return within(question, _day(question, 0), _day(question, question.value))
 
     return {
-        "on": Operator("is on", on, Date()),
-        "before": Operator("is before", before, Date()),
-        "after": Operator("is after", after, Date()),
-        "between": Operator("is between", lambda each: within(each, *each.value), Span(Date())),
+        **_one_day(on, before, after),
+        "between": Operator(
+            _("is between"),
+            _("%(about)s is between %(value)s"),
+            lambda each: within(each, *each.value),
+            Span(Date()),
+        ),
         **_last_days(last),
         "next_days": Operator(
-            "is within the next days", coming, DAYS, words="{about} is within the next {value}"
+            _("is within the next days"),
+            _("%(about)s is within the next %(value)s"),
+            coming,
+            DAYS,
         ),
     }
 
@@ -180,22 +202,30 @@ def moments(expression: Expression) -> dict[str, Operator]:
         return _days_of(expression, question, *question.value)
 
     return {
-        "on": Operator("is on", on, Date()),
-        "before": Operator("is before", before, Date()),
-        "after": Operator("is after", after, Date()),
-        "between": Operator("is between", between, Span(Date())),
+        **_one_day(on, before, after),
+        "between": Operator(
+            _("is between"), _("%(about)s is between %(value)s"), between, Span(Date())
+        ),
         **_last_days(last),
+    }
+
+
+def _one_day(on: Expression, before: Expression, after: Expression) -> dict[str, Operator]:
+    return {
+        "on": Operator(_("is on"), _("%(about)s is on %(value)s"), on, Date()),
+        "before": Operator(_("is before"), _("%(about)s is before %(value)s"), before, Date()),
+        "after": Operator(_("is after"), _("%(about)s is after %(value)s"), after, Date()),
     }
 
 
 def _last_days(last: Expression) -> dict[str, Operator]:
     recent = Operator(
-        "is within the last days", last, DAYS, words="{about} is within the last {value}"
+        _("is within the last days"), _("%(about)s is within the last %(value)s"), last, DAYS
     )
     return {
         "last_days": recent,
         "not_last_days": recent.denied(
-            "is not within the last days", "{about} is not within the last {value}"
+            _("is not within the last days"), _("%(about)s is not within the last %(value)s")
         ),
     }
 

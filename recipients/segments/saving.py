@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from recipients.models import Segment
 from recipients.segments.compiling import compile_rules, understand
@@ -44,7 +45,10 @@ def _keep_others(segment: Segment, rules: object, known: Known, *, now: datetime
     for pk, name in known.segments.items():
         problem = _problem_of(pk, later, now=now)
         if problem and not _problem_of(pk, known, now=now):
-            raise BadRules(f"the segment {name} could not be asked any more: {problem}")
+            raise BadRules(
+                _("the segment %(name)s could not be asked any more: %(reason)s")
+                % {"name": name, "reason": problem}
+            )
 
 
 def _problem_of(pk: int, known: Known, *, now: datetime) -> BadRules | None:
@@ -63,7 +67,10 @@ def delete_segment(segment: Segment) -> None:
     """
     Segment.objects.select_for_update().get(pk=segment.pk)
     if users := list(users_of(segment)):
-        raise InUse(f"{segment} is used by {', '.join(users)}; take it out there first")
+        raise InUse(
+            _("%(segment)s is used by %(users)s; take it out there first")
+            % {"segment": segment, "users": ", ".join(users)}
+        )
     segment.delete()
 
 
@@ -72,7 +79,7 @@ def users_of(segment: Segment) -> Iterator[str]:
     by_id: dict[int, Any] = {}
     for campaigns in (segment.campaigns, segment.excluding_campaigns):
         by_id |= {campaign.pk: campaign for campaign in campaigns.all()}
-    yield from (f"the campaign {campaign}" for campaign in by_id.values())
+    yield from (_("the campaign %(name)s") % {"name": each} for each in by_id.values())
     yield from segments_about("segment", segment.pk)
 
 
@@ -80,7 +87,7 @@ def segments_about(about: str, value: Any = None) -> Iterator[str]:
     """Return the segments with a rule about a field, or about a list, tag or segment, in words."""
     for segment in Segment.objects.order_by("name"):
         if any(rule.about == about and value in (None, rule.value) for rule in _rules_of(segment)):
-            yield f"the segment {segment}"
+            yield _("the segment %(name)s") % {"name": segment}
 
 
 def segments_choosing(about: str, choices: Collection[str]) -> Iterator[str]:
@@ -91,7 +98,7 @@ def segments_choosing(about: str, choices: Collection[str]) -> Iterator[str]:
             each for value in values for each in (value if isinstance(value, list) else [value])
         }
         if not named.isdisjoint(choices):
-            yield f"the segment {segment}"
+            yield _("the segment %(name)s") % {"name": segment}
 
 
 def _rules_of(segment: Segment) -> list[Any]:

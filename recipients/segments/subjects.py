@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol, Self
 
-from recipients.segments.takes import Nothing, Takes
+from recipients.segments.takes import Nothing, StrOrPromise, Takes
 
 
 class Question(Protocol):
@@ -26,8 +26,10 @@ class Question(Protocol):
 class Operator:
     """A way to ask about a subject."""
 
-    label: str
+    label: StrOrPromise
     """How it is chosen: "is not", "within the last days"."""
+    words: StrOrPromise
+    """The rule as a sentence; `%(about)s` and `%(value)s` are filled in."""
     sql: Callable[[Question], str] | None
     """Returns a condition over `recipient` that is never NULL.
 
@@ -35,27 +37,24 @@ class Operator:
     the segment that the value names stand in its place.
     """
     takes: Takes = field(default_factory=Nothing)
-    words: str = ""
-    """{about} and {value} are filled in; empty: subject, label, value."""
     denies: bool = False
     """It is true where the condition is not.
 
     `NOT` stands apart from it: PostgreSQL makes a join of `NOT EXISTS`, and of nothing around it.
     """
 
-    def denied(self, label: str, words: str = "") -> Self:
+    def denied(self, label: StrOrPromise, words: StrOrPromise) -> Self:
         """Return the exact opposite."""
         return replace(self, label=label, words=words, denies=True)
 
-    def say(self, about: str, value: str) -> str:
-        pattern = self.words or f"{{about}} {self.label} {{value}}"
-        return pattern.replace("{about}", about).replace("{value}", value).strip()
+    def say(self, about: StrOrPromise, value: str) -> str:
+        return str(self.words) % {"about": about, "value": value}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    label: str
-    heading: str
+    label: StrOrPromise
+    heading: StrOrPromise
     """Under which it is found where a rule is added."""
     operators: Mapping[str, Operator]
 

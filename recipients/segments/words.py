@@ -1,11 +1,20 @@
 """Rules in words."""
 
+from functools import reduce
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from recipients.segments.catalogue import operator_of
 from recipients.segments.compiling import understand
 from recipients.segments.grammar import Group, Match, Rule
 from recipients.segments.known import Known
 
-_JOIN = {Match.ALL: ", and ", Match.ANY: ", or ", Match.NONE: ", or "}
+_JOIN = {
+    Match.ALL: _("%(first)s, and %(second)s"),
+    Match.ANY: _("%(first)s, or %(second)s"),
+    Match.NONE: _("%(first)s, or %(second)s"),
+}
 
 
 def describe(rules: object, *, known: Known | None = None) -> str:
@@ -19,9 +28,13 @@ def describe(rules: object, *, known: Known | None = None) -> str:
 
 
 def _group(group: Group, known: Known, *, is_outermost: bool = False) -> str:
-    words = _JOIN[group.match].join(_node(node, known) for node in group.rules)
+    pattern = str(_JOIN[group.match])
+    words = reduce(
+        lambda first, second: pattern % {"first": first, "second": second},
+        (_node(node, known) for node in group.rules),
+    )
     if group.match == Match.NONE:
-        return f"not ({words})"
+        return gettext("not (%(words)s)") % {"words": words}
     return words if is_outermost or len(group.rules) == 1 else f"({words})"
 
 

@@ -54,7 +54,7 @@ def _in_words(segment: Segment, known: Known) -> tuple[str, bool]:
     try:
         return describe(segment.rules, known=known), True
     except BadRules as error:
-        return _("Nobody, until it is mended: %s") % error, False
+        return _("Nobody, until it is mended: %(reason)s") % {"reason": error}, False
 
 
 @_WITH_FORM
@@ -83,7 +83,7 @@ def segment_delete(request: HttpRequest, pk: int) -> HttpResponse:
         except InUse as refusal:
             form.add_error(None, sentence(refusal))
         else:
-            messages.success(request, _("%s is deleted.") % segment)
+            messages.success(request, _("%(name)s is deleted.") % {"name": segment})
             return redirect("recipients:segment_list")
     back = reverse("recipients:segment_edit", args=[pk])
     facts = [(_("Used by"), ", ".join(users_of(segment)) or _("nothing"))]
@@ -122,7 +122,7 @@ def _save(
         except BadRules as error:
             problem = error
         else:
-            messages.success(request, _("%s is saved.") % segment)
+            messages.success(request, _("%(name)s is saved.") % {"name": segment})
             return redirect("recipients:segment_edit", segment.pk)
     return _page(request, form, edited, known, problem=problem, status=422)
 
