@@ -81,7 +81,7 @@ _WRITTEN_BY_STAFF = {
     "django_admin_log": ("object_repr", "change_message"),
     "recipients_suppression": ("source",),
     "recipients_liftedsuppression": ("source", "why"),
-    "recipients_import": ("problem", "file_name", "declaration"),
+    "recipients_import": ("file_name", "declaration"),
     "recipients_segment": ("description",),
     "recipients_mailinglist": ("description",),
     "recipients_export": ("what",),
@@ -89,14 +89,15 @@ _WRITTEN_BY_STAFF = {
 }
 
 # JSON in which somebody may be named: as the manager of another recipient, too.
-_VALUES = {
-    "recipients_import": "findings",
-    "recipients_segment": "rules",
-    "recipients_export": "asked",
-    "recipients_recipient": "fields",
-    "recipients_importchange": "before",
-    "recipients_signup": "answers",
-}
+_VALUES = (
+    ("recipients_import", "findings"),
+    ("recipients_import", "trouble"),
+    ("recipients_segment", "rules"),
+    ("recipients_export", "asked"),
+    ("recipients_recipient", "fields"),
+    ("recipients_importchange", "before"),
+    ("recipients_signup", "answers"),
+)
 
 
 def register(holder: Holder) -> None:
@@ -255,7 +256,7 @@ def _forget_mentions(someone: Person) -> None:
     for table, columns in _WRITTEN_BY_STAFF.items():
         for column in columns:
             forget_mentions(table, column, someone.keys)
-    for table, column in _VALUES.items():
+    for table, column in _VALUES:
         forget_mentions(table, column, someone.keys, cast="::jsonb")
     for table in ("recipients_segment", "recipients_tag"):
         forget_mentions(table, "name", someone.keys, unique=True)

@@ -13,6 +13,7 @@ from recipients.importing.detect import detect
 from recipients.importing.kinds import with_kinds
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus, MailingList, MergePolicy, Tag
+from recipients.translatable import Translatable
 
 _MERGERS = 3  # at the same time, each with a connection: one more than the cores of a small server
 _FOR_EVER = 1e9  # seconds
@@ -89,7 +90,11 @@ def read_file(
             raise
     if not jobs.read(importing, clock=clock, until=None):
         importing.refresh_from_db()
-        raise BadFile(importing.problem or "somebody else imports it at this moment")
+        raise BadFile(
+            Translatable.of(importing.trouble)
+            if importing.trouble
+            else Translatable("somebody else imports it at this moment")
+        )
     return importing
 
 

@@ -17,14 +17,15 @@ from recipients.importing.layout import (
     DELIMITERS,
     ENCODINGS,
     LEAVE_OUT,
-    LEAVE_OUT_SOME,
     MOST_COLUMNS,
     REJECTED,
     BadFile,
     Layout,
     field_name,
+    too_many_columns,
 )
 from recipients.importing.source import open_rows
+from recipients.translatable import Translatable
 
 _SAMPLE = 1024 * 1024  # bytes
 _SAMPLE_ROWS = 100
@@ -58,7 +59,7 @@ def detect(file: IO[bytes]) -> Preview:
     file.seek(0)
     magic = file.read(4)
     if magic == b"\xd0\xcf\x11\xe0":
-        raise BadFile("it is an old Excel file; save it as .xlsx, or as CSV UTF-8")
+        raise BadFile(Translatable("it is an old Excel file; save it as .xlsx, or as CSV UTF-8"))
     if magic == b"PK\x03\x04":
         return preview(file, Layout((), is_xlsx=True))
     is_gzip = magic[:2] == b"\x1f\x8b"
@@ -76,9 +77,9 @@ def preview(file: IO[bytes], layout: Layout) -> Preview:
     with open_rows(file, replace(layout, has_header=False)) as lines:
         rows = [cells for _, _, cells, _ in islice(lines, _SAMPLE_ROWS)]
     if not rows:
-        raise BadFile("it is empty")
+        raise BadFile(Translatable("it is empty"))
     if len(rows[0]) > MOST_COLUMNS:
-        raise BadFile(f"it has more than {MOST_COLUMNS} columns; {LEAVE_OUT_SOME}")
+        raise too_many_columns()
     if not layout.columns:
         has_header = not any(_is_address(cell) for cell in rows[0])
         columns = _from_header(rows[0]) if has_header else _from_content(rows)
@@ -92,9 +93,11 @@ def _sample(file: IO[bytes], *, is_gzip: bool) -> bytes:
     try:
         sample: bytes = unpacked.read(_SAMPLE)
     except (OSError, EOFError, zlib.error) as error:
-        raise BadFile(f"it is no whole gzip file: {error}") from None
+        raise BadFile(
+            Translatable("it is no whole gzip file: %(reason)s", {"reason": str(error)})
+        ) from None
     if not sample.strip():
-        raise BadFile("it is empty")
+        raise BadFile(Translatable("it is empty"))
     return sample
 
 
@@ -106,7 +109,9 @@ def _encoding(sample: bytes) -> str:
     except UnicodeDecodeError:
         return _guess(sample)
     if b"\0" in sample[:1000]:
-        raise BadFile("it is neither CSV nor Excel: there are NUL characters at its beginning")
+        raise BadFile(
+            Translatable("it is neither CSV nor Excel: there are NUL characters at its beginning")
+        )
     return "utf-8"
 
 

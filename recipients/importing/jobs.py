@@ -15,11 +15,12 @@ from django.contrib.auth.models import User
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from recipients import locks
 from recipients.importing import checking, forgetting, merging, staging
 from recipients.importing.detect import detect
-from recipients.importing.kinds import changed, sentence, with_kinds
+from recipients.importing.kinds import changed, to_check_again, to_undo, with_kinds
 from recipients.importing.layout import BadFile, Layout
 from recipients.importing.reading import Rejected, RowReader
 from recipients.importing.source import open_rows
@@ -34,17 +35,12 @@ from recipients.models import (
     Tag,
 )
 from recipients.models.imports import UPLOADS
+from recipients.translatable import Translatable
 
 CHUNK = 50_000  # rows that are read in one transaction
 _BYTES = 1024 * 1024
 _UNDER_WAY = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 _WAITING = (ImportStatus.MAPPING, ImportStatus.CHECKED, ImportStatus.STOPPED)
-
-# Where a field is not what it was, of an import that is checked, and of one that was stopped.
-_REMEDIES = (
-    "choose Change the columns, and have it checked once more",
-    merging.REMEDY,
-)
 
 
 class Refused(Exception):
@@ -117,7 +113,7 @@ def start(
         findings={},
         moved_at=now,
     ):
-        raise Refused("it is under way already")
+        raise Refused(_("it is under way already"))
     ImportSlice.objects.filter(importing=importing).delete()
     staging.drop(importing.pk)
     importing.tags.set(tags)
@@ -133,17 +129,17 @@ def go(importing: Import, *, now: datetime) -> None:
     :raises Refused: it is not ready, has no list, or a field is not what it was when it was read.
     """
     if importing.mailing_list is None:
-        raise Refused("it has no list; choose one")
+        raise Refused(_("it has no list; choose one"))
     ready = (ImportStatus.CHECKING, ImportStatus.CHECKED, ImportStatus.STOPPED)
     if importing.status == ImportStatus.CHECKING and importing.addresses is None:
-        raise Refused("it is still being read")
+        raise Refused(_("it is still being read"))
     was_stopped = importing.status == ImportStatus.STOPPED
     _move(importing, ready, ImportStatus.IMPORTING, now=now)
     layout = Layout.from_dict(importing.layout)
     texts = [name for name, kind in layout.kinds.items() if kind.kind == FieldKind.TEXT]
     Field.objects.bulk_create([Field(name=name) for name in texts], ignore_conflicts=True)
     if names := changed(layout):
-        raise Refused(f"{sentence(names)}; {_REMEDIES[was_stopped]}")
+        raise Refused(str(to_undo(names) if was_stopped else to_check_again(names)))
 
 
 def stop(importing: Import, *, now: datetime) -> None:
@@ -158,9 +154,9 @@ def _move(
     importing: Import, sources: Sequence[ImportStatus], target: ImportStatus, *, now: datetime
 ) -> None:
     moved = Import.objects.filter(pk=importing.pk, status__in=sources)
-    if not moved.update(status=target, problem="", moved_at=now):
+    if not moved.update(status=target, trouble=[], moved_at=now):
         importing.refresh_from_db()
-        raise Refused(f"it is {importing.get_status_display()}")
+        raise Refused(_("it is %(state)s") % {"state": importing.get_status_display()})
     importing.refresh_from_db()
 
 
@@ -207,7 +203,7 @@ def read(
             return _read_on(importing, clock=clock, until=until)
         return is_read
     except BadFile as error:
-        _fail(importing, str(error))
+        _fail(importing, error.why)
         return None
 
 
@@ -332,7 +328,8 @@ def discard(importing: Import) -> None:
     )
     current = Import.objects.select_for_update().get(pk=importing.pk)
     if current.status not in before or current.merged:
-        raise Refused(f"it is {current.get_status_display()}, and is kept")
+        state = current.get_status_display()
+        raise Refused(_("it is %(state)s, and is kept") % {"state": state})
     staging.drop(importing.pk)
     _delete_file(current)
     current.delete()
@@ -372,17 +369,19 @@ def forget_strays(*, before: datetime) -> int:
 def _forget(importing: Import, *, now: datetime) -> None:
     waiting = Import.objects.filter(pk=importing.pk, status__in=_WAITING)
     waiting.update(
-        status=ImportStatus.FAILED, finished_at=now, problem="nobody went on with it in time"
+        status=ImportStatus.FAILED,
+        finished_at=now,
+        trouble=Translatable("nobody went on with it in time").stored,
     )
     staging.drop(importing.pk)
     _delete_file(importing)
 
 
 @transaction.atomic
-def _fail(importing: Import, problem: str) -> None:
+def _fail(importing: Import, why: Translatable) -> None:
     locks.write_addresses()
     under_way = Import.objects.filter(pk=importing.pk, status__in=_UNDER_WAY)
-    if under_way.update(status=ImportStatus.FAILED, problem=problem[:500]):
+    if under_way.update(status=ImportStatus.FAILED, trouble=why.stored):
         forgetting.forget_erased(importing.pk)
         staging.drop_rows(importing.pk)
     importing.refresh_from_db()
@@ -396,7 +395,9 @@ def open_file(importing: Import) -> "File[bytes]":
     try:
         return importing.file.open("rb")
     except FileNotFoundError:
-        raise BadFile("the uploaded file is not there any more; upload it once more") from None
+        raise BadFile(
+            Translatable("the uploaded file is not there any more; upload it once more")
+        ) from None
 
 
 def _delete_file(importing: Import) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from recipients.importing.layout import Layout
 from recipients.models import Field, FieldKind
+from recipients.translatable import Translatable
 from recipients.values import Kind, kinds_of
 
 
@@ -35,6 +36,19 @@ def _takes(now: Kind | None, then: Kind) -> bool:
     return set(then.choices) <= set(now.choices)
 
 
-def sentence(names: Iterable[str]) -> str:
-    """Say what was found of these fields, and leave it to others to say what to do."""
-    return f"the fields have changed since the file was checked ({', '.join(names)})"
+def to_check_again(names: Iterable[str]) -> Translatable:
+    """Say what was found of these fields, and what to do while nothing is merged."""
+    return Translatable(
+        "the fields have changed since the file was checked (%(names)s);"
+        " choose Change the columns, and have it checked once more",
+        {"names": ", ".join(names)},
+    )
+
+
+def to_undo(names: Iterable[str]) -> Translatable:
+    """Say what was found of these fields, and what to do with what is half merged."""
+    return Translatable(
+        "the fields have changed since the file was checked (%(names)s);"
+        " undo what is imported, and import the file once more",
+        {"names": ", ".join(names)},
+    )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from recipients.models.fields import FieldKind
+from recipients.translatable import Translatable
 from recipients.values import Kind
 
 ADDRESS = "email"
@@ -29,11 +30,14 @@ ENCODINGS = (
     "big5", "cp949",
 )  # fmt: skip
 MOST_COLUMNS = 500
-LEAVE_OUT_SOME = "delete those that are not needed from the file"
 
 
 class BadFile(Exception):
     """The file as a whole cannot be imported; nothing of it was. The text says what to do."""
+
+    def __init__(self, why: Translatable) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +77,46 @@ class Layout:
         :raises BadFile: no column or two are of addresses, a name twice or not ours to give.
         """
         if ADDRESS not in self.columns:
-            raise BadFile(f"no column is the address; name one of them {ADDRESS!r}")
+            raise BadFile(
+                Translatable(
+                    "no column is the address; name one of them %(name)s", {"name": repr(ADDRESS)}
+                )
+            )
         if len(self.columns) > MOST_COLUMNS:
-            raise BadFile(f"it has more than {MOST_COLUMNS} columns; {LEAVE_OUT_SOME}")
+            raise too_many_columns()
         named = [name for name in self.columns if name != LEAVE_OUT]
         for position, name in enumerate(self.columns, start=1):
             if named.count(name) > 1:
-                raise BadFile(f"there are two columns {name!r}; name them differently")
+                raise BadFile(
+                    Translatable(
+                        "there are two columns %(name)s; name them differently",
+                        {"name": repr(name)},
+                    )
+                )
             if name in RESERVED:
-                raise BadFile(f"column {name!r} has a name of Godwit's own; give it another one")
+                raise BadFile(
+                    Translatable(
+                        "column %(name)s has a name of Godwit's own; give it another one",
+                        {"name": repr(name)},
+                    )
+                )
             if name and not (name.isidentifier() and name == field_name(name)):
-                raise BadFile(f"column {position} is named {name!r}; a name begins with a letter")
+                raise BadFile(
+                    Translatable(
+                        "column %(position)s is named %(name)s; a name begins with a letter",
+                        {"position": position, "name": repr(name)},
+                    )
+                )
         return self
+
+
+def too_many_columns() -> BadFile:
+    return BadFile(
+        Translatable(
+            "it has more than %(most)s columns; delete those that are not needed from the file",
+            {"most": MOST_COLUMNS},
+        )
+    )
 
 
 def field_name(column: str) -> str:

@@ -12,12 +12,11 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from recipients import consent, locks
-from recipients.importing.kinds import changed, sentence
+from recipients.importing.kinds import changed, to_undo
 from recipients.importing.layout import Layout
 from recipients.models import Import, ImportSlice, ImportStatus, MergePolicy
 
 SLICE = 20_000  # addresses
-REMEDY = "undo what is imported, and import the file once more"
 
 # Who was erased is not made anew: nothing of such a row is stored. Nor is who has another address
 # now, by which the import will bring them or not. A row without an address was blanked by an
@@ -210,9 +209,8 @@ def _is_held(importing: Import, *, now: datetime) -> bool:
     """Stop an import whose values might be of another kind than their fields by now."""
     names = changed(Layout.from_dict(importing.layout))
     if names:
-        problem = f"{sentence(names)}; {REMEDY}"
         Import.objects.filter(pk=importing.pk, status=ImportStatus.IMPORTING).update(
-            status=ImportStatus.STOPPED, problem=problem[:500], moved_at=now
+            status=ImportStatus.STOPPED, trouble=to_undo(names).stored, moved_at=now
         )
     return bool(names)
 

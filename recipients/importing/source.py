@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from recipients.importing.layout import BadFile, Layout
+from recipients.translatable import Translatable
 
 LONGEST_CELL = 10_000  # characters
 # A quotation mark that is never closed swallows what follows: so much of it, and not a gigabyte.
@@ -52,9 +53,16 @@ def open_rows(file: IO[bytes], layout: Layout) -> Iterator[Iterator[Line]]:
             yield _without_header(_lines(text, layout), layout)
             text.detach()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadFile(f"it is no whole gzip file: {error}") from None
+        raise BadFile(
+            Translatable("it is no whole gzip file: %(reason)s", {"reason": str(error)})
+        ) from None
     except UnicodeError as error:
-        raise BadFile(f"it is not {layout.encoding} ({error})") from None
+        raise BadFile(
+            Translatable(
+                "it is not %(encoding)s (%(reason)s)",
+                {"encoding": layout.encoding, "reason": str(error)},
+            )
+        ) from None
 
 
 def _codec(layout: Layout) -> str:
@@ -95,7 +103,7 @@ def _sheet(file: IO[bytes]) -> Iterator[Line]:
         width = 0
         for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
             if number > _SHEET_ROWS:
-                raise BadFile("it has more rows than Excel has; save it as CSV UTF-8")
+                raise BadFile(Translatable("it has more rows than Excel has; save it as CSV UTF-8"))
             cells = [_text(value) for value in row]
             while cells and not cells[-1]:  # a sheet ends where its longest row does, or earlier
                 cells.pop()
@@ -103,7 +111,12 @@ def _sheet(file: IO[bytes]) -> Iterator[Line]:
                 width = width or len(cells)
                 yield number, number, cells + [""] * (width - len(cells)), ""
     except _BROKEN as error:
-        raise BadFile(f"it is no Excel file that can be read ({error}); save it as CSV") from None
+        raise BadFile(
+            Translatable(
+                "it is no Excel file that can be read (%(reason)s); save it as CSV",
+                {"reason": str(error)},
+            )
+        ) from None
 
 
 def _refuse_large(archive: zipfile.ZipFile) -> None:
@@ -111,7 +124,7 @@ def _refuse_large(archive: zipfile.ZipFile) -> None:
     sizes = {member.filename: member.file_size for member in archive.infolist()}
     held = [size for name, size in sizes.items() if not name.startswith("xl/worksheets/")]
     if sum(sizes.values()) > _UNPACKED or sum(held) > _HELD:
-        raise BadFile("it is too large unpacked; save it as CSV UTF-8")
+        raise BadFile(Translatable("it is too large unpacked; save it as CSV UTF-8"))
 
 
 def _text(value: Any) -> str:

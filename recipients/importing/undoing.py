@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from recipients import consent, locks
 from recipients.importing import staging
@@ -113,7 +114,7 @@ def _check(importing: Import) -> None:
         ImportStatus.DONE,
         ImportStatus.STOPPED,
     }:
-        raise CannotUndo(f"it is {importing.get_status_display()}")
+        raise CannotUndo(_("it is %(state)s") % {"state": importing.get_status_display()})
     for obstacle in obstacles:
         if why := obstacle(importing):
             raise CannotUndo(why)

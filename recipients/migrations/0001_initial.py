@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('declaration', models.CharField(blank=True, help_text='Kept with each consent: paper forms of the fair in Hanoi, March 2026.', max_length=200, verbose_name='where the consent comes from')),
                 ('layout', models.JSONField(default=dict, editable=False)),
                 ('status', models.CharField(choices=[('mapping', 'waiting for its columns to be named'), ('checking', 'being checked'), ('checked', 'checked'), ('importing', 'being imported'), ('stopped', 'stopped'), ('done', 'done'), ('failed', 'failed'), ('undone', 'undone')], default='mapping', editable=False, max_length=9)),
-                ('problem', models.CharField(blank=True, editable=False, max_length=500)),
+                ('trouble', models.JSONField(default=list, editable=False)),
                 ('rows', models.BigIntegerField(default=0, editable=False)),
                 ('addresses', models.BigIntegerField(editable=False, null=True)),
                 ('merged', models.BigIntegerField(default=0, editable=False)),

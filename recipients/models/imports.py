@@ -4,30 +4,32 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from recipients.models.lists import MailingList, Viewer, hidden_lists
 from recipients.models.people import Tag
+from recipients.translatable import Translatable
 
 UPLOADS = "imports"  # the directory of their files
 
 
 class ImportStatus(models.TextChoices):
-    MAPPING = "mapping", "waiting for its columns to be named"  # or shown
-    CHECKING = "checking", "being checked"  # the file is read into a staging table
-    CHECKED = "checked", "checked"  # what would happen is known; a person says go
-    IMPORTING = "importing", "being imported"
-    STOPPED = "stopped", "stopped"  # by a person, in its midst; it may go on
-    DONE = "done", "done"
-    FAILED = "failed", "failed"  # the file as a whole cannot be read
-    UNDONE = "undone", "undone"
+    MAPPING = "mapping", _("waiting for its columns to be named")  # or shown
+    CHECKING = "checking", _("being checked")  # the file is read into a staging table
+    CHECKED = "checked", _("checked")  # what would happen is known; a person says go
+    IMPORTING = "importing", _("being imported")
+    STOPPED = "stopped", _("stopped")  # by a person, in its midst; it may go on
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")  # the file as a whole cannot be read
+    UNDONE = "undone", _("undone")
 
 
 class MergePolicy(models.TextChoices):
     """What becomes of the fields of a recipient whom an import finds; blanks change nothing."""
 
-    FILL = "fill", "Fill what is blank, keep what is there"
-    OVERWRITE = "overwrite", "Overwrite what is there"
-    LEAVE = "leave", "Leave known recipients as they are"
+    FILL = "fill", _("Fill what is blank, keep what is there")
+    OVERWRITE = "overwrite", _("Overwrite what is there")
+    LEAVE = "leave", _("Leave known recipients as they are")
 
 
 def stored_under(_import: "Import", name: str) -> str:
@@ -56,17 +58,18 @@ class Import(models.Model):
     tags = models.ManyToManyField(Tag, blank=True)
     policy = models.CharField(max_length=9, choices=MergePolicy, default=MergePolicy.OVERWRITE)
     declaration = models.CharField(
-        "where the consent comes from",
+        _("where the consent comes from"),
         max_length=200,
         blank=True,
-        help_text="Kept with each consent: paper forms of the fair in Hanoi, March 2026.",
+        help_text=_("Kept with each consent: paper forms of the fair in Hanoi, March 2026."),
     )
     # How the file is read (recipients.importing.layout.Layout), found or chosen.
     layout = models.JSONField(default=dict, editable=False)
     status = models.CharField(
         max_length=9, choices=ImportStatus, default=ImportStatus.MAPPING, editable=False
     )
-    problem = models.CharField(max_length=500, blank=True, editable=False)
+    # Why it failed, or was stopped (Translatable.stored); empty where nothing is wrong.
+    trouble = models.JSONField(default=list, editable=False)
     # Of the file's rows: how many were read; of their addresses: how many there are, and how many
     # of those are merged.
     rows = models.BigIntegerField(default=0, editable=False)
@@ -110,6 +113,10 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def problem(self) -> str:
+        return str(Translatable.of(self.trouble)) if self.trouble else ""
 
 
 class ImportSlice(models.Model):

@@ -120,7 +120,11 @@ def write_her_down_everywhere(ada: Recipient) -> None:
     )
     consent.record([event], now=NOW)
     imported = Import.objects.create(
-        file_name="fair.csv", sha256="", size=1, findings={"typos": [ADDRESS]}, problem=ADDRESS
+        file_name="fair.csv",
+        sha256="",
+        size=1,
+        findings={"typos": [ADDRESS]},
+        trouble=["column %(name)s is wrong", {"name": ADDRESS}],
     )
     ImportChange.objects.create(importing=imported, recipient=ada, before={"mail": ADDRESS})
     friend = make_recipient("friend@example.org", fields={"friend": ADDRESS})

@@ -14,6 +14,7 @@ from recipients.importing.detect import detect, preview
 from recipients.importing.layout import ENCODINGS, BadFile, Layout
 from recipients.models import Import, MergePolicy, Tag
 from recipients.services import Refused, get_list
+from recipients.translatable import Translatable
 
 _COUNTS = ("new", "changed", "unchanged", "duplicates", "invalid", "suppressed")
 _SHOWN = 100  # bad rows on standard error; --rejects has all of them
@@ -127,7 +128,12 @@ def _layout(file: IO[bytes], options: dict[str, Any]) -> Layout:
     columns = list(layout.columns)
     for number, name in options["column"]:
         if number > len(columns):
-            raise BadFile(f"there is no column {number}; it has {len(columns)}")
+            raise BadFile(
+                Translatable(
+                    "there is no column %(number)s; it has %(count)s",
+                    {"number": number, "count": len(columns)},
+                )
+            )
         columns[number - 1] = name
     return replace(layout, columns=tuple(columns))
 
