@@ -1,8 +1,8 @@
-"""Reasons and numbers as people read them, in their language."""
+"""Reasons and times as people read them, in their language."""
 
 from datetime import datetime
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 
@@ -16,8 +16,3 @@ def moment(at: datetime) -> str:
     """Return a time as a page shows it, with its zone."""
     local = localtime(at)
     return f"{date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
-
-
-def figure(number: int) -> str:
-    """Return a whole number with its thousands apart: 12,000 in English, 12.000 in Vietnamese."""
-    return number_format(number, force_grouping=True)

@@ -18,7 +18,7 @@ from recipients.models import (
     Suppression,
     SuppressionReason,
 )
-from recipients.sentences import figure
+from recipients.translatable import number
 
 BATCH = 2_000  # entries in one statement
 LONGEST_SOURCE = 200  # characters
@@ -88,16 +88,16 @@ def entries_of(text: str) -> list[str]:
     """
     keys: dict[str, None] = {}
     bad: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for row, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
             keys[parse_entry(line)] = None
         except BadEntry as error:
-            bad.append(_("line %(number)s: %(reason)s") % {"number": number, "reason": error})
+            bad.append(_("line %(number)s: %(reason)s") % {"number": row, "reason": error})
     if bad:
         rest = len(bad) - _LISTED
-        more = [_("and %(count)s more") % {"count": figure(rest)}] if rest > 0 else []
+        more = [_("and %(count)s more") % {"count": number(rest)}] if rest > 0 else []
         raise BadEntry("; ".join(bad[:_LISTED] + more))
     if not keys:
         raise BadEntry(_("write an address, or a domain"))

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeGuard
 from django.utils.translation import gettext as _
 
 from recipients.models.fields import Field, FieldKind
-from recipients.sentences import figure
+from recipients.translatable import number
 
 Value: TypeAlias = "str | int | float | bool"
 
@@ -94,7 +94,7 @@ def in_digits(number: float) -> str:
 
 def _text(text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        raise BadValue(_("it is longer than %(most)s characters") % {"most": figure(LONGEST_TEXT)})
+        raise BadValue(_("it is longer than %(most)s characters") % {"most": number(LONGEST_TEXT)})
     return text
 
 

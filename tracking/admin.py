@@ -18,7 +18,7 @@ from unfold.decorators import display
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.admin.base import ManyRowsAdmin, Narrowed, state_tag
-from recipients.sentences import figure
+from recipients.translatable import number
 from templates_app.admin import ReadOnlyAdmin
 from tracking.models import (
     Delivery,
@@ -190,7 +190,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
             return _("Deleted: somebody whom it named was erased")
         raw = bytes(message.raw)
         shown, left = raw[:SHOWN].decode(errors="replace"), len(raw) - SHOWN
-        more = _("… %(count)s more bytes") % {"count": figure(left)} if left > 0 else ""
+        more = _("… %(count)s more bytes") % {"count": number(left)} if left > 0 else ""
         return format_html("<pre>{}\n{}</pre>" if more else "<pre>{}{}</pre>", shown, more)
 
 

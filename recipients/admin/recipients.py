@@ -42,7 +42,7 @@ from recipients.segments.asking import those
 from recipients.segments.catalogue import rules_for_value
 from recipients.segments.grammar import BadRules
 from recipients.segments.saving import segments_about
-from recipients.sentences import figure
+from recipients.translatable import number
 from recipients.values import BadValue, kinds_of
 
 COUNTED = 100_000  # a list is counted so far; the exact number of a larger one takes seconds
@@ -109,14 +109,14 @@ class RecipientAdmin(ConsentOfRecipient, NarrowedAdmin, ManyRowsAdmin):
         if tag := self._chosen_tag(request):
             count = tags.add_tag(queryset, tag)
             said = _("Recipients who have the tag %(tag)s: %(count)s.")
-            self.message_user(request, said % {"tag": tag, "count": figure(count)})
+            self.message_user(request, said % {"tag": tag, "count": number(count)})
 
     @action(description=gettext_lazy("Remove the tag"), permissions=["change"])
     def remove_tag(self, request: HttpRequest, queryset: "QuerySet[Recipient]") -> None:
         if tag := self._chosen_tag(request):
             count = tags.remove_tag(queryset, tag)
             said = _("Recipients who had the tag %(tag)s: %(count)s.")
-            self.message_user(request, said % {"tag": tag, "count": figure(count)})
+            self.message_user(request, said % {"tag": tag, "count": number(count)})
 
     def _chosen_tag(self, request: HttpRequest) -> Tag | None:
         chosen = request.POST.get("tag", "")
@@ -214,8 +214,8 @@ class MailingListAdmin(NarrowedAdmin):
             return _("None yet")
         found = Recipient.objects.subscribed_to(mailing_list)[: COUNTED + 1].count()
         if found > COUNTED:
-            return _("more than %(count)s") % {"count": figure(COUNTED)}
-        return figure(found)
+            return _("more than %(count)s") % {"count": number(COUNTED)}
+        return number(found)
 
 
 class LookedAt(ModelAdmin):

@@ -104,7 +104,7 @@ class Layout:
                 raise BadFile(
                     Translatable(
                         "column %(position)s is named %(name)s; a name begins with a letter",
-                        {"position": position, "name": repr(name)},
+                        {"position": str(position), "name": repr(name)},
                     )
                 )
         return self

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import FieldKind
 from recipients.segments.known import Known
-from recipients.sentences import figure
+from recipients.translatable import number
 from recipients.values import BadValue, Kind, in_digits, tidy
 
 StrOrPromise: TypeAlias = "str | Promise"
@@ -200,13 +200,13 @@ class Count(Typed):
         text = str(value).strip() if isinstance(value, str | int) else ""
         is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(self.most))
         if isinstance(value, bool) or not is_number or not 1 <= int(text) <= self.most:
-            raise BadValue(str(self.asks) % {"most": figure(self.most)})
+            raise BadValue(str(self.asks) % {"most": number(self.most)})
         return int(text)
 
     def words(self, value: Any, _known: Known) -> str:
         if value == 1:
             return str(self.one)
-        return str(self.several % {"number": value, "count": figure(value)})
+        return str(self.several % {"number": value, "count": number(value)})
 
 
 DAYS = Count(

@@ -32,8 +32,9 @@ from recipients.forms.verbs import SuppressForm
 from recipients.models import ExportFormat, Recipient, SuppressionReason
 from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments.grammar import BadRules
-from recipients.sentences import figure, sentence
+from recipients.sentences import sentence
 from recipients.suppression import suppress_all
+from recipients.translatable import number
 from recipients.views.declaring import source_of
 from recipients.views.seen import lists_of, recipients_of, segments_of
 
@@ -104,7 +105,7 @@ def _suppress(
 
 
 def _said(count: int, **more: Any) -> dict[str, Any]:
-    return {"count": figure(count), **more}
+    return {"count": number(count), **more}
 
 
 ACTS: Mapping[str, Act] = {
@@ -224,7 +225,7 @@ def _answer(request: HttpRequest, act: Act, asked: Filter) -> HttpResponse:
             ids = list(matching.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
             count = len(ids)
     if count > MOST and act is not EXPORT:
-        most = figure(MOST)
+        most = number(MOST)
         messages.error(
             request, _("At most %(most)s at once; narrow the filter down.") % {"most": most}
         )

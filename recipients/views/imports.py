@@ -23,8 +23,9 @@ from recipients.importing.detect import Preview, preview
 from recipients.importing.layout import BadFile, Layout
 from recipients.models import Import, ImportStatus
 from recipients.paging import key_page
-from recipients.sentences import figure, sentence
+from recipients.sentences import sentence
 from recipients.tasks import work_on
+from recipients.translatable import number
 from recipients.views.seen import imports_of, lists_of
 from recipients.views.verb_page import Verb, verb_page
 
@@ -140,7 +141,7 @@ def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error(None, sentence(refusal))
         else:
             messages.success(
-                request, _("Undone. Recipients deleted: %(count)s.") % {"count": figure(deleted)}
+                request, _("Undone. Recipients deleted: %(count)s.") % {"count": number(deleted)}
             )
             return redirect("recipients:import_detail", pk)
     facts = [

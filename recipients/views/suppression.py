@@ -18,8 +18,9 @@ from recipients.consent import subject
 from recipients.forms.verbs import LiftForm, SuppressionFilterForm, SuppressManyForm
 from recipients.models import LiftedSuppression, Suppression, SuppressionReason
 from recipients.paging import key_page
-from recipients.sentences import figure, moment, sentence
+from recipients.sentences import moment, sentence
 from recipients.suppression import NotLifted, lift, suppress_all
+from recipients.translatable import number
 from recipients.views.verb_page import Verb, verb_page
 
 _LIFT = gettext_lazy("Lift the suppression")
@@ -91,7 +92,7 @@ def suppression_add(request: HttpRequest) -> HttpResponse:
         )
         known = len(keys) - new
         said = _("%(new)s added; %(known)s were there already.")
-        messages.success(request, said % {"new": figure(new), "known": figure(known)})
+        messages.success(request, said % {"new": number(new), "known": number(known)})
         return redirect("recipients:suppression_list")
     context = {"form": form, "meaning": PASTED}
     status = 422 if form.errors else 200

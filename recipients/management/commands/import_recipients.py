@@ -131,7 +131,7 @@ def _layout(file: IO[bytes], options: dict[str, Any]) -> Layout:
             raise BadFile(
                 Translatable(
                     "there is no column %(number)s; it has %(count)s",
-                    {"number": number, "count": len(columns)},
+                    {"number": str(number), "count": len(columns)},
                 )
             )
         columns[number - 1] = name
