@@ -91,9 +91,11 @@ def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
         "state": state,
         "word": word,
         "situation": wording.situation(campaign),
+        "why_locked": "" if campaign.status == CampaignStatus.DRAFT else wording.why_locked(campaign),
         "runs": runs,
         "waits": waiting.why(newest, now=now) if newest else "",
         "departs": wording.departure(departs, campaign.time_zone, now=now) if departs else "",
+        "has_report": bool(runs),
         "verbs": _verbs(campaign, runs[0].run.status if runs else ""),
         "every": 3 if is_soon or any(each.moves for each in runs) else 30 if departs else 0,
     }

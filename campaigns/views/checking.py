@@ -123,5 +123,5 @@ def _mend(campaign: Campaign) -> dict[str, str]:
         Place.TEMPLATE: reverse("campaigns:template_edit", args=[campaign.template_id]),
         Place.SENDER: reverse("campaigns:sender_detail", args=[campaign.sender_id]),
         Place.CAMPAIGN: reverse("campaigns:campaign_content", args=[campaign.pk]),
-        Place.RECIPIENTS: reverse("admin:recipients_recipient_changelist"),
+        Place.RECIPIENTS: reverse("recipients:recipient_list"),
     }

@@ -125,7 +125,7 @@ def _of_transports(*, now: datetime) -> list[Need]:
             "failed",
             _("Waits"),
             f"{transport}: {text}",
-            _changed("campaigns_transport", transport.pk),
+            reverse("campaigns:transport_detail", args=[transport.pk]),
         )
         for transport, text in said
         if text
@@ -139,7 +139,7 @@ def _of_senders() -> list[Need]:
             _("Sender"),
             _("Receivers may refuse what %(sender)s sends: %(why)s.")
             % {"sender": sender.address, "why": "; ".join(each.message for each in errors)},
-            _changed("campaigns_sender", sender.pk),
+            reverse("campaigns:sender_detail", args=[sender.pk]),
         )
         for sender, errors in watching.troubled()
     ]
@@ -157,10 +157,6 @@ def _of_imports(request: HttpRequest) -> list[Need]:
         )
         for each in asking.order_by("-pk")[:RUNS]
     ]
-
-
-def _changed(model: str, pk: int) -> str:
-    return reverse(f"admin:{model}_change", args=[pk])
 
 
 def _run(pk: int) -> str:

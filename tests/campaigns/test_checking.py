@@ -146,7 +146,7 @@ def test_recipients_are_linked_for_those_who_may_see_them(
     of_few = staff("campaigns.view_campaign").get(url(campaign))
 
     person = Recipient.objects.get().pk
-    link = f'<a href="/admin/recipients/recipient/{person}/change/">recipient {person}</a>'
+    link = f'<a href="/recipients/{person}/">recipient {person}</a>'
     assert link in of_all.content.decode()
     assert link not in of_few.content.decode()
     assert f"Some of them: recipient {person}" in text(of_few)

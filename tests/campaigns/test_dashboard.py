@@ -38,6 +38,20 @@ def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:
     assert not asks_again(admin_client)
 
 
+def test_what_has_a_page_of_staffs_own_is_not_looked_for_in_the_console(
+    admin_client: Client,
+) -> None:
+    empty = admin_client.get("/").content.decode()
+    make_recipient(lists=[make_list()])
+    now = timezone.now()
+    schedule(make_campaign("Later"), now=now, at=now + timedelta(hours=1))
+
+    page = admin_client.get("/").content.decode()
+
+    assert "/admin/campaigns/" not in empty + page
+    assert empty.count('href="/campaigns/new/"') == 2
+
+
 def test_staff_who_may_not_see_runs_are_told_so() -> None:
     make_recipient(lists=[make_list()])
     make_run(make_campaign("Secret plan"))

@@ -16,6 +16,7 @@ from campaigns.models import (
     Campaign,
     CampaignStatus,
     Plan,
+    Run,
     RunStatus,
     When,
 )
@@ -611,3 +612,23 @@ def test_the_part_that_changes_is_asked_for_while_it_can(
     assert "hx-trigger" not in draft
     assert 'hx-trigger="every 3s, refresh"' in part.content.decode()
     assert "Sending" in text(part)
+
+
+def test_what_was_scheduled_is_called_what_it_has_become(
+    console: Client, campaign: Campaign
+) -> None:
+    now = timezone.now()
+    services.schedule(campaign, now=now, at=now + timedelta(seconds=50))
+    before = text(console.get(url(campaign)))
+    run = make_run(campaign)
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.COMPLETED, finished_at=now)
+    Campaign.objects.update(status=CampaignStatus.FINISHED, next_fire_at=None)
+
+    part = console.get(url(campaign, "-/standing"), headers={"HX-Request": "true"})
+
+    source = part.content.decode()
+    assert before.count("It is scheduled. Take it back to edit it.") == 1
+    assert "Take it back" not in text(part)
+    assert f'data-title="Finished: {campaign}' in source
+    assert 'data-say="Finished."' in source
+    assert url(campaign, "report") in source
