@@ -52,6 +52,10 @@ editor: ## bundle the source editor of templates anew, of config/editor (needs n
 	@cd config/editor && npm ci --no-audit --no-fund && npm run --silent build && node licences.mjs
 	@cd config && sha256sum editor/editor.js editor/package-lock.json static/godwit/vendor/editor.min.js > editor/SHA256SUMS
 
+.PHONY: pictures
+pictures: install ## do the main job in a browser, and take the pictures of the README anew
+	@PICTURES=docs/images $(BIN)/python -m pytest -q -s tests/browser/test_main_job.py
+
 .PHONY: bench
 bench: install ## measure how fast a campaign to 100,000 recipients (N=…) is sent, composing alone, opens and clicks (needs wrk)
 	@$(MANAGE) benchmark_send $(if $(N),--recipients $(N))

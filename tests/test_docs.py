@@ -79,7 +79,7 @@ def test_pictures_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").iterdir())
 
     assert pictures
-    assert all(picture.stat().st_size < 300_000 for picture in pictures)
+    assert all(picture.stat().st_size <= 150_000 for picture in pictures)
 
 
 def test_the_map_of_the_apps_is_complete() -> None:
