@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from templates_app.compiling import (
@@ -186,7 +185,7 @@ def _check_drafts(
             contents += compilation.contents
     if broken:
         raise Refused(_("this would break %(users)s") % {"users": ", ".join(broken)}, found)
-    sound(Compilation(problems=list(rehearsed(tuple(contents), get_language() or ""))))
+    sound(Compilation(problems=list(rehearsed(tuple(contents)))))
 
 
 def _with_values(values: _Values) -> Library:

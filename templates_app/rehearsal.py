@@ -110,7 +110,7 @@ def _speech(language: str) -> str:
     """Return all settings that the process gets: how it says what went wrong."""
     return json.dumps(
         {
-            "LANGUAGE_CODE": language or settings.LANGUAGE_CODE,
+            "LANGUAGE_CODE": language,
             "LOCALE_PATHS": [str(path) for path in settings.LOCALE_PATHS],
             "FORMAT_MODULE_PATH": settings.FORMAT_MODULE_PATH,
         }

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -167,7 +168,7 @@ def check(
         draft_of(template, variants), library=library(), known=known or None
     )
     if not compilation.problems:
-        compilation.problems += rehearsed(tuple(compilation.contents), get_language() or "")
+        compilation.problems += rehearsed(tuple(compilation.contents))
     return compilation
 
 
@@ -332,12 +333,14 @@ def _invalid(source: EmailTemplate | TemplateVariant) -> Iterator[Problem]:
                 yield Problem(part, None, " ".join(said), source.language)
 
 
-@lru_cache(maxsize=16)  # a form looks, and then saves the same
-def rehearsed(contents: tuple[CompiledContent, ...], language: str) -> tuple[Problem, ...]:
-    """List what goes wrong where contents are rendered in a process of their own.
+def rehearsed(contents: tuple[CompiledContent, ...]) -> tuple[Problem, ...]:
+    """List what goes wrong where contents are rendered in a process of their own."""
+    return _rehearsed(contents, get_language() or settings.LANGUAGE_CODE)
 
-    :param language: in which it is said: what is remembered is not for readers of another one.
-    """
+
+# A form looks, and then saves the same; what was found is in words, so for readers of a language.
+@lru_cache(maxsize=16)
+def _rehearsed(contents: tuple[CompiledContent, ...], language: str) -> tuple[Problem, ...]:
     faults = rehearse(
         [Content(each.subject, each.html, each.text) for each in contents], language=language
     )
