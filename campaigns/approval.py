@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from campaigns.models import Approval, Campaign, Run
 from campaigns.preflight import verdict
@@ -30,7 +31,7 @@ def ask(campaign: Campaign, fingerprint: str, *, by: str, now: datetime) -> Appr
 
     :param by: the account that wants to send it.
     """
-    asked, _ = Approval.objects.get_or_create(
+    asked, _made = Approval.objects.get_or_create(
         campaign=campaign, fingerprint=fingerprint, defaults={"asked_by": by, "asked_at": now}
     )
     return asked
@@ -46,9 +47,9 @@ def approve(campaign: Campaign, fingerprint: str, *, by: str, now: datetime) -> 
     asked = Approval.objects.select_for_update().filter(campaign=campaign, fingerprint=fingerprint)
     approval = asked.first()
     if approval is None:
-        raise NotApproved("nobody asks to send it as it is now; look at it again")
+        raise NotApproved(_("nobody asks to send it as it is now; look at it again"))
     if approval.asked_by == by:
-        raise NotApproved("you have asked for it yourself; another person has to approve it")
+        raise NotApproved(_("you have asked for it yourself; another person has to approve it"))
     if not approval.approved_by:
         approval.approved_by, approval.approved_at = by, now
         approval.save(update_fields=["approved_by", "approved_at"])
@@ -65,11 +66,17 @@ def require(campaign: Campaign, fingerprint: str) -> None:
     approval = of(campaign, fingerprint)
     if approval is None:
         raise NotApproved(
-            "a second person has to approve it; ask for that on its page, where content and"
-            f" audience are {fingerprint[:_FEW]} now"
+            _(
+                "a second person has to approve it; ask for that on its page, where"
+                " content and audience are %(fingerprint)s now"
+            )
+            % {"fingerprint": fingerprint[:_FEW]}
         )
     if not approval.approved_by:
-        raise NotApproved(f"it waits for a second person since {approval.asked_by} has asked")
+        raise NotApproved(
+            _("it waits for a second person since %(asked_by)s has asked")
+            % {"asked_by": approval.asked_by}
+        )
 
 
 def doubt(run: Run) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from campaigns.explanation import Explanation, Ground, SuppressedBy, Written
+from campaigns.explanation import Explanation, Ground, SuppressedBy, Written, kind_in_words
 from campaigns.membership import EVERYBODY, answering, membership
 from campaigns.models import Campaign
 from recipients import consent
@@ -26,6 +27,7 @@ from recipients.models import (
 )
 from recipients.segments.compiling import Condition
 from recipients.segments.words import describe
+from recipients.translatable import number
 from tracking.models import Delivery, DeliveryState, SkipReason
 
 LIST, SEGMENT = "list", "segment"
@@ -81,7 +83,7 @@ class Source:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        return kind_in_words(self.kind, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +125,23 @@ class Arithmetic:
     def __str__(self) -> str:
         """Say it in a line."""
         if not self.sources:
-            return "there is no list and no segment"
+            return _("there is no list and no segment")
         names = ", ".join(source.name for source in self.sources)
         if not self.members:
-            return f"nobody is in {names}"
+            return _("nobody is in %(names)s") % {"names": names}
         reasons = [
-            f"{count:,} {each.label.lower()}" for each, count in self.left_out.items() if count
+            f"{number(count)} {each.label.lower()}"
+            for each, count in self.left_out.items()
+            if count
         ]
-        return f"{self.members:,} in {names}" + (
-            f", of these {', '.join(reasons)}" if reasons else ""
-        )
+        about = {"members": number(self.members), "names": names, "reasons": ", ".join(reasons)}
+        if not reasons:
+            return _("%(members)s in %(names)s") % about
+        return _("%(members)s in %(names)s, of these %(reasons)s") % about
 
     def lines(self) -> list[Line]:
         """Return the sum as people write it: what is in, what goes off, what is left."""
-        repeated = Line(-self.repeated, "counted more than once", REPEATED)
+        repeated = Line(-self.repeated, _("counted more than once"), REPEATED)
         names = {SkipReason.EXCLUDED: ", ".join(self.excluding)}
         off = [
             Line(-n, each.label.lower(), each, names.get(each, ""))
@@ -145,9 +150,9 @@ class Arithmetic:
         return [
             *(Line(s.count, str(s), f"{s.kind}-{s.id}", s.rule) for s in self.sources),
             *([repeated] if repeated.count else []),
-            Line(self.members, "in the audience", MEMBERS),
+            Line(self.members, _("in the audience"), MEMBERS),
             *(line for line in off if line.count),
-            Line(self.receiving, "would receive it", RECEIVING),
+            Line(self.receiving, _("would receive it"), RECEIVING),
         ]
 
     def as_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from campaigns import services
 from campaigns.audience import Audience
@@ -18,6 +19,7 @@ from campaigns.preflight import jobs, verdict
 from campaigns.sending.hours import Span
 from campaigns.services import Refused
 from recipients.segments.grammar import BadRules
+from recipients.translatable import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,19 @@ def plan(
     :raises Refused: it is no draft, or that is no time.
     """
     if follows_recipients and when == When.NOW:
-        raise Refused("at each recipient's own time it needs a time; choose one")
+        raise Refused(_("at each recipient's own time it needs a time; choose one"))
     services.fire_at(now=now, at=now if when == When.NOW else at, cron=cron, time_zone=time_zone)
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.DRAFT:
-        raise Refused(f"campaign {campaign.pk} is {locked.status}; only a draft is planned")
+        raise Refused(
+            _("campaign %(campaign)s is %(status)s; only a draft is planned")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
     locked.follows_recipients = follows_recipients
     locked.hours_from, locked.hours_until = hours or (None, None)
     locked.save()
     chosen = {"when": when, "at": at, "cron": cron, "time_zone": time_zone}
-    planned, _ = Plan.objects.update_or_create(campaign=locked, defaults=chosen)
+    planned, _made = Plan.objects.update_or_create(campaign=locked, defaults=chosen)
     return planned
 
 
@@ -87,7 +92,7 @@ def look(campaign: Campaign, *, now: datetime) -> Shown:
     try:
         return Shown(key, Audience(campaign).arithmetic(now=now).receiving)
     except BadRules as error:
-        raise Refused(f"the audience cannot be found: {error}") from None
+        raise Refused(_("the audience cannot be found: %(error)s") % {"error": error}) from None
 
 
 @transaction.atomic
@@ -107,10 +112,16 @@ def confirm(
     require_as_shown(campaign, shown, now=now)
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.DRAFT:
-        raise Refused(f"campaign {campaign.pk} is {locked.status} already")
+        raise Refused(
+            _("campaign %(campaign)s is %(status)s already")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
     planned = Plan.objects.filter(campaign=campaign).first()
     if planned is None:
-        raise Refused(f"nobody has said yet when campaign {campaign.pk} is to be sent")
+        raise Refused(
+            _("nobody has said yet when campaign %(campaign)s is to be sent")
+            % {"campaign": campaign.pk}
+        )
     at = now + timedelta(seconds=settings.DEPARTURE_SECONDS)
     return services.schedule(
         campaign,
@@ -129,11 +140,27 @@ def require_as_shown(campaign: Campaign, shown: Shown, *, now: datetime) -> None
     :raises Moved: it is not; the text says what is different.
     """
     is_now = look(campaign, now=now)
-    differences = []
-    if more := is_now.receiving - shown.receiving:
-        what = "more" if more > 0 else "fewer"
-        differences.append(f"{abs(more):,} {what} people would receive it: {is_now.receiving:,}")
-    if is_now.fingerprint != shown.fingerprint:
-        differences.append("its content, audience or sender was changed")
-    if differences:
-        raise Moved(f"since you looked, {' and '.join(differences)}", is_now)
+    more, is_other = is_now.receiving - shown.receiving, is_now.fingerprint != shown.fingerprint
+    counted = {"count": number(abs(more)), "receiving": number(is_now.receiving)}
+    if more and is_other:
+        said = (
+            _(
+                "since you looked, %(count)s more people would receive it: %(receiving)s and its"
+                " content, audience or sender was changed"
+            )
+            if more > 0
+            else _(
+                "since you looked, %(count)s fewer people would receive it: %(receiving)s and its"
+                " content, audience or sender was changed"
+            )
+        )
+        raise Moved(said % counted, is_now)
+    if more:
+        said = (
+            _("since you looked, %(count)s more people would receive it: %(receiving)s")
+            if more > 0
+            else _("since you looked, %(count)s fewer people would receive it: %(receiving)s")
+        )
+        raise Moved(said % counted, is_now)
+    if is_other:
+        raise Moved(_("since you looked, its content, audience or sender was changed"), is_now)

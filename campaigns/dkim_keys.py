@@ -3,6 +3,7 @@
 import re
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from campaigns import secrets
 from campaigns.models import DKIMKey
@@ -20,7 +21,10 @@ def create(domain: str, *, selector: str, algorithm: Algorithm) -> Key:
     """
     domain = _domain(domain)
     if not _SELECTOR.fullmatch(selector):
-        raise Refused(f"selector {selector!r}: write lower-case letters, digits and hyphens")
+        raise Refused(
+            _("selector %(selector)r: write lower-case letters, digits and hyphens")
+            % {"selector": selector}
+        )
     pem = generate(algorithm)
     row, is_new = DKIMKey.objects.get_or_create(
         domain=domain,
@@ -28,7 +32,7 @@ def create(domain: str, *, selector: str, algorithm: Algorithm) -> Key:
         defaults={"algorithm": algorithm, "encrypted_key": secrets.encrypt(pem.decode())},
     )
     if not is_new:
-        raise Refused(f"there is a key {row} already; choose another selector")
+        raise Refused(_("there is a key %(row)s already; choose another selector") % {"row": row})
     return Key(domain, selector, load(pem))
 
 
@@ -42,7 +46,10 @@ def activate(domain: str, *, selector: str) -> DKIMKey:
     """
     row = DKIMKey.objects.filter(domain=_domain(domain), selector=selector).first()
     if row is None:
-        raise Refused(f"there is no key {selector}._domainkey.{domain}")
+        raise Refused(
+            _("there is no key %(selector)s._domainkey.%(domain)s")
+            % {"selector": selector, "domain": domain}
+        )
     of_its_kind = DKIMKey.objects.signing_for(row.domain).filter(algorithm=row.algorithm)
     of_its_kind.update(is_active=False)
     row.is_active = True
@@ -54,4 +61,4 @@ def _domain(text: str) -> str:
     try:
         return parse_address(f"postmaster@{text}").domain
     except BadAddress as error:
-        raise Refused(f"domain {text!r}: {error}") from None
+        raise Refused(_("domain %(text)r: %(error)s") % {"text": text, "error": error}) from None

@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tracking.models import SkipReason
+
+
+def kind_in_words(kind: str, name: str) -> str:
+    """Name a list or a segment, with the word for it."""
+    said = _("list %(name)s") if kind == "list" else _("segment %(name)s")
+    return said % {"name": name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,7 @@ class Ground:
     """The state of the subscription, or the rules in words."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} ({self.detail})"
+        return f"{kind_in_words(self.kind, self.name)} ({self.detail})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,8 @@ class SuppressedBy:
 
     def __str__(self) -> str:
         source = f", {self.source}" if self.source else ""
-        return f"{self.key or 'this address'}: {self.reason}, since {self.since}{source}"
+        about = {"who": self.key or _("this address"), "reason": self.reason, "since": self.since}
+        return _("%(who)s: %(reason)s, since %(since)s") % about + source
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +89,23 @@ class Explanation:
     def verdict(self) -> str:
         """Say it in one sentence."""
         if self.will_receive:
-            return f"Would receive it: in {_listing(self.included_by)}."
+            return _("Would receive it: in %s.") % _listing(self.included_by)
         if self.in_audience:
-            return f"Would not receive it: {self._obstacle()}."
+            return _("Would not receive it: %s.") % self._obstacle()
         if self.is_known:
-            return "Not in the audience: on none of its lists, and in none of its segments."
-        return "Not in the audience: there is no recipient with this address."
+            return _("Not in the audience: on none of its lists, and in none of its segments.")
+        return _("Not in the audience: there is no recipient with this address.")
 
     @property
     def grounds(self) -> list[tuple[str, list[str]]]:
         """Return all that speaks for it or against it, with a title each; some may be empty."""
         return [
-            ("included by", list(map(str, self.included_by))),
-            ("excluded by", list(map(str, self.excluded_by))),
-            ("suppressed", list(map(str, self.suppressed_by))),
-            ("paused", [f"until {self.paused_until}"] if self.paused_until else []),
-            ("subscriptions", list(map(str, self.subscriptions))),
-            ("runs", list(map(str, self.runs))),
+            (_("included by"), list(map(str, self.included_by))),
+            (_("excluded by"), list(map(str, self.excluded_by))),
+            (_("suppressed"), list(map(str, self.suppressed_by))),
+            (_("paused"), [_("until %s") % self.paused_until] if self.paused_until else []),
+            (_("subscriptions"), list(map(str, self.subscriptions))),
+            (_("runs"), list(map(str, self.runs))),
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,11 +116,11 @@ class Explanation:
     def _obstacle(self) -> str:
         included = _listing(self.included_by)
         words = {
-            SkipReason.SUPPRESSED: f"suppressed, {_listing(self.suppressed_by)}",
-            SkipReason.UNSUBSCRIBED: f"has unsubscribed; in {included}",
-            SkipReason.UNCONFIRMED_OPT_IN: f"has confirmed no subscription; in {included}",
-            SkipReason.EXCLUDED: f"excluded by {_listing(self.excluded_by)}",
-            SkipReason.PAUSED: f"wants no message before {self.paused_until}",
+            SkipReason.SUPPRESSED: _("suppressed, %s") % _listing(self.suppressed_by),
+            SkipReason.UNSUBSCRIBED: _("has unsubscribed; in %s") % included,
+            SkipReason.UNCONFIRMED_OPT_IN: _("has confirmed no subscription; in %s") % included,
+            SkipReason.EXCLUDED: _("excluded by %s") % _listing(self.excluded_by),
+            SkipReason.PAUSED: _("wants no message before %s") % self.paused_until,
         }
         return words[SkipReason(self.reason)]
 

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.queues import OUR_OWN, validate_queue
 from recipients.models import Tracking
@@ -16,8 +17,11 @@ from recipients.models.lists import Viewer, hidden_lists
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, MediaBlob, MediaFile, TemplateVersion
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
-def _limit(help_text: str) -> "models.PositiveIntegerField[int | None, int | None]":
+
+def _limit(help_text: "StrPromise") -> "models.PositiveIntegerField[int | None, int | None]":
     return models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text
     )
@@ -35,12 +39,12 @@ class Transport(models.Model):
     # says which forms there are.
     encrypted_url = models.TextField(editable=False)
     # They hold over all workers (campaigns.sending.gates); changed by services.set_limits.
-    per_second = _limit("Messages a second. Empty: no limit.")
-    per_hour = _limit("Messages in an hour of the clock. Empty: no limit.")
-    per_day = _limit("Messages in a day of UTC. Empty: no limit.")
-    connections = _limit("Connections at the same time, of all workers. Empty: no limit.")
+    per_second = _limit(_("Messages a second. Empty: no limit."))
+    per_hour = _limit(_("Messages in an hour of the clock. Empty: no limit."))
+    per_day = _limit(_("Messages in a day of UTC. Empty: no limit."))
+    connections = _limit(_("Connections at the same time, of all workers. Empty: no limit."))
     message_mb = _limit(
-        "Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says."
+        _("Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -66,24 +70,28 @@ class Sender(models.Model):
     envelope_domain = models.CharField(
         max_length=253,
         blank=True,
-        help_text="Domain of the envelope sender, where bounces arrive. Empty: the address's own.",
+        help_text=_(
+            "Domain of the envelope sender, where bounces arrive. Empty: the address's own."
+        ),
     )
     dkim_domain = models.CharField(
-        "DKIM domain",
+        _("DKIM domain"),
         max_length=253,
         blank=True,
-        help_text="Its active keys sign the messages. Empty: the relay does.",
+        help_text=_("Its active keys sign the messages. Empty: the relay does."),
     )
     postal_address = models.CharField(
         max_length=300,
         blank=True,
-        help_text="What {{ sender_address }} writes. The law asks for it in many countries.",
+        help_text=_("What {{ sender_address }} writes. The law asks for it in many countries."),
     )
     queue = models.CharField(
         max_length=50,
         blank=True,
         validators=[validate_queue],
-        help_text="One that QUEUES names. Its workers send what is not urgent. Empty: campaigns.",
+        help_text=_(
+            "One that QUEUES names. Its workers send what is not urgent. Empty: campaigns."
+        ),
     )
     # Without one: the installation's own way out, from EMAIL_URL.
     transports = models.ManyToManyField(Transport, through="Route", related_name="senders")
@@ -109,7 +117,7 @@ class Sender(models.Model):
 
 
 class DKIMAlgorithm(models.TextChoices):
-    RSA = "rsa-sha256", "RSA (2048 bits)"
+    RSA = "rsa-sha256", _("RSA (2048 bits)")
     ED25519 = "ed25519-sha256", "Ed25519"
 
 
@@ -132,7 +140,7 @@ class DKIMKey(models.Model):
     objects = DKIMKeyQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "DKIM key"
+        verbose_name = _("DKIM key")
         constraints = [
             models.UniqueConstraint(fields=["domain", "selector"], name="dkim_selector_unique"),
             models.CheckConstraint(
@@ -154,7 +162,7 @@ class Route(models.Model):
     weight = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1)],
-        help_text="Its share: of 3 and 1, the first takes three quarters.",
+        help_text=_("Its share: of 3 and 1, the first takes three quarters."),
     )
 
     class Meta:
@@ -172,7 +180,7 @@ class DomainGroup(models.Model):
 
     domain = models.CharField(max_length=253)
     group = models.CharField(
-        max_length=253, help_text="A name like google, or a domain that stands for all of them."
+        max_length=253, help_text=_("A name like google, or a domain that stands for all of them.")
     )
 
     class Meta:
@@ -204,20 +212,20 @@ class DomainLimit(Windows):
     """How many messages the mailboxes of a domain, or of a group of domains, may be sent."""
 
     group = models.CharField(
-        "domain or group",
+        _("domain or group"),
         max_length=253,
-        help_text="example.org, or a group: google, microsoft, yahoo, apple …",
+        help_text=_("example.org, or a group: google, microsoft, yahoo, apple …"),
     )
     transport = models.ForeignKey(
         Transport,
         on_delete=models.CASCADE,
         null=True,
         blank=True,
-        help_text="Empty: what leaves by all transports together.",
+        help_text=_("Empty: what leaves by all transports together."),
     )
-    per_second = _limit("Messages a second. Empty: no limit.")
-    per_hour = _limit("Messages in an hour of the clock. Empty: no limit.")
-    per_day = _limit("Messages in a day of UTC. Empty: no limit.")
+    per_second = _limit(_("Messages a second. Empty: no limit."))
+    per_hour = _limit(_("Messages in an hour of the clock. Empty: no limit."))
+    per_day = _limit(_("Messages in a day of UTC. Empty: no limit."))
 
     class Meta:
         constraints = [
@@ -286,22 +294,22 @@ class Slot(models.Model):
 
 
 class CampaignStatus(models.TextChoices):
-    DRAFT = "draft"
-    SCHEDULED = "scheduled"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
+    DRAFT = "draft", _("Draft")
+    SCHEDULED = "scheduled", _("Scheduled")
+    FINISHED = "finished", _("Finished")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class Priority(models.TextChoices):
-    CAMPAIGN = "campaign", "Campaign"
-    TRANSACTIONAL = "transactional", "Transactional: urgent, waits for no other campaign"
+    CAMPAIGN = "campaign", _("Campaign")
+    TRANSACTIONAL = "transactional", _("Transactional: urgent, waits for no other campaign")
 
 
 class UnconfirmedPolicy(models.TextChoices):
     """What becomes of a message that may have arrived or not."""
 
-    HOLD = "hold", "leave it to a person"
-    RESEND = "resend", "send it again, once"
+    HOLD = "hold", _("leave it to a person")
+    RESEND = "resend", _("send it again, once")
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -349,7 +357,7 @@ class Campaign(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="The content, frozen when the campaign was scheduled.",
+        help_text=_("The content, frozen when the campaign was scheduled."),
     )
     # The audience: who is on one of the lists or answers to one of the segments, but to none of
     # the excluded ones (campaigns.audience).
@@ -366,47 +374,52 @@ class Campaign(models.Model):
     )
     next_fire_at = models.DateTimeField(null=True, blank=True, editable=False)
     cron = models.CharField(
-        max_length=100, blank=True, editable=False, help_text="Empty: it is sent once."
+        max_length=100, blank=True, editable=False, help_text=_("Empty: it is sent once.")
     )
     time_zone = models.CharField(max_length=64, default="UTC", editable=False)
     follows_recipients = models.BooleanField(
-        "at each recipient's own time",
+        _("at each recipient's own time"),
         default=False,
-        help_text="The time is that of the recipient's time zone; where none is known, of the"
-        " campaign's.",
+        help_text=_(
+            "The time is that of the recipient's time zone; where none is known, of the campaign's."
+        ),
     )
     # What the clock shows then, as if it were UTC; of what is sent once at each one's own time.
     wall_time = models.DateTimeField(null=True, blank=True, editable=False)
     hours_from = models.TimeField(
-        "not earlier than",
+        _("not earlier than"),
         null=True,
         blank=True,
-        help_text="Messages leave between these times of the day, on each day.",
+        help_text=_("Messages leave between these times of the day, on each day."),
     )
-    hours_until = models.TimeField("and not later than", null=True, blank=True)
+    hours_until = models.TimeField(_("and not later than"), null=True, blank=True)
     priority = models.CharField(max_length=13, choices=Priority, default=Priority.CAMPAIGN)
     late_limit = models.DurationField(
         default=timedelta(hours=24),
-        help_text="A run that begins later than this after its time waits for a person.",
+        help_text=_("A run that begins later than this after its time waits for a person."),
     )
     time_to_live = models.DurationField(
         default=timedelta(hours=72),
         validators=[MinValueValidator(timedelta(minutes=1))],
-        help_text="What is not delivered so long after a run began has failed.",
+        help_text=_("What is not delivered so long after a run began has failed."),
     )
     tracking = models.CharField(
-        "measuring",
+        _("measuring"),
         max_length=9,
         choices=Tracking,
         default=Tracking.FULL,
-        help_text="Of opens and clicks. Where a list or the installation wants less, that holds.",
+        help_text=_(
+            "Of opens and clicks. Where a list or the installation wants less, that holds."
+        ),
     )
     unconfirmed_policy = models.CharField(
         max_length=6,
         choices=UnconfirmedPolicy,
         default=UnconfirmedPolicy.HOLD,
-        help_text="Where the connection broke after the message was handed over: sent again, it may"
-        " arrive twice.",
+        help_text=_(
+            "Where the connection broke after the message was handed over: sent again, it may"
+            " arrive twice."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -458,9 +471,9 @@ class Campaign(models.Model):
 
 
 class When(models.TextChoices):
-    NOW = "now", "as soon as it is confirmed"
-    AT = "at", "once, at a time"
-    CRON = "cron", "again and again"
+    NOW = "now", _("as soon as it is confirmed")
+    AT = "at", _("once, at a time")
+    CRON = "cron", _("again and again")
 
 
 class Plan(models.Model):
@@ -545,7 +558,7 @@ class CampaignAttachment(models.Model):
     objects = CampaignAttachmentQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "attachment"
+        verbose_name = _("attachment")
         constraints = [
             models.UniqueConstraint(fields=["campaign", "file"], name="campaign_attachment_unique")
         ]
@@ -555,9 +568,9 @@ class CampaignAttachment(models.Model):
 
 
 class PreflightStatus(models.TextChoices):
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"  # by a person, or because another one was begun
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    STOPPED = "stopped", _("Stopped")  # by a person, or because another one was begun
 
 
 class PreflightQuerySet(models.QuerySet["Preflight"]):
@@ -610,10 +623,10 @@ class Preflight(models.Model):
 
 
 class PreflightKind(models.TextChoices):
-    AUTHENTICATION = "authentication"
-    MESSAGE = "message"  # one of them, as it would leave
-    LINKS = "links"
-    AUDIENCE = "audience"  # a slice of it
+    AUTHENTICATION = "authentication", _("Authentication")
+    MESSAGE = "message", _("Message")  # one of them, as it would leave
+    LINKS = "links", _("Links")
+    AUDIENCE = "audience", _("Audience")  # a slice of it
 
 
 class PreflightStep(models.Model):
@@ -701,12 +714,13 @@ class AcceptedWarning(models.Model):
 
 
 class RunStatus(models.TextChoices):
-    PREPARING = "preparing"  # the audience is being written down; nothing has gone out
-    SENDING = "sending"
-    PAUSED = "paused"
-    HELD = "held"  # a person must say go
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
+    # The audience is being written down; nothing has gone out.
+    PREPARING = "preparing", _("Preparing")
+    SENDING = "sending", _("Sending")
+    PAUSED = "paused", _("Paused")
+    HELD = "held", _("Held")  # a person must say go
+    COMPLETED = "completed", _("Completed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 ACTIVE_RUN_STATUSES = (
@@ -796,7 +810,7 @@ class Run(models.Model):
         Campaign, on_delete=models.PROTECT, related_name="runs", db_index=False
     )
     version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT)
-    occurrence = models.DateTimeField(help_text="The time at which it was due.")
+    occurrence = models.DateTimeField(help_text=_("The time at which it was due."))
     status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PREPARING)
     held_reason = models.CharField(max_length=_LONGEST_REASON, blank=True)
     # What the last worker that tried has found in its way; empty where it could send.
@@ -916,9 +930,9 @@ class Instance(models.Model):
 
 
 class PageState(models.TextChoices):
-    WAITING = "waiting"
-    OPEN = "open"  # its chord was sent
-    CLOSED = "closed"  # each of its deliveries was attempted or left out
+    WAITING = "waiting", _("Waiting")
+    OPEN = "open", _("Open")  # its chord was sent
+    CLOSED = "closed", _("Closed")  # each of its deliveries was attempted or left out
 
 
 class Page(models.Model):
@@ -966,9 +980,9 @@ class Page(models.Model):
 
 
 class ReportFrequency(models.TextChoices):
-    DAILY = "daily", "Each day"
-    WEEKLY = "weekly", "Each week, on Monday"
-    AFTER_RUN = "after_run", "A day after each run has ended"
+    DAILY = "daily", _("Each day")
+    WEEKLY = "weekly", _("Each week, on Monday")
+    AFTER_RUN = "after_run", _("A day after each run has ended")
 
 
 class ReportSubscription(models.Model):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import Field, FieldKind, Recipient
@@ -52,16 +53,16 @@ class Reader:
 def own_tags() -> list[Tag]:
     """List the names that Godwit sets, as somebody gets them who was not mailed."""
     return [
-        Tag("email", "the recipient's address", _INVENTED),
-        Tag("language", "the recipient's language", "en"),
-        Tag("time_zone", "the recipient's time zone", "Europe/London"),
-        Tag("unsubscribe_url", "where to unsubscribe", links.unsubscribe_url(NOBODY)),
-        Tag("preferences_url", "where to choose what to get", links.preferences_url(NOBODY)),
-        Tag("view_url", "the message in a browser", f"{settings.SITE_URL}/"),
-        Tag("campaign_name", "the campaign", "Spring"),
-        Tag("list_name", "the list that it is sent to", "Readers"),
-        Tag("sender_name", "the sender", "Godwit"),
-        Tag("sender_address", "the sender's postal address", "1 Shore Road, Nome"),
+        Tag("email", _("the recipient's address"), _INVENTED),
+        Tag("language", _("the recipient's language"), "en"),
+        Tag("time_zone", _("the recipient's time zone"), "Europe/London"),
+        Tag("unsubscribe_url", _("where to unsubscribe"), links.unsubscribe_url(NOBODY)),
+        Tag("preferences_url", _("where to choose what to get"), links.preferences_url(NOBODY)),
+        Tag("view_url", _("the message in a browser"), f"{settings.SITE_URL}/"),
+        Tag("campaign_name", _("the campaign"), "Spring"),
+        Tag("list_name", _("the list that it is sent to"), "Readers"),
+        Tag("sender_name", _("the sender"), "Godwit"),
+        Tag("sender_address", _("the sender's postal address"), "1 Shore Road, Nome"),
     ]
 
 

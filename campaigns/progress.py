@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext as _
 
 from campaigns.models import Run, RunStatus
+from recipients.translatable import number
 from tracking.models import OPEN_STATES, DeliveryState, RunCounters
 
 _MINUTE = 60.0  # seconds
@@ -63,8 +65,10 @@ class Progress:
         minutes, seconds = divmod(round(self.open / self.rate), 60)
         hours, minutes = divmod(minutes, 60)
         if hours:
-            return f"{hours} h {minutes} min"
-        return f"{minutes} min" if minutes else f"{max(seconds, 1)} s"
+            return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+        if minutes:
+            return _("%(minutes)d min") % {"minutes": minutes}
+        return _("%(seconds)d s") % {"seconds": max(seconds, 1)}
 
 
 def in_words(rate: float) -> str:
@@ -72,9 +76,11 @@ def in_words(rate: float) -> str:
     if not rate:
         return ""
     if rate >= 1:
-        return f"{rate:,.0f} a second"
+        return _("%(count)s a second") % {"count": number(round(rate))}
     a_minute = rate * 60
-    return f"{a_minute:.0f} a minute" if a_minute >= 1 else "under 1 a minute"
+    if a_minute < 1:
+        return _("under 1 a minute")
+    return _("%(count)s a minute") % {"count": number(round(a_minute))}
 
 
 def progress(run: Run, *, now: datetime) -> Progress:

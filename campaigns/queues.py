@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 TRANSACTIONAL = "transactional"  # urgent campaigns: their deliveries, and what leads to them
 CAMPAIGNS = "campaigns"  # the deliveries of all others, unless their sender has a queue of its own
@@ -24,5 +25,8 @@ def validate_queue(name: str) -> None:
     :raises ValidationError:
     """
     if name not in settings.QUEUES:
-        known = ", ".join(settings.QUEUES) or "no queue"
-        raise ValidationError(f"There is no queue {name!r}: QUEUES names {known}.")
+        known = ", ".join(settings.QUEUES) or _("no queue")
+        raise ValidationError(
+            _("There is no queue %(name)r: QUEUES names %(known)s.")
+            % {"name": name, "known": known}
+        )

@@ -6,6 +6,7 @@ import hashlib
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.utils.encoding import force_bytes
+from django.utils.translation import gettext as _
 
 
 class Undecipherable(Exception):
@@ -24,7 +25,7 @@ def decrypt(token: str) -> str:
     try:
         return _box().decrypt(token.encode()).decode()
     except InvalidToken:
-        message = "it was encrypted with another SECRET_KEY; enter the credentials again"
+        message = _("it was encrypted with another SECRET_KEY; enter the credentials again")
         raise Undecipherable(message) from None
 
 

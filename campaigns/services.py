@@ -11,6 +11,7 @@ from django.db.models import F, Model, OuterRef, Subquery, Sum
 from django.db.models.deletion import ProtectedError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns import approval, secrets
 from campaigns import attachments as attaching
@@ -58,10 +59,14 @@ def get_sender(mailbox: str, *, transport: Transport | None = None) -> Sender:
     try:
         parsed = parse_mailbox(mailbox)
     except BadAddress as error:
-        raise Refused(f"sender {mailbox!r}: {error}") from None
+        raise Refused(
+            _("sender %(mailbox)r: %(error)s") % {"mailbox": mailbox, "error": error}
+        ) from None
     if parsed.address.needs_smtputf8:
         # Few servers would take it, and every message would depend on that.
-        raise Refused(f"sender {mailbox!r}: the part before the @ must be ASCII")
+        raise Refused(
+            _("sender %(mailbox)r: the part before the @ must be ASCII") % {"mailbox": mailbox}
+        )
     mailbox_of = {"display_name": parsed.display_name, "address": parsed.address.addr_spec}
     if known := Sender.objects.filter(**mailbox_of).first():
         return known
@@ -83,7 +88,9 @@ def set_transport_url(transport: Transport, *, url: str, now: datetime | None = 
     try:
         open_transport(url).close()
     except BadTransportURL as error:
-        raise Refused(f"transport {transport.name}: {error}") from None
+        raise Refused(
+            _("transport %(transport)s: %(error)s") % {"transport": transport.name, "error": error}
+        ) from None
     transport.encrypted_url = secrets.encrypt(url)
     transport.save()
     gates.reopen(transport, now=now or timezone.now())
@@ -124,7 +131,7 @@ def delete_transport(transport: Transport) -> None:
     try:
         Transport.objects.get(pk=transport.pk).delete()
     except ProtectedError:
-        raise Refused("senders use it; give them another one first") from None
+        raise Refused(_("senders use it; give them another one first")) from None
 
 
 def delete_sender(sender: Sender) -> None:
@@ -135,7 +142,7 @@ def delete_sender(sender: Sender) -> None:
     try:
         Sender.objects.get(pk=sender.pk).delete()
     except ProtectedError:
-        raise Refused("campaigns are sent in its name") from None
+        raise Refused(_("campaigns are sent in its name")) from None
 
 
 def domain_limit_changed(group: str, *, now: datetime) -> None:
@@ -200,7 +207,10 @@ def attach(campaign: Campaign, *, files: Sequence[MediaFile]) -> None:
     """
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status not in _ALIVE:
-        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+        raise Refused(
+            _("campaign %(campaign)s has been %(status)s already")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
     attaching.choose(locked, files)
 
 
@@ -279,7 +289,10 @@ def delete(campaign: Campaign) -> None:
     """
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.DRAFT or locked.runs.exists():
-        raise Refused(f"campaign {campaign.pk} is no draft that was never sent; cancel it instead")
+        raise Refused(
+            _("campaign %(campaign)s is no draft that was never sent; cancel it instead")
+            % {"campaign": campaign.pk}
+        )
     locked.delete()
 
 
@@ -293,9 +306,12 @@ def withdraw(campaign: Campaign) -> None:
     """
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.SCHEDULED:
-        raise Refused(f"campaign {campaign.pk} is not scheduled")
+        raise Refused(_("campaign %(campaign)s is not scheduled") % {"campaign": campaign.pk})
     if locked.next_fire_at is None:
-        raise Refused(f"campaign {campaign.pk} has departed already; pause or cancel it")
+        raise Refused(
+            _("campaign %(campaign)s has departed already; pause or cancel it")
+            % {"campaign": campaign.pk}
+        )
     locked.status, locked.next_fire_at = CampaignStatus.DRAFT, None
     locked.save(update_fields=["status", "next_fire_at", "updated_at"])
     campaign.refresh_from_db()
@@ -308,7 +324,10 @@ def pause(campaign: Campaign) -> int:
     """
     going = campaign.runs.filter(status__in=(RunStatus.PREPARING, RunStatus.SENDING))
     if not (count := going.pause()):
-        raise Refused(f"campaign {campaign.pk} is not being sent, so there is nothing to pause")
+        raise Refused(
+            _("campaign %(campaign)s is not being sent, so there is nothing to pause")
+            % {"campaign": campaign.pk}
+        )
     return count
 
 
@@ -321,7 +340,9 @@ def resume(campaign: Campaign, *, now: datetime) -> list[int]:
     waiting = campaign.runs.filter(status__in=(RunStatus.PAUSED, RunStatus.HELD))
     runs = [run.pk for run in waiting.select_for_update(no_key=True)]
     if not runs:
-        raise Refused(f"campaign {campaign.pk} is neither paused nor held")
+        raise Refused(
+            _("campaign %(campaign)s is neither paused nor held") % {"campaign": campaign.pk}
+        )
     # Held in its midst, it goes on as one that was paused.
     Run.objects.filter(pk__in=runs, status=RunStatus.HELD, started_at=None).update(
         status=RunStatus.PREPARING
@@ -363,7 +384,10 @@ def _mark_cancelled(campaign: Campaign, *, now: datetime) -> list[int]:
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     runs = campaign.runs.active().select_for_update(no_key=True).ids()
     if locked.status not in _ALIVE and not runs:
-        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+        raise Refused(
+            _("campaign %(campaign)s has been %(status)s already")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
     Campaign.objects.filter(pk=campaign.pk).update(
         status=CampaignStatus.CANCELLED, next_fire_at=None
     )
@@ -382,27 +406,42 @@ def _validate(row: Model) -> None:
 
 def _check_history(campaign: Campaign, fire_at: datetime) -> None:
     if campaign.status not in _ALIVE:
-        raise Refused(f"campaign {campaign.pk} has been {campaign.status} already")
+        raise Refused(
+            _("campaign %(campaign)s has been %(status)s already")
+            % {"campaign": campaign.pk, "status": campaign.get_status_display().lower()}
+        )
     if not campaign.cron and campaign.runs.exists():
-        raise Refused(f"campaign {campaign.pk} has been sent already")
+        raise Refused(_("campaign %(campaign)s has been sent already") % {"campaign": campaign.pk})
     if campaign.runs.filter(occurrence=fire_at).exists():
-        raise Refused(f"campaign {campaign.pk} has a run of that time already; choose another one")
+        raise Refused(
+            _("campaign %(campaign)s has a run of that time already; choose another one")
+            % {"campaign": campaign.pk}
+        )
 
 
 def fire_at(*, now: datetime, at: datetime | None, cron: str, time_zone: str) -> datetime:
     if time_zone not in time_zones():
-        raise Refused(f"{time_zone!r} is no time zone; write one like Europe/Berlin")
+        raise Refused(
+            _("%(time_zone)r is no time zone; write one like Europe/Berlin")
+            % {"time_zone": time_zone}
+        )
     if cron:
         try:
             return next_occurrence(cron, time_zone=time_zone, after=now)
         except (CronSimError, StopIteration) as error:
-            raise Refused(f"{cron!r} is no crontab expression: {error or 'no such time'}") from None
+            raise Refused(
+                _("%(cron)r is no crontab expression: %(error)s")
+                % {"cron": cron, "error": error or _("no such time")}
+            ) from None
     if at is None:
-        raise Refused("say when: at a time, or by a crontab expression")
+        raise Refused(_("say when: at a time, or by a crontab expression"))
     if now - at > _JUST_NOW:
-        raise Refused(f"{at.isoformat(timespec='seconds')} is in the past")
+        raise Refused(_("%(at)s is in the past") % {"at": at.isoformat(timespec="seconds")})
     if at - now > _FAR:
-        raise Refused(f"{at.isoformat(timespec='seconds')} is more than a hundred years ahead")
+        raise Refused(
+            _("%(at)s is more than a hundred years ahead")
+            % {"at": at.isoformat(timespec="seconds")}
+        )
     return at
 
 
@@ -426,8 +465,8 @@ def _check_audience(campaign: Campaign, *, now: datetime) -> None:
             return
         counted = audience.arithmetic(now=now)
     except BadRules as error:
-        raise Refused(f"the audience cannot be found: {error}") from None
-    raise Refused(f"nobody can be mailed: {counted}")
+        raise Refused(_("the audience cannot be found: %(error)s") % {"error": error}) from None
+    raise Refused(_("nobody can be mailed: %(counted)s") % {"counted": counted})
 
 
 def _pin_attachments(campaign: Campaign, version: TemplateVersion) -> None:
@@ -435,9 +474,9 @@ def _pin_attachments(campaign: Campaign, version: TemplateVersion) -> None:
     try:
         problem = attaching.why_not(campaign, version)
     except secrets.Undecipherable as error:
-        raise Refused(f"the transport's URL: {error}") from None
+        raise Refused(_("the transport's URL: %(error)s") % {"error": error}) from None
     if problem:
-        raise Refused(problem)
+        raise Refused(str(problem))
 
 
 def _check_preflight(
@@ -464,4 +503,7 @@ def _check_content(campaign: Campaign) -> None:
     found = problems(campaign.template, known=Field.objects.values_list("name", flat=True))
     if found:
         listing = "; ".join(str(problem) for problem in found)
-        raise Refused(f"template {campaign.template}: {listing}")
+        raise Refused(
+            _("template %(template)s: %(listing)s")
+            % {"template": campaign.template, "listing": listing}
+        )

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from campaigns.models import RunStatus
 from campaigns.progress import Progress
 from campaigns.wording import span
+from recipients.translatable import number
 
 STALLED_AFTER = timedelta(seconds=60)  # at least
 _SILENT_AFTER = timedelta(seconds=10)
@@ -78,7 +79,7 @@ def stalled_since(progress: Progress, *, allowed: float | None, now: datetime) -
 def _preparing(progress: Progress) -> Situation:
     count = progress.run.audience
     text = _("The audience is being written down: %s so far. Nothing has left yet.")
-    return Situation("sending", _("Departing"), text % f"{count:,}", _("It departs."), _OFTEN)
+    return Situation("sending", _("Departing"), text % number(count), _("It departs."), _OFTEN)
 
 
 def _sending(progress: Progress, waits: str, allowed: float | None, now: datetime) -> Situation:
@@ -98,10 +99,10 @@ def _sending(progress: Progress, waits: str, allowed: float | None, now: datetim
             progress.open,
         )
         return Situation(
-            "retry", _("Waiting"), text % f"{progress.open:,}", _quarter(progress), _SELDOM
+            "retry", _("Waiting"), text % number(progress.open), _quarter(progress), _SELDOM
         )
     text = _("%(done)s of %(total)s have an outcome.")
-    said = text % {"done": f"{progress.done:,}", "total": f"{progress.total:,}"}
+    said = text % {"done": number(progress.done), "total": number(progress.total)}
     if end := ends_at(progress, now=now):
         said += " " + _("It ends about %s.") % clock(end, now=now)
     if waits:  # of a limit by the second it waits again and again
@@ -117,21 +118,18 @@ def _quarter(progress: Progress) -> str:
 def _stopped_for_now(progress: Progress) -> Situation:
     run, held = progress.run, progress.counts["sending"]
     waiting = progress.open - held
-    text = (
-        ngettext(
-            "%s message waits; it does not leave until somebody resumes.",
-            "%s messages wait; none leaves until somebody resumes.",
-            waiting,
-        )
-        % f"{waiting:,}"
-    )
+    text = ngettext(
+        "%s message waits; it does not leave until somebody resumes.",
+        "%s messages wait; none leaves until somebody resumes.",
+        waiting,
+    ) % number(waiting)
     if held:
         handed = ngettext(
             "Up to %s that a worker holds may still go.",
             "Up to %s that workers hold may still go.",
             held,
         )
-        text = f"{handed % f'{held:,}'} {text}"
+        text = f"{handed % number(held)} {text}"
     if run.held_reason:
         text = f"{run.held_reason[0].upper()}{run.held_reason[1:]}. {text}"
     return Situation(
@@ -143,8 +141,8 @@ def _cancelled(progress: Progress) -> Situation:
     text = _("%(sent)s were sent, %(left)s will not be.")
     counts = progress.counts
     said = text % {
-        "sent": f"{counts['sent']:,}",
-        "left": f"{counts['cancelled'] + progress.open:,}",
+        "sent": number(counts["sent"]),
+        "left": number(counts["cancelled"] + progress.open),
     }
     word = _("Stopped")
     if counts["unconfirmed"]:
@@ -158,7 +156,7 @@ def _completed(progress: Progress) -> Situation:
     if not doubts:
         text = _("Everybody has an outcome.")
         return Situation("finished", _("Finished"), text, _("Finished."), _NEVER)
-    word = _("Finished, %s in doubt") % f"{doubts:,}"
+    word = _("Finished, %s in doubt") % number(doubts)
     return Situation("unconfirmed", word, _of_doubts(doubts), f"{word}.", _NEVER)
 
 
@@ -168,7 +166,7 @@ def _of_doubts(count: int) -> str:
         "Of %s messages nobody knows whether they arrived.",
         count,
     )
-    return text % f"{count:,}"
+    return text % number(count)
 
 
 def clock(at: datetime, *, now: datetime) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import secrets
 from campaigns.audience import RECEIVING, Audience
@@ -43,11 +46,13 @@ PREFIX = "[Test] "
 _ACT = "sent a test"
 _TEMPLATE = "templates_app.emailtemplate"
 
-_WORDS: Mapping[type[Outcome], str] = {
-    Accepted: "The next hop took the message",
-    Deferred: "The next hop refused it for now; nothing was sent",
-    Rejected: "It was refused; nothing was sent",
-    InDoubt: "The connection broke after the message was handed over; it may have arrived",
+_WORDS: Mapping[type[Outcome], str | Promise] = {
+    Accepted: gettext_lazy("The next hop took the message"),
+    Deferred: gettext_lazy("The next hop refused it for now; nothing was sent"),
+    Rejected: gettext_lazy("It was refused; nothing was sent"),
+    InDoubt: gettext_lazy(
+        "The connection broke after the message was handed over; it may have arrived"
+    ),
 }
 
 
@@ -67,11 +72,11 @@ def send_test(campaign: Campaign, *, address: str, now: datetime) -> Outcome:
         run = Run(campaign=campaign, version=version, sender_domain=campaign.sender.domain)
         mailing = Mailing(run, subject_prefix=PREFIX, files=files_of_campaign(campaign))
         claimed = _first_recipient(campaign, to, now=now)
-        message, _ = mailing.message(claimed, now=now)
+        message, _mail = mailing.message(claimed, now=now)
     except (BadAddress, BadRules, NoMailing, NotComposed, ContentRefused) as error:
         raise Refused(str(error)) from None
     except OSError as error:
-        said = f"an attachment cannot be fetched: {storing.in_words(error)}"
+        said = _("an attachment cannot be fetched: %(error)s") % {"error": storing.in_words(error)}
         raise Refused(said) from None
     [outcome] = _hand_over([message], campaign.sender)
     note(_ACT, kind="campaigns.campaign", pk=campaign.pk, name=campaign.name)
@@ -137,8 +142,11 @@ def claim_tests(
     sent = count_of(_ACT, kind=_TEMPLATE, by=by, since=now - timedelta(hours=1))
     if sent + count > MOST_IN_AN_HOUR:
         raise Refused(
-            f"you sent {sent} tests within the last hour, and {MOST_IN_AN_HOUR} are the most; wait,"
-            " or name fewer addresses"
+            _(
+                "you sent %(sent)s tests within the last hour, and %(most)s are"
+                " the most; wait, or name fewer addresses"
+            )
+            % {"sent": sent, "most": MOST_IN_AN_HOUR}
         )
     for _address in addresses:
         note(_ACT, kind=_TEMPLATE, pk=template.pk, name=template.name)
@@ -158,7 +166,10 @@ def _refuse_suppressed(address: Address) -> None:
     of_person = Suppression.objects.of_person(key=address.key, digest=subject(address.key))
     if found := (of_person | Suppression.objects.filter(key=address.domain)).first():
         reason = found.get_reason_display().lower()
-        raise Refused(f"{address.addr_spec} is suppressed ({reason}); name another address")
+        raise Refused(
+            _("%(address)s is suppressed (%(reason)s); name another address")
+            % {"address": address.addr_spec, "reason": reason}
+        )
 
 
 def _first_recipient(campaign: Campaign, to: str, *, now: datetime) -> Claimed:
@@ -223,7 +234,7 @@ def _by(messages: Sequence[Outgoing], way: Callable[[], WayOut]) -> list[Outcome
     except BadTransportURL as error:
         raise Refused(str(error)) from None
     except secrets.Undecipherable as error:
-        raise Refused(f"the transport's URL: {error}") from None
+        raise Refused(_("the transport's URL: %(error)s") % {"error": error}) from None
     try:
         return [transport.send(message) for message in messages]
     finally:

@@ -15,7 +15,8 @@ SOON = timedelta(minutes=10)
 def moment(at: datetime, time_zone: str) -> str:
     """Say a time in its zone, and in UTC where that differs."""
     local = at.astimezone(ZoneInfo(time_zone))
-    text = f"{local:%a} {local.day} {local:%b %Y, %H:%M} {time_zone.replace('_', ' ')}"
+    day, when = formats.date_format(local, "D"), formats.date_format(local, "DATETIME_FORMAT")
+    text = f"{day} {when} {time_zone.replace('_', ' ')}"
     if local.utcoffset():
         text += f" ({at.astimezone(UTC):%H:%M} UTC)"
     return text
@@ -45,7 +46,9 @@ def span(length: timedelta) -> str:
         return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
     days, hours = divmod(hours, 24)
     said = ngettext("%d day", "%d days", days) % days
-    return f"{said} {hours} h" if hours and days < 14 else said
+    if not hours or days >= 14:
+        return said
+    return _("%(days)s %(hours)d h") % {"days": said, "hours": hours}
 
 
 def zone(name: str) -> ZoneInfo:
@@ -71,20 +74,22 @@ def schedule(campaign: Campaign) -> str:
     if campaign.next_fire_at is None:
         return ""
     at = moment(campaign.next_fire_at, campaign.time_zone)
-    return f"{at}, then again by “{campaign.cron}”" if campaign.cron else at
+    if not campaign.cron:
+        return at
+    return _("%(at)s, then again by “%(cron)s”") % {"at": at, "cron": campaign.cron}
 
 
 def situation(campaign: Campaign) -> str:
     """Say where a campaign stands in its life."""
     if campaign.status == CampaignStatus.DRAFT:
-        return "Not scheduled. Nothing will be sent."
+        return _("Not scheduled. Nothing will be sent.")
     if campaign.status == CampaignStatus.CANCELLED:
-        return "Cancelled. Nothing more will be sent."
+        return _("Cancelled. Nothing more will be sent.")
     if campaign.status == CampaignStatus.FINISHED:
-        return "Everybody in the audience has an outcome."
+        return _("Everybody in the audience has an outcome.")
     if campaign.next_fire_at is None:
-        return "Its time has come."
-    return f"It is sent on {schedule(campaign)}."
+        return _("Its time has come.")
+    return _("It is sent on %s.") % schedule(campaign)
 
 
 def why_locked(campaign: Campaign) -> str:

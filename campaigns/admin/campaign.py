@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from campaigns import services, wording
@@ -37,11 +38,11 @@ class CampaignAdmin(NarrowedAdmin):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("name", "sender", "template", "priority")}),
-        ("To", {"fields": ("lists", "segments")}),
-        ("But not to", {"fields": ("excluded_lists", "excluded_segments")}),
-        ("With", {"fields": ("attached",)}),
-        ("Measuring", {"fields": ("tracking",)}),
-        ("Limits", {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
+        (_("To"), {"fields": ("lists", "segments")}),
+        (_("But not to"), {"fields": ("excluded_lists", "excluded_segments")}),
+        (_("With"), {"fields": ("attached",)}),
+        (_("Measuring"), {"fields": ("tracking",)}),
+        (_("Limits"), {"fields": ("late_limit", "time_to_live", "unconfirmed_policy")}),
     )
     autocomplete_fields = (
         "sender",
@@ -65,29 +66,29 @@ class CampaignAdmin(NarrowedAdmin):
             newest_run_at=Subquery(runs.values("occurrence")[:1]),
         )
 
-    @display(description="State")
+    @display(description=_("State"))
     def state(self, campaign: Campaign) -> SafeString:
         return state_tag(campaign.status, campaign.get_status_display())
 
-    @display(description="When")
+    @display(description=_("When"))
     def when(self, campaign: Any) -> str:
         if campaign.next_fire_at or not campaign.newest_run_at:
             return wording.schedule(campaign)
         return wording.moment(campaign.newest_run_at, campaign.time_zone)
 
-    @display(description="Audience")
+    @display(description=_("Audience"))
     def audience(self, campaign: Campaign) -> str:
         return ", ".join(map(str, [*campaign.lists.all(), *campaign.segments.all()]))
 
-    @display(description="Newest run")
+    @display(description=_("Newest run"))
     def newest_run(self, campaign: Any) -> SafeString | str:
         if campaign.newest_run_id is None:
             return ""
         url = reverse("admin:campaigns_run_change", args=[campaign.newest_run_id])
         status = RunStatus(campaign.newest_run_status)
-        return format_html('<a href="{}">{}</a>', url, state_tag(status, status.label))
+        return format_html('<a href="{}">{}</a>', url, state_tag(status, str(status.label)))
 
-    @display(description="Attachments")
+    @display(description=_("Attachments"))
     def attached(self, campaign: Campaign) -> str:
         """Say it where the campaign can only be looked at."""
         rows = campaign.attachments.wanted_by(campaign.pk).select_related("file")
@@ -119,7 +120,7 @@ class CampaignAdmin(NarrowedAdmin):
         if campaign is not None:
             why_locked = wording.why_locked(campaign)
             if request.method == "POST" and why_locked and self.has_act_permission(request):
-                self.message_user(request, f"Nothing was saved. {why_locked}", messages.ERROR)
+                self.message_user(request, _("Nothing was saved. %s") % why_locked, messages.ERROR)
                 return HttpResponseRedirect(request.path)
             extra = {**extra, **_situation(campaign, why_locked)}
         return super().change_view(request, object_id, form_url, extra)  # type: ignore[no-any-return]
@@ -143,11 +144,11 @@ class CampaignAdmin(NarrowedAdmin):
 
     # --- pages of staff ------------------------------------------------------------------------
 
-    @action(description="Report", url_path="report", icon="monitoring", permissions=["view"])
+    @action(description=_("Report"), url_path="report", icon="monitoring", permissions=["view"])
     def report(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("campaigns:campaign_report", args=[object_id]))
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the campaign's own page, where it is checked, scheduled, paused and stopped."""
         return HttpResponseRedirect(reverse("campaigns:campaign_detail", args=[object_id]))

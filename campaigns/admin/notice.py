@@ -2,6 +2,7 @@
 # mypy: allow-subclassing-any, allow-untyped-decorators
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from recipients.admin.base import ManyRowsAdmin, state_tag
@@ -16,17 +17,17 @@ class NoticeAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     list_display = ("key", "kind", "state", "created_at", "diagnostic")
     list_filter = ("kind",)
     search_fields = ("key__exact",)
-    search_help_text = "The whole address"
+    search_help_text = _("The whole address")
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("key", "kind", "form", "diagnostic")}),
-        ("Times", {"fields": ("created_at", "next_attempt_at", "sent_at", "failed_at")}),
+        (_("Times"), {"fields": ("created_at", "next_attempt_at", "sent_at", "failed_at")}),
     )
 
-    @display(description="State")
+    @display(description=_("State"))
     def state(self, notice: Notice) -> SafeString:
         if notice.sent_at:
-            return state_tag("sent", "Sent")
+            return state_tag("sent", str(_("Sent")))
         if notice.failed_at:
-            return state_tag("failed", "Failed")
-        return state_tag("retry", "Waits")
+            return state_tag("failed", str(_("Failed")))
+        return state_tag("retry", str(_("Waits")))

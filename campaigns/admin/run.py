@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from campaigns.models import Page, Run
@@ -40,9 +42,9 @@ class RunAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Content and audience", {"fields": (("version", "audience"), "measuring")}),
+        (_("Content and audience"), {"fields": (("version", "audience"), "measuring")}),
         (
-            "Times",
+            _("Times"),
             {
                 "fields": (
                     ("occurrence", "created_at"),
@@ -51,7 +53,7 @@ class RunAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("The engine", {"fields": ("pages",)}),
+        (_("The engine"), {"fields": ("pages",)}),
     )
     readonly_fields = (
         "state",
@@ -65,7 +67,7 @@ class RunAdmin(ReadOnlyAdmin):
     )
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the run's own page, where it is watched, and to its report."""
         return HttpResponseRedirect(reverse("campaigns:run_detail", args=[object_id]))
@@ -75,32 +77,35 @@ class RunAdmin(ReadOnlyAdmin):
             Run.objects.visible_to(request.user).with_counters().select_related("version__template")
         )
 
-    @display(description="State")
+    @display(description=_("State"))
     def state(self, run: Run) -> SafeString:
         return state_tag(run.status, run.get_status_display())
 
-    @display(description="Progress")
+    @display(description=_("Progress"))
     def outcomes(self, run: Run) -> str:
         context = {"progress": progress(run, now=timezone.now())}
         return render_to_string("campaigns/_progress.html", context)
 
-    @display(description="Measured of opens and clicks")
+    @display(description=_("Measured of opens and clicks"))
     def measuring(self, run: Run) -> str:
         return run.get_tracking_display()
 
-    @display(description="Waits")
+    @display(description=_("Waits"))
     def waiting(self, run: Run) -> str:
         return waiting.why(run, now=timezone.now())
 
-    @display(description="Rate")
+    @display(description=_("Rate"))
     def rate(self, run: Run) -> str:
         how = progress(run, now=timezone.now())
-        return f"{how.pace}, about {how.time_left} left" if how.time_left else how.pace
+        if not how.time_left:
+            return how.pace
+        return gettext("%(pace)s, about %(time)s left") % {"pace": how.pace, "time": how.time_left}
 
-    @display(description="Pages")
+    @display(description=_("Pages"))
     def pages(self, run: Run) -> SafeString:
         url = reverse("admin:campaigns_page_changelist")
-        return format_html('<a href="{}?run__id__exact={}">Show the pages</a>', url, run.pk)
+        title = _("Show the pages")
+        return format_html('<a href="{}?run__id__exact={}">{}</a>', url, run.pk, title)
 
 
 @admin.register(Page)
@@ -118,6 +123,6 @@ class PageAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
 
-    @display(description="State")
+    @display(description=_("State"))
     def state_in_words(self, page: Page) -> SafeString:
         return state_tag(page.state, page.get_state_display())

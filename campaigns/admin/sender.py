@@ -8,6 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
@@ -33,7 +34,7 @@ class SenderAdmin(ReadOnlyAdmin):
     fields = (*list_display, "postal_address", "envelope_domain", "dkim_domain", "queue")
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("campaigns:sender_detail", args=[object_id]))
 
@@ -59,7 +60,7 @@ class TransportAdmin(ReadOnlyAdmin):
     fields = ("name", "per_second", "per_hour", "per_day", "connections", "message_mb")
     actions_detail: Any = ("open",)
 
-    @action(description="Open", url_path="open", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open"), url_path="open", icon="open_in_new", permissions=["view"])
     def open(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("campaigns:transport_detail", args=[object_id]))
 

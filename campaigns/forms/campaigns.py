@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectMultipleWidget
 
 from campaigns.models import Campaign, CampaignAttachment
@@ -12,10 +14,12 @@ from templates_app.models import MediaFile
 class CampaignForm(forms.ModelForm[Campaign]):
     attached = forms.ModelMultipleChoiceField(
         MediaFile.objects.order_by("folder", "name"),
-        label="Attachments",
+        label=gettext_lazy("Attachments"),
         required=False,
         widget=UnfoldAdminSelectMultipleWidget,
-        help_text="Files of the media library. Their bytes are fixed when it is scheduled.",
+        help_text=gettext_lazy(
+            "Files of the media library. Their bytes are fixed when it is scheduled."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,11 +35,12 @@ class CampaignForm(forms.ModelForm[Campaign]):
         if not ({"lists", "segments"} & self.errors.keys()) and not (
             answers.get("lists") or answers.get("segments")
         ):
-            self.add_error("lists", "Choose a list or a segment: it says who gets the campaign.")
+            self.add_error("lists", _("Choose a list or a segment: it says who gets the campaign."))
         for included in ("lists", "segments"):
             excluded = answers.get(f"excluded_{included}") or ()
             if both := [str(each) for each in answers.get(included) or () if each in excluded]:
                 self.add_error(
-                    f"excluded_{included}", f"Included as well: {', '.join(both)}. Choose one."
+                    f"excluded_{included}",
+                    _("Included as well: %s. Choose one.") % ", ".join(both),
                 )
         return answers

@@ -15,6 +15,7 @@ from campaigns.preflight import dmarc, hosts, spf
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.names import Names
 from campaigns.sending.dkim import Key
+from recipients.translatable import Translatable
 
 _WEAK, _ADVISED = 1024, 2048  # bits of RSA (RFC 8301 3.2)
 _GENERIC = re.compile(r"\d+[-.]\d+[-.]|\bdyn|\bdhcp|\bpool|\bdialup", re.IGNORECASE)
@@ -43,11 +44,14 @@ def check(identity: Identity, names: Names) -> list[Finding]:
     installation without the DNS sends nothing to the world.
     """
     if hosts.is_reserved(identity.domain):
-        said = f"{identity.domain} is reserved for examples: nothing was asked about it"
-        remedy = "Send from a domain of your own."
+        said = Translatable(
+            "%(domain)s is reserved for examples: nothing was asked about it",
+            {"domain": identity.domain},
+        )
+        remedy = Translatable("Send from a domain of your own.")
         return [Finding(Severity.ADVICE, "sender-reserved", said, remedy, Place.SENDER)]
     if not names.knows_the_world and not names.unanswered:
-        return [_offline("the DNS here knows no names but its own")]
+        return [_offline(Translatable("the DNS here knows no names but its own"))]
     found = [
         *_domain(identity, names),
         *_spf(identity, names),
@@ -61,27 +65,27 @@ def check(identity: Identity, names: Names) -> list[Finding]:
         return found
     asked = ", ".join(names.unanswered[:5])
     if not names.answered:
-        return [_offline(f"the DNS could not be asked ({asked})")]
-    said = f"the DNS did not answer: {asked}"
-    remedy = "Run the preflight again."
+        return [_offline(Translatable("the DNS could not be asked (%(asked)s)", {"asked": asked}))]
+    said = Translatable("the DNS did not answer: %(asked)s", {"asked": asked})
+    remedy = Translatable("Run the preflight again.")
     silent = Finding(Severity.WARNING, "dns-unanswered", said, remedy, Place.INSTALLATION)
     return [*found, silent]
 
 
-def _offline(said: str) -> Finding:
-    remedy = "Run the preflight where the DNS of the internet answers."
+def _offline(said: Translatable) -> Finding:
+    remedy = Translatable("Run the preflight where the DNS of the internet answers.")
     return Finding(Severity.ADVICE, "dns-offline", said, remedy, Place.INSTALLATION)
 
 
-def _finding(severity: Severity, name: str, said: str, remedy: str) -> Finding:
+def _finding(severity: Severity, name: str, said: Translatable, remedy: Translatable) -> Finding:
     return Finding(severity, name, said, remedy, Place.INSTALLATION)
 
 
-def _error(name: str, said: str, remedy: str) -> Finding:
+def _error(name: str, said: Translatable, remedy: Translatable) -> Finding:
     return _finding(Severity.ERROR, name, said, remedy)
 
 
-def _warning(name: str, said: str, remedy: str) -> Finding:
+def _warning(name: str, said: Translatable, remedy: Translatable) -> Finding:
     return _finding(Severity.WARNING, name, said, remedy)
 
 
@@ -89,13 +93,23 @@ def _domain(identity: Identity, names: Names) -> Iterator[Finding]:
     domain = identity.domain
     exchangers = names.exchangers(domain)
     if exchangers == ["."]:
-        said = f"{domain} says that it takes no mail (null MX, RFC 7505)"
-        yield _error("from-null-mx", said, "Give it an MX record: answers come there.")
+        said = Translatable(
+            "%(domain)s says that it takes no mail (null MX, RFC 7505)", {"domain": domain}
+        )
+        yield _error(
+            "from-null-mx", said, Translatable("Give it an MX record: answers come there.")
+        )
     elif not exchangers and not names.addresses(domain) and not names.unanswered:
-        said = f"{domain} has neither MX nor A records: nobody can answer"
-        yield _error("from-unknown", said, "Give it an MX record.")
+        said = Translatable(
+            "%(domain)s has neither MX nor A records: nobody can answer", {"domain": domain}
+        )
+        yield _error("from-unknown", said, Translatable("Give it an MX record."))
     if not names.has_zone(domain) and not _is_silent(names, "SOA "):
-        yield _warning("from-no-zone", f"{domain} has no SOA record", "Set up its zone.")
+        yield _warning(
+            "from-no-zone",
+            Translatable("%(domain)s has no SOA record", {"domain": domain}),
+            Translatable("Set up its zone."),
+        )
 
 
 def _spf(identity: Identity, names: Names) -> Iterator[Finding]:
@@ -104,28 +118,55 @@ def _spf(identity: Identity, names: Names) -> Iterator[Finding]:
     if not names.could_ask(domain, "TXT"):
         return
     if len(records) != 1:
-        said = f"{domain} has {len(records)} SPF records instead of one"
-        yield _error("spf-record", said, f"Publish one TXT record at {domain}: v=spf1 … -all")
+        said = Translatable(
+            "%(domain)s has %(records)s SPF records instead of one",
+            {"domain": domain, "records": len(records)},
+        )
+        yield _error(
+            "spf-record",
+            said,
+            Translatable("Publish one TXT record at %(domain)s: v=spf1 … -all", {"domain": domain}),
+        )
         return
     policy = spf.examine(names, domain)
     if policy.lookups > spf.MOST_LOOKUPS:
-        said = f"the SPF record of {domain} needs {policy.lookups} lookups of {spf.MOST_LOOKUPS}"
-        yield _error("spf-lookups", said, "Include fewer; write addresses as ip4: and ip6:.")
+        said = Translatable(
+            "the SPF record of %(domain)s needs %(lookups)s lookups of %(most)s",
+            {"domain": domain, "lookups": policy.lookups, "most": spf.MOST_LOOKUPS},
+        )
+        yield _error(
+            "spf-lookups", said, Translatable("Include fewer; write addresses as ip4: and ip6:.")
+        )
     if policy.voids > spf.MOST_VOIDS:
-        said = f"the SPF record of {domain} names {policy.voids} hosts without an address"
-        yield _error("spf-lookups", said, "Take them out.")
+        said = Translatable(
+            "the SPF record of %(domain)s names %(voids)s hosts without an address",
+            {"domain": domain, "voids": policy.voids},
+        )
+        yield _error("spf-lookups", said, Translatable("Take them out."))
     for fault in policy.faults:
-        yield _error("spf-record", f"SPF of {domain}: {fault}", "Mend the record.")
+        yield _error(
+            "spf-record",
+            Translatable("SPF of %(domain)s: %(fault)s", {"domain": domain, "fault": fault}),
+            Translatable("Mend the record."),
+        )
     if policy.has_ptr:
-        said = f"the SPF record of {domain} uses ptr (RFC 7208 5.5)"
-        yield _warning("spf-ptr", said, "Write addresses instead.")
+        said = Translatable(
+            "the SPF record of %(domain)s uses ptr (RFC 7208 5.5)", {"domain": domain}
+        )
+        yield _warning("spf-ptr", said, Translatable("Write addresses instead."))
     for address in identity.egress:
-        said = spf.result(names, domain, address)
-        if said != "pass" and not names.unanswered:  # so far: what is silent may allow it
+        result = spf.result(names, domain, address)
+        if result != "pass" and not names.unanswered:  # so far: what is silent may allow it
             yield _error(
                 "spf-egress",
-                f"SPF of {domain} says {said} of {address}, from which messages leave",
-                f"Add ip{'4' if '.' in address else '6'}:{address} to the record.",
+                Translatable(
+                    "SPF of %(domain)s says %(result)s of %(address)s, from which messages leave",
+                    {"domain": domain, "result": result, "address": address},
+                ),
+                Translatable(
+                    "Add ip%(version)s:%(address)s to the record.",
+                    {"version": "4" if "." in address else "6", "address": address},
+                ),
             )
 
 
@@ -135,36 +176,70 @@ def _dkim(identity: Identity, names: Names) -> Iterator[Finding]:
         found = [tags for tags in found if tags.get("v", "DKIM1") == "DKIM1" and "p" in tags]
         if not names.could_ask(key.name, "TXT"):
             continue
-        publish = f"Publish at {key.name}: {key.record}"
+        publish = Translatable(
+            "Publish at %(name)s: %(record)s", {"name": key.name, "record": key.record}
+        )
         if not found:
-            yield _error("dkim-record", f"there is no DKIM record at {key.name}", publish)
+            yield _error(
+                "dkim-record",
+                Translatable("there is no DKIM record at %(key)s", {"key": key.name}),
+                publish,
+            )
         elif len(found) > 1:
-            said = f"there are {len(found)} DKIM records at {key.name}; receivers take any of them"
+            said = Translatable(
+                "there are %(found)s DKIM records at %(key)s; receivers take any of them",
+                {"found": len(found), "key": key.name},
+            )
             yield _error("dkim-record", said, publish)
         else:
             yield from _key(key, found[0], publish)
 
 
-def _key(key: Key, tags: dict[str, str], publish: str) -> Iterator[Finding]:
+def _key(key: Key, tags: dict[str, str], publish: Translatable) -> Iterator[Finding]:
     ours = dmarc.tags_of(key.record)
     published = re.sub(r"\s", "", tags["p"])
     if not published:
-        yield _error("dkim-record", f"the key at {key.name} is revoked (p=)", publish)
+        yield _error(
+            "dkim-record",
+            Translatable("the key at %(key)s is revoked (p=)", {"key": key.name}),
+            publish,
+        )
     elif published != ours["p"] or tags.get("k", "rsa") != ours["k"]:
-        yield _error("dkim-record", f"the key at {key.name} is not ours", publish)
+        yield _error(
+            "dkim-record",
+            Translatable("the key at %(key)s is not ours", {"key": key.name}),
+            publish,
+        )
     elif 0 < (bits := _bits(published)) < _WEAK:
-        yield _error("dkim-weak", f"the key at {key.name} has {bits} bits", "Make a new key.")
+        yield _error(
+            "dkim-weak",
+            Translatable("the key at %(key)s has %(bits)s bits", {"key": key.name, "bits": bits}),
+            Translatable("Make a new key."),
+        )
     elif 0 < bits < _ADVISED:
-        yield _warning("dkim-weak", f"the key at {key.name} has {bits} bits", "Make a new key.")
+        yield _warning(
+            "dkim-weak",
+            Translatable("the key at %(key)s has %(bits)s bits", {"key": key.name, "bits": bits}),
+            Translatable("Make a new key."),
+        )
     if "y" in tags.get("t", "").split(":"):
-        said = f"the record at {key.name} says that it is a test (t=y), and counts for nothing"
-        yield _error("dkim-record", said, "Take t=y out of it.")
+        said = Translatable(
+            "the record at %(key)s says that it is a test (t=y), and counts for nothing",
+            {"key": key.name},
+        )
+        yield _error("dkim-record", said, Translatable("Take t=y out of it."))
     if not {"*", "email"} & {each.strip() for each in tags.get("s", "*").split(":")}:
-        said = f"the record at {key.name} is not for email (s={tags['s']})"
-        yield _error("dkim-record", said, "Take s= out of it.")
+        said = Translatable(
+            "the record at %(key)s is not for email (s=%(value)s)",
+            {"key": key.name, "value": tags["s"]},
+        )
+        yield _error("dkim-record", said, Translatable("Take s= out of it."))
     if "h" in tags and "sha256" not in tags["h"].split(":"):
-        said = f"the record at {key.name} does not allow SHA-256 (h={tags['h']})"
-        yield _error("dkim-record", said, "Take h= out of it.")
+        said = Translatable(
+            "the record at %(key)s does not allow SHA-256 (h=%(value)s)",
+            {"key": key.name, "value": tags["h"]},
+        )
+        yield _error("dkim-record", said, Translatable("Take h= out of it."))
 
 
 def _bits(published: str) -> int:
@@ -182,18 +257,38 @@ def _dmarc(identity: Identity, names: Names) -> Iterator[Finding]:
     if not tags and _is_silent(names, "TXT _dmarc."):
         return
     if not tags:
-        said = f"{domain} has no DMARC record"
-        remedy = f"Publish at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:dmarc@{domain}"
+        said = Translatable("%(domain)s has no DMARC record", {"domain": domain})
+        remedy = Translatable(
+            "Publish at _dmarc.%(domain)s: v=DMARC1; p=none; rua=mailto:dmarc@%(domain)s",
+            {"domain": domain},
+        )
         yield _error("dmarc-record", said, remedy)
         return
     if tags.get("p", "none") not in {"none", "quarantine", "reject"}:
-        yield _error("dmarc-record", f"DMARC of {domain}: p={tags['p']} is unknown", "Mend it.")
+        yield _error(
+            "dmarc-record",
+            Translatable(
+                "DMARC of %(domain)s: p=%(policy)s is unknown",
+                {"domain": domain, "policy": tags["p"]},
+            ),
+            Translatable("Mend it."),
+        )
     if "rua" not in tags:
-        said = f"DMARC of {domain} has no rua=, so that nobody tells you what fails"
-        yield _warning("dmarc-reports", said, f"Add rua=mailto:dmarc@{domain}")
+        said = Translatable(
+            "DMARC of %(domain)s has no rua=, so that nobody tells you what fails",
+            {"domain": domain},
+        )
+        yield _warning(
+            "dmarc-reports",
+            said,
+            Translatable("Add rua=mailto:dmarc@%(domain)s", {"domain": domain}),
+        )
     if obsolete := sorted({"pct", "rf", "ri"} & tags.keys()):
-        said = f"DMARC of {domain} has tags that mean nothing any more: {', '.join(obsolete)}"
-        yield _warning("dmarc-obsolete", said, "Take them out (RFC 9989).")
+        said = Translatable(
+            "DMARC of %(domain)s has tags that mean nothing any more: %(obsolete)s",
+            {"domain": domain, "obsolete": ", ".join(obsolete)},
+        )
+        yield _warning("dmarc-obsolete", said, Translatable("Take them out (RFC 9989)."))
     alignment = list(_alignment(identity, names))
     if not _is_silent(names, "TXT _dmarc."):
         yield from alignment
@@ -207,21 +302,38 @@ def _alignment(identity: Identity, names: Names) -> Iterator[Finding]:
     )
     if by_spf and by_dkim:
         return
-    envelope = f"the envelope's domain {identity.envelope_domain}"
-    signs = f"the signature's domain {identity.dkim_domain}" if identity.dkim_domain else ""
-    remedy = f"Give the sender an envelope domain and a DKIM domain of {own}."
+    envelope = Translatable(
+        "the envelope's domain %(domain)s", {"domain": identity.envelope_domain}
+    )
+    signs = (
+        Translatable("the signature's domain %(domain)s", {"domain": identity.dkim_domain})
+        if identity.dkim_domain
+        else ""
+    )
+    remedy = Translatable(
+        "Give the sender an envelope domain and a DKIM domain of %(own)s.", {"own": own}
+    )
     if identity.dkim_domain and not (by_spf or by_dkim):
-        said = f"neither {envelope} nor {signs} belongs to {own}: DMARC fails"
+        said = Translatable(
+            "neither %(envelope)s nor %(signs)s belongs to %(own)s: DMARC fails",
+            {"envelope": envelope, "signs": signs, "own": own},
+        )
         yield _error("alignment", said, remedy)
     elif identity.dkim_domain:
-        said = f"{signs if by_spf else envelope} does not belong to {own}"
+        said = Translatable(
+            "%(which)s does not belong to %(own)s",
+            {"which": signs if by_spf else envelope, "own": own},
+        )
         yield _warning("alignment", said, remedy)
     elif not by_spf:
-        said = f"{envelope} does not belong to {own}: DMARC fails unless the relay signs for it"
+        said = Translatable(
+            "%(envelope)s does not belong to %(own)s: DMARC fails unless the relay signs for it",
+            {"envelope": envelope, "own": own},
+        )
         yield _warning("alignment", said, remedy)
     else:
-        said = "no key signs the messages here; Gmail and Yahoo ask for SPF and DKIM"
-        remedy = "Make a key with create_dkim_key, or see that the relay signs."
+        said = Translatable("no key signs the messages here; Gmail and Yahoo ask for SPF and DKIM")
+        remedy = Translatable("Make a key with create_dkim_key, or see that the relay signs.")
         yield _finding(Severity.ADVICE, "dkim-by-relay", said, remedy)
 
 
@@ -229,8 +341,12 @@ def _bounces(identity: Identity, names: Names) -> Iterator[Finding]:
     domain = identity.envelope_domain
     exchangers = names.exchangers(domain)
     if exchangers in ([], ["."]) and names.could_ask(domain, "MX"):
-        said = f"{domain} has no MX record: bounces do not come back"
-        yield _warning("bounce-mx", said, f"Give {domain} an MX record.")
+        said = Translatable(
+            "%(domain)s has no MX record: bounces do not come back", {"domain": domain}
+        )
+        yield _warning(
+            "bounce-mx", said, Translatable("Give %(domain)s an MX record.", {"domain": domain})
+        )
 
 
 def _egress(identity: Identity, names: Names) -> Iterator[Finding]:
@@ -239,14 +355,34 @@ def _egress(identity: Identity, names: Names) -> Iterator[Finding]:
         if not pointers and _is_silent(names, "PTR "):
             continue
         if not pointers:
-            said = f"{address} has no PTR record; Gmail and Outlook refuse its messages"
-            yield _error("ptr", said, "Have your provider set it to the name of the server.")
+            said = Translatable(
+                "%(address)s has no PTR record; Gmail and Outlook refuse its messages",
+                {"address": address},
+            )
+            yield _error(
+                "ptr", said, Translatable("Have your provider set it to the name of the server.")
+            )
         elif not any(address in names.addresses(name) for name in pointers):
-            said = f"{address} is called {pointers[0]}, which does not lead back to it"
-            yield _error("ptr", said, f"Give {pointers[0]} an address record of {address}.")
+            said = Translatable(
+                "%(address)s is called %(name)s, which does not lead back to it",
+                {"address": address, "name": pointers[0]},
+            )
+            yield _error(
+                "ptr",
+                said,
+                Translatable(
+                    "Give %(name)s an address record of %(address)s.",
+                    {"name": pointers[0], "address": address},
+                ),
+            )
         elif _GENERIC.search(pointers[0]):
-            said = f"{address} is called {pointers[0]}, as computers of a provider's customers are"
-            yield _warning("ptr-generic", said, "Have it named after your own domain.")
+            said = Translatable(
+                "%(address)s is called %(name)s, as computers of a provider's customers are",
+                {"address": address, "name": pointers[0]},
+            )
+            yield _warning(
+                "ptr-generic", said, Translatable("Have it named after your own domain.")
+            )
 
 
 def _helo(identity: Identity, names: Names) -> Iterator[Finding]:
@@ -254,16 +390,20 @@ def _helo(identity: Identity, names: Names) -> Iterator[Finding]:
         leads_to = names.addresses(name)
         if set(leads_to) & set(identity.egress) or not names.could_ask(name, "A"):
             continue
-        said = f"the relay calls itself {name}, which leads to {_listed(leads_to)}"
-        remedy = (
-            f"Have it say a name (HELO, RFC 5321 4.1.4) that leads to {_listed(identity.egress)},"
-            " from which messages leave."
+        said = Translatable(
+            "the relay calls itself %(name)s, which leads to %(leads_to)s",
+            {"name": name, "leads_to": _listed(leads_to)},
+        )
+        remedy = Translatable(
+            "Have it say a name (HELO, RFC 5321 4.1.4) that leads to %(egress)s, from"
+            " which messages leave.",
+            {"egress": _listed(identity.egress)},
         )
         yield _warning("helo-name", said, remedy)
 
 
-def _listed(addresses: Sequence[str]) -> str:
-    return " or ".join(addresses) or "no address"
+def _listed(addresses: Sequence[str]) -> Translatable | str:
+    return " or ".join(addresses) or Translatable("no address")
 
 
 def _is_silent(names: Names, questions: str) -> bool:

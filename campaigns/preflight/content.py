@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from campaigns.preflight import hosts, markup
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.markup import Link, Markup, has_tags, printed, without_tags
+from recipients.translatable import Translatable
 from templates_app.plaintext import html_to_text
 
 CLIPPED = 102 * 1024  # bytes of HTML that Gmail shows; the rest, with the way out, is behind a link
@@ -82,16 +83,16 @@ def check_sender(facts: Facts) -> list[Finding]:
     return [*_mailbox(facts), *_site(facts)]
 
 
-def _error(name: str, message: str, remedy: str, **where: object) -> Finding:
-    return Finding(Severity.ERROR, name, message, remedy, **where)  # type: ignore[arg-type]
+def _error(name: str, said: Translatable, mending: Translatable, **where: object) -> Finding:
+    return Finding(Severity.ERROR, name, said, mending, **where)  # type: ignore[arg-type]
 
 
-def _warning(name: str, message: str, remedy: str, **where: object) -> Finding:
-    return Finding(Severity.WARNING, name, message, remedy, **where)  # type: ignore[arg-type]
+def _warning(name: str, said: Translatable, mending: Translatable, **where: object) -> Finding:
+    return Finding(Severity.WARNING, name, said, mending, **where)  # type: ignore[arg-type]
 
 
-def _advice(name: str, message: str, remedy: str, **where: object) -> Finding:
-    return Finding(Severity.ADVICE, name, message, remedy, **where)  # type: ignore[arg-type]
+def _advice(name: str, said: Translatable, mending: Translatable, **where: object) -> Finding:
+    return Finding(Severity.ADVICE, name, said, mending, **where)  # type: ignore[arg-type]
 
 
 # --- subject, size, text ----------------------------------------------------------------------
@@ -102,20 +103,31 @@ def _subject(content: Content) -> Iterator[Finding]:
     own = without_tags(subject)
     where = {"part": "subject", "line": 1, "language": content.language}
     if not subject:
-        yield _error("subject-empty", "there is no subject", "Write one.", **where)
+        yield _error(
+            "subject-empty",
+            Translatable("there is no subject"),
+            Translatable("Write one."),
+            **where,
+        )
     if len(own) > _LONG_SUBJECT:
-        said = f"the subject has {len(own)} characters; inboxes cut it"
-        yield _warning("subject-long", said, "Say what matters in the first 60.", **where)
+        said = Translatable(
+            "the subject has %(count)s characters; inboxes cut it", {"count": len(own)}
+        )
+        yield _warning(
+            "subject-long", said, Translatable("Say what matters in the first 60."), **where
+        )
     if _FAKE_REPLY.match(subject):
-        said = "the subject pretends to be an answer or a forwarded message"
-        yield _warning("subject-fake-reply", said, "Begin with something else.", **where)
+        said = Translatable("the subject pretends to be an answer or a forwarded message")
+        yield _warning(
+            "subject-fake-reply", said, Translatable("Begin with something else."), **where
+        )
     letters = [letter for letter in own if letter.isalpha()]
     if len(letters) >= 8 and own.isupper():
-        said = "the subject is written in capitals"
-        yield _warning("subject-capitals", said, "Write it as a sentence.", **where)
+        said = Translatable("the subject is written in capitals")
+        yield _warning("subject-capitals", said, Translatable("Write it as a sentence."), **where)
     if _SHOUTING.search(own):
-        said = "the subject has signs one after the other that spam has"
-        yield _advice("subject-signs", said, "One of them is enough.", **where)
+        said = Translatable("the subject has signs one after the other that spam has")
+        yield _advice("subject-signs", said, Translatable("One of them is enough."), **where)
 
 
 def _size(content: Content) -> Iterator[Finding]:
@@ -126,8 +138,11 @@ def _size(content: Content) -> Iterator[Finding]:
 def size_findings(size: int, *, language: str = "", recipient: int = 0) -> Iterator[Finding]:
     """Judge so many bytes of HTML: Gmail clips a message, with the way out at its end."""
     who = {"recipients": (recipient,) if recipient else (), "part": "source", "language": language}
-    said = f"the HTML has {size / 1024:.0f} KB; Gmail shows 102 KB and clips the rest"
-    remedy = "Say less, or link to a page that says it; long styles count as well."
+    said = Translatable(
+        "the HTML has %(size)s KB; Gmail shows 102 KB and clips the rest",
+        {"size": round(size / 1024)},
+    )
+    remedy = Translatable("Say less, or link to a page that says it; long styles count as well.")
     if size > CLIPPED:
         yield _error("size-clipped", said, remedy, **who)
     elif size > _LARGE:
@@ -139,13 +154,17 @@ def _text_part(content: Content, found: Markup) -> Iterator[Finding]:
     if not content.html:
         return
     if not content.text.strip():
-        said = "the text part is empty"
-        yield _warning("text-missing", said, "Write one, or words into the HTML.", **where)
+        said = Translatable("the text part is empty")
+        yield _warning(
+            "text-missing", said, Translatable("Write one, or words into the HTML."), **where
+        )
     elif content.own_text and _words(content.own_text):
         shown = _words(html_to_text(content.html))
         if shown and len(shown & _words(content.own_text)) < len(shown) * _ALIKE:
-            said = "the text part says something else than the HTML"
-            yield _warning("text-differs", said, "Empty it: it is made from the HTML.", **where)
+            said = Translatable("the text part says something else than the HTML")
+            yield _warning(
+                "text-differs", said, Translatable("Empty it: it is made from the HTML."), **where
+            )
 
 
 def _words(text: str) -> set[str]:
@@ -160,17 +179,22 @@ def _way_out(content: Content, found: Markup, facts: Facts) -> Iterator[Finding]
     remedy = '<a href="{{ unsubscribe_url }}">Unsubscribe</a>'
     shown = [link for link in found.links if not link.is_hidden]
     if content.html and not any(_reads_way_out(link.href) for link in shown):
-        said = "no link leads to {{ unsubscribe_url }}"
+        said = Translatable("no link leads to {{ unsubscribe_url }}")
         where = {"part": "source", "language": content.language}
-        yield say("no-unsubscribe-link", said, f"Write {remedy} at its end.", **where)
+        yield say(
+            "no-unsubscribe-link",
+            said,
+            Translatable("Write %(remedy)s at its end.", {"remedy": remedy}),
+            **where,
+        )
     if not _reads_way_out(content.text):
         where = {"part": "text", "language": content.language}
-        said = "the text part does not name {{ unsubscribe_url }}"
+        said = Translatable("the text part does not name {{ unsubscribe_url }}")
         if content.html:
             say = _warning
-        remedy = "Write “Unsubscribe: {{ unsubscribe_url }}” at its end."
+        add = Translatable("Write “Unsubscribe: {{ unsubscribe_url }}” at its end.")
         yield say("no-unsubscribe-link-in-text" if content.html else "no-unsubscribe-link", said,
-                  remedy, **where)  # fmt: skip
+                  add, **where)  # fmt: skip
 
 
 def _reads_way_out(text: str) -> bool:
@@ -179,15 +203,19 @@ def _reads_way_out(text: str) -> bool:
 
 def _postal_address(content: Content, found: Markup, facts: Facts) -> Iterator[Finding]:
     where = {"language": content.language, "part": "source"}
-    remedy = "Give the sender its postal address, and write {{ sender_address }} into the template."
+    remedy = Translatable(
+        "Give the sender its postal address, and write {{ sender_address }} into the template."
+    )
     whole = f"{content.html}\n{content.text}"
     if any(_POSTAL.search(tag) for tag in printed(whole)):
         if not facts.postal_address:
-            said = "{{ sender_address }} is written, and the sender has no postal address"
+            said = Translatable(
+                "{{ sender_address }} is written, and the sender has no postal address"
+            )
             yield _warning("no-postal-address", said, remedy, place=Place.SENDER)
         return
     postal = _squeezed(facts.postal_address)
-    said = "there is no postal address, which the law asks for in many countries"
+    said = Translatable("there is no postal address, which the law asks for in many countries")
     if not postal or postal not in _squeezed(f"{found.words} {content.text}"):
         yield _warning("no-postal-address", said, remedy, **where)
 
@@ -202,22 +230,33 @@ def _squeezed(text: str) -> str:
 def _images(content: Content, found: Markup) -> Iterator[Finding]:
     for image in found.images:
         where = _place(content, image.src)
-        shown = image.src[:80] or "without an address"
+        shown = image.src[:80] or Translatable("without an address")
         if image.alt is None:
-            said = f"the image {shown} has no alternative text"
-            remedy = 'Write alt="what it shows", or alt="" where it only decorates.'
+            said = Translatable("the image %(shown)s has no alternative text", {"shown": shown})
+            remedy = Translatable('Write alt="what it shows", or alt="" where it only decorates.')
             yield _warning("image-alt", said, remedy, **where)
         if image.src.startswith(("{", "cid:")):
             continue
         if image.src.startswith("http://"):
-            said = f"the image {shown} is not fetched by HTTPS; many readers do not show it"
-            yield _warning("image-insecure", said, "Write https://…", **where)
+            said = Translatable(
+                "the image %(shown)s is not fetched by HTTPS; many readers do not show it",
+                {"shown": shown},
+            )
+            yield _warning("image-insecure", said, Translatable("Write https://…"), **where)
         elif image.src.startswith("data:"):
-            said = "an image is written into the message; Gmail and Outlook do not show it"
-            yield _warning("image-data", said, "Put it into the media library.", **where)
+            said = Translatable(
+                "an image is written into the message; Gmail and Outlook do not show it"
+            )
+            yield _warning(
+                "image-data", said, Translatable("Put it into the media library."), **where
+            )
         elif not image.src.startswith("https://"):
-            said = f"the image {shown} has no whole address, and is shown nowhere"
-            yield _warning("image-relative", said, "Write https://…, or media:…", **where)
+            said = Translatable(
+                "the image %(shown)s has no whole address, and is shown nowhere", {"shown": shown}
+            )
+            yield _warning(
+                "image-relative", said, Translatable("Write https://…, or media:…"), **where
+            )
 
 
 def _links(content: Content, found: Markup) -> Iterator[Finding]:
@@ -236,41 +275,59 @@ def _link(link: Link, where: dict[str, object]) -> Iterator[Finding]:
         return
     url = _split(href)
     if url is None:
-        said = f"the link {href[:80]!r} is no address"
-        yield _error("link-broken", said, "Write https://…", **where)
+        said = Translatable("the link %(href)r is no address", {"href": href[:80]})
+        yield _error("link-broken", said, Translatable("Write https://…"), **where)
     elif url.scheme in _SCRIPT_SCHEMES:
-        said = f"the link {href[:80]!r} is code and no address"
-        yield _error("link-script", said, "Link to a web page.", **where)
+        said = Translatable("the link %(href)r is code and no address", {"href": href[:80]})
+        yield _error("link-script", said, Translatable("Link to a web page."), **where)
     elif url.scheme in {"http", "https"}:
         yield from _host(url, where)
     elif not url.scheme:
-        said = f"the link {href[:80]!r} has no whole address, and leads nowhere"
-        yield _error("link-broken", said, "Write https://…", **where)
+        said = Translatable(
+            "the link %(href)r has no whole address, and leads nowhere", {"href": href[:80]}
+        )
+        yield _error("link-broken", said, Translatable("Write https://…"), **where)
 
 
 def _host(url: SplitResult, where: dict[str, object]) -> Iterator[Finding]:
     shown = url.geturl()[:80]
     if url.scheme == "http":
-        said = f"the link {shown} is not HTTPS"
-        yield _warning("link-insecure", said, "Write https://…", **where)
+        said = Translatable("the link %(shown)s is not HTTPS", {"shown": shown})
+        yield _warning("link-insecure", said, Translatable("Write https://…"), **where)
     if has_tags(url.netloc):
         return
     host = url.hostname or ""
     if not host:
-        said = f"the link {shown} names no host"
-        yield _error("link-broken", said, "Write https://…", **where)
+        said = Translatable("the link %(shown)s names no host", {"shown": shown})
+        yield _error("link-broken", said, Translatable("Write https://…"), **where)
     if url.username is not None:
-        said = f"the link {shown} has a name before the host, as links have that deceive"
-        yield _warning("link-user", said, "Leave out what stands before the @.", **where)
+        said = Translatable(
+            "the link %(shown)s has a name before the host, as links have that deceive",
+            {"shown": shown},
+        )
+        yield _warning(
+            "link-user", said, Translatable("Leave out what stands before the @."), **where
+        )
     if hosts.is_address(host) or url.port:
-        said = f"the link {shown} leads to a bare address or port, which Yahoo takes for spam"
-        yield _warning("link-bare", said, "Link to a host by its name.", **where)
+        said = Translatable(
+            "the link %(shown)s leads to a bare address or port, which Yahoo takes for spam",
+            {"shown": shown},
+        )
+        yield _warning("link-bare", said, Translatable("Link to a host by its name."), **where)
     if hosts.is_shortener(host):
-        said = f"the link {shown} is shortened, which hides where it leads"
-        yield _warning("link-shortened", said, "Write the address that it leads to.", **where)
+        said = Translatable(
+            "the link %(shown)s is shortened, which hides where it leads", {"shown": shown}
+        )
+        yield _warning(
+            "link-shortened", said, Translatable("Write the address that it leads to."), **where
+        )
     if why := hosts.why_confusable(host):
-        said = f"the link {shown} may be taken for another one: {why}"
-        yield _warning("link-lookalike", said, "Link to a domain in one script.", **where)
+        said = Translatable(
+            "the link %(shown)s may be taken for another one: %(why)s", {"shown": shown, "why": why}
+        )
+        yield _warning(
+            "link-lookalike", said, Translatable("Link to a domain in one script."), **where
+        )
 
 
 def _shown_address(link: Link, where: dict[str, object]) -> Iterator[Finding]:
@@ -283,8 +340,12 @@ def _shown_address(link: Link, where: dict[str, object]) -> Iterator[Finding]:
     host = (url.hostname or "").lower()
     named = shown[0].lower().removeprefix("www.")
     if not has_tags(host) and not (host == named or host.endswith(f".{named}")):
-        said = f"a link shows {shown[0]} and leads to {host}"
-        yield _warning("link-mismatch", said, "Show words, or the domain it leads to.", **where)
+        said = Translatable(
+            "a link shows %(shown)s and leads to %(host)s", {"shown": shown[0], "host": host}
+        )
+        yield _warning(
+            "link-mismatch", said, Translatable("Show words, or the domain it leads to."), **where
+        )
 
 
 def _split(href: str) -> SplitResult | None:
@@ -320,8 +381,8 @@ def _limited(findings: Iterator[Finding]) -> Iterator[Finding]:
         if counts[each.name] <= _AT_MOST:
             yield each
         elif counts[each.name] == _AT_MOST + 1:
-            said = "there are more of these"
-            yield Finding(each.severity, each.name, said, each.remedy, language=each.language)
+            said = Translatable("there are more of these")
+            yield Finding(each.severity, each.name, said, each.mending, language=each.language)
 
 
 # --- constructs -------------------------------------------------------------------------------
@@ -330,16 +391,22 @@ def _limited(findings: Iterator[Finding]) -> Iterator[Finding]:
 def _constructs(content: Content, found: Markup) -> Iterator[Finding]:
     where = {"part": "source", "language": content.language}
     for active in dict.fromkeys(found.active):
-        said = f"{active} is taken out by mail readers, or taken for an attack"
+        said = Translatable(
+            "%(active)s is taken out by mail readers, or taken for an attack", {"active": active}
+        )
         line = _line_of(content.source, active.rstrip(">"))
-        yield _warning("html-active", said, "Link to a page instead.", **where | {"line": line})
+        yield _warning(
+            "html-active", said, Translatable("Link to a page instead."), **where | {"line": line}
+        )
     words = len(without_tags(found.words, put=" word ").split())
     if found.images and words < _FEW_WORDS:
-        said = f"it is images, with {words} words beside them, as spam is"
-        yield _warning("image-only", said, "Write what they say as text.", **where)
+        said = Translatable(
+            "it is images, with %(words)s words beside them, as spam is", {"words": words}
+        )
+        yield _warning("image-only", said, Translatable("Write what they say as text."), **where)
     if _SHOUTING.search(found.words):
-        said = "the text has signs one after the other that spam has"
-        yield _advice("shouting", said, "One of them is enough.", **where)
+        said = Translatable("the text has signs one after the other that spam has")
+        yield _advice("shouting", said, Translatable("One of them is enough."), **where)
 
 
 # --- sender and site --------------------------------------------------------------------------
@@ -348,29 +415,52 @@ def _constructs(content: Content, found: Markup) -> Iterator[Finding]:
 def _mailbox(facts: Facts) -> Iterator[Finding]:
     at = {"place": Place.SENDER}
     if hosts.is_freemail(facts.domain):
-        said = f"{facts.domain} has receivers refuse what others send for its users"
-        yield _error("sender-freemail", said, "Send from a domain of your own.", **at)
+        said = Translatable(
+            "%(domain)s has receivers refuse what others send for its users",
+            {"domain": facts.domain},
+        )
+        yield _error("sender-freemail", said, Translatable("Send from a domain of your own."), **at)
     for domain in dict.fromkeys([facts.domain, facts.reply_to.rpartition("@")[2]]):
         if why := hosts.why_confusable(domain):
-            said = f"the sender's domain may be taken for another one: {why}"
-            yield _warning("sender-lookalike", said, "Use a domain in one script.", **at)
+            said = Translatable(
+                "the sender's domain may be taken for another one: %(why)s", {"why": why}
+            )
+            yield _warning(
+                "sender-lookalike", said, Translatable("Use a domain in one script."), **at
+            )
     name = facts.sender_name
     if _EMOJI.search(name) or _FAKE_REPLY.match(name):
-        said = f"the sender's name {name!r} has signs that Gmail does not want in it"
-        yield _warning("sender-name", said, "Write who you are, and nothing else.", **at)
+        said = Translatable(
+            "the sender's name %(name)r has signs that Gmail does not want in it", {"name": name}
+        )
+        yield _warning(
+            "sender-name", said, Translatable("Write who you are, and nothing else."), **at
+        )
     elif "@" in name and facts.sender_address.lower() not in name.lower():
-        said = f"the sender's name {name!r} names another address"
-        yield _warning("sender-name", said, "Write who you are, without an address.", **at)
+        said = Translatable("the sender's name %(name)r names another address", {"name": name})
+        yield _warning(
+            "sender-name", said, Translatable("Write who you are, without an address."), **at
+        )
 
 
 def _site(facts: Facts) -> Iterator[Finding]:
     at = {"place": Place.INSTALLATION}
     url = urlsplit(facts.site_url)
     if url.scheme != "https":
-        said = f"SITE_URL is {facts.site_url}: without HTTPS no inbox shows its unsubscribe button"
-        yield _warning("site-insecure", said, "Serve the site by HTTPS (RFC 8058 3.1).", **at)
+        said = Translatable(
+            "SITE_URL is %(site_url)s: without HTTPS no inbox shows its unsubscribe button",
+            {"site_url": facts.site_url},
+        )
+        yield _warning(
+            "site-insecure", said, Translatable("Serve the site by HTTPS (RFC 8058 3.1)."), **at
+        )
     host = url.hostname or ""
     theirs = facts.domain.lower().split(".")[-2:]
     if host.split(".")[-2:] != theirs:
-        said = f"links to {host} stand in messages of {facts.domain}; one domain is trusted more"
-        yield _advice("site-elsewhere", said, "Give the site a host of that domain.", **at)
+        said = Translatable(
+            "links to %(host)s stand in messages of %(domain)s; one domain is trusted more",
+            {"host": host, "domain": facts.domain},
+        )
+        yield _advice(
+            "site-elsewhere", said, Translatable("Give the site a host of that domain."), **at
+        )

@@ -11,6 +11,7 @@ from json import loads
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext_noop
 
 from campaigns.audience import RECEIVING, Audience
 from campaigns.membership import membership
@@ -22,6 +23,7 @@ from campaigns.sending.attached import Named, files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
 from recipients.models import TrackingConsent
+from recipients.translatable import Translatable
 from templates_app.rendering import RenderError
 from tracking import measuring
 from tracking.models import DeliveryState
@@ -31,6 +33,7 @@ SLICE = 5_000  # recipients of the installation among whom those of the audience
 LAST = 2**63 - 1
 
 _EXAMPLES = 10
+_OTHERS = gettext_noop("other reasons")
 _REASONS = 50  # more are counted together: a reason may hold what a recipient's field says
 
 # The last id of each slice: as many recipients in each, however many were deleted between.
@@ -76,7 +79,7 @@ class Tally:
 
     def count(self, counted: dict[str, Counted], name: str, ids: list[int], count: int = 1) -> None:
         if name not in counted and len(counted) >= _REASONS:
-            name = "other reasons"
+            name = _OTHERS
         counted.setdefault(name, Counted()).add(ids, count)
 
     def add(self, other: "Tally") -> None:
@@ -217,14 +220,21 @@ def tally_of(preflight: Preflight) -> Tally:
     return tally
 
 
+def _reason(said: str) -> Translatable | str:
+    return Translatable(_OTHERS) if said == _OTHERS else said
+
+
 def findings(tally: Tally) -> Iterator[Finding]:
     """Say what is wrong with messages that would be made."""
     for reason, failed in tally.failed.items():
         yield Finding(
             Severity.ERROR,
             "merge-field",
-            f"{failed.count:,} of {tally.recipients:,} recipients would get no message: {reason}",
-            "Write a default into the template, or give these recipients a value.",
+            Translatable(
+                "%(count)s of %(recipients)s recipients would get no message: %(reason)s",
+                {"count": failed.count, "recipients": tally.recipients, "reason": _reason(reason)},
+            ),
+            Translatable("Write a default into the template, or give these recipients a value."),
             Place.RECIPIENTS,
             recipients=tuple(failed.ids),
         )
@@ -232,8 +242,14 @@ def findings(tally: Tally) -> Iterator[Finding]:
         yield Finding(
             Severity.WARNING,
             "empty-field",
-            f"{empty.count:,} of {tally.recipients:,} recipients have an empty field {name!r}",
-            f"Write {{{{ {name} | default('…') }}}}, or give these recipients a value.",
+            Translatable(
+                "%(count)s of %(recipients)s recipients have an empty field %(name)r",
+                {"count": empty.count, "recipients": tally.recipients, "name": name},
+            ),
+            Translatable(
+                "Write {{ %(name)s | default('…') }}, or give these recipients a value.",
+                {"name": name},
+            ),
             Place.RECIPIENTS,
             recipients=tuple(empty.ids),
         )

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from recipients.translatable import Translatable
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _TIMEOUT = 5.0  # seconds: to connect, and for each piece of an answer
@@ -59,7 +61,7 @@ class Answer:
 
     url: str
     status: int
-    problem: str = ""
+    problem: Translatable | None = None
     is_refused: bool = False
     """It was not asked: it may not be."""
     is_untrusted: bool = False
@@ -72,8 +74,16 @@ class Answer:
         return self.status in {404, 410} or self.status >= 500 or self.status == 0
 
 
+def _said(status: int) -> Translatable:
+    return Translatable("it answers %(status)s", {"status": str(status)})
+
+
 class _Refused(Exception):
     """The link may not be followed."""
+
+    def __init__(self, why: Translatable) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +108,23 @@ class Fetcher:
         try:
             return asked()
         except _Refused as refusal:
-            return Answer(url, 0, str(refusal), is_refused=True)
+            return Answer(url, 0, refusal.why, is_refused=True)
         except ssl.SSLCertVerificationError as error:
-            said = f"its certificate is not valid: {error.verify_message}"
+            said = Translatable(
+                "its certificate is not valid: %(why)s",
+                {"why": error.verify_message},
+            )
             return Answer(url, 0, said, is_untrusted=True)
         except (TimeoutError, socket.gaierror) as error:
             said = (
-                "it did not answer in time" if isinstance(error, TimeoutError) else "no such host"
+                Translatable("it did not answer in time")
+                if isinstance(error, TimeoutError)
+                else Translatable("no such host")
             )
             return Answer(url, 0, said)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Answer(url, 0, f"it could not be asked: {error or type(error).__name__}"[:200])
+            answer = (str(error) or type(error).__name__)[:200]
+            return Answer(url, 0, Translatable("it could not be asked: %(why)s", {"why": answer}))
 
     def _follow(self, url: str) -> Answer:
         current = url
@@ -117,13 +133,18 @@ class Fetcher:
             if status in _NO_HEAD:
                 status, location, _ = self._asked("GET", current)
             if status not in _REDIRECTS or not location:
-                return Answer(url, status, "" if status < 400 else f"it answers {status}")
+                return Answer(url, status, _said(status) if status >= 400 else None)
             current = urljoin(current, location)
-        raise _Refused(f"it redirects more than {_MOST_REDIRECTS} times")
+        raise _Refused(
+            Translatable(
+                "it redirects more than %(most)s times",
+                {"most": _MOST_REDIRECTS},
+            )
+        )
 
     def _post(self, url: str, form: bytes) -> Answer:
         status, _, words = self._asked("POST", url, form)
-        return Answer(url, status, "" if status < 300 else f"it answers {status}", words=words)
+        return Answer(url, status, _said(status) if status >= 300 else None, words=words)
 
     def _asked(self, method: str, url: str, form: bytes | None = None) -> tuple[int, str, str]:
         """Return the status, where it redirects to, and how the answer to a form begins."""
@@ -148,14 +169,14 @@ class Fetcher:
     def _connection(self, parts: SplitResult) -> "_Pinned":
         host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
         if parts.scheme not in {"http", "https"} or not host:
-            raise _Refused("it leads to no web page")
+            raise _Refused(Translatable("it leads to no web page"))
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if port not in self.ports:
-            raise _Refused(f"port {port} is not asked")
+            raise _Refused(Translatable("port %(port)s is not asked", {"port": str(port)}))
         addresses = self.resolve(host, port)
         # All of them: else the second question could be for the other one.
         if not addresses or not all(map(self._may_ask, addresses)):
-            raise _Refused("it leads into a private network, which is not asked")
+            raise _Refused(Translatable("it leads into a private network, which is not asked"))
         context = self.context if parts.scheme == "https" else None
         return _Pinned(host, port, addresses[0], context)
 

@@ -1,11 +1,15 @@
 """What a check found, as plain values."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from recipients.translatable import Translatable
 
 
 class Severity(StrEnum):
@@ -24,13 +28,17 @@ class Place(StrEnum):
     INSTALLATION = "installation"  # the DNS, an environment variable
 
 
+# The parts of a message, as `Finding.part` names them.
+_PARTS = (gettext_noop("source"), gettext_noop("subject"), gettext_noop("text"))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     severity: Severity
     name: str
     """By which a warning is accepted, such as `no-postal-address`; the same for all of a kind."""
-    message: str
-    remedy: str = ""
+    said: Translatable
+    mending: Translatable | None = None
     place: Place = Place.TEMPLATE
     part: str = ""
     line: int | None = None
@@ -40,8 +48,8 @@ class Finding:
     """Ids of some of those whom it is about."""
 
     def __str__(self) -> str:
-        where = [self.part] if self.part else []
-        where += [f"line {self.line}"] if self.line else []
+        where = [_(self.part)] if self.part else []
+        where += [_("line %(line)s") % {"line": self.line}] if self.line else []
         where += [f"({self.language})"] if self.language else []
         place = ", ".join(where).replace(", (", " (")
         return f"{place}: {self.message}" if place else self.message
@@ -52,13 +60,47 @@ class Finding:
         is_name = "." in said.partition(" ")[0]  # of a host: it is written as it is
         return f"{said if is_name else capfirst(said)}."
 
+    @property
+    def message(self) -> str:
+        return str(self.said)
+
+    @property
+    def remedy(self) -> str:
+        return str(self.mending or "")
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return it in words, as programs read it."""
+        return {
+            "severity": self.severity,
+            "name": self.name,
+            "message": self.message,
+            "remedy": self.remedy,
+            "place": self.place,
+            "part": self.part,
+            "line": self.line,
+            "language": self.language,
+            "recipients": self.recipients,
+        }
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Return it as it is kept for readers of any language; `of` reads it."""
+        sentences = {"said": self.said.stored, "mending": self.mending and self.mending.stored}
+        return {name: getattr(self, name) for name in _FIELDS} | sentences
 
     @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> "Finding":
-        known = {"severity": Severity(stored["severity"]), "place": Place(stored["place"])}
-        return cls(**{**stored, **known, "recipients": tuple(stored["recipients"])})
+    def of(cls, stored: dict[str, Any]) -> "Finding":
+        read = {
+            "severity": Severity(stored["severity"]),
+            "said": Translatable.of(stored["said"]),
+            "mending": Translatable.of(stored["mending"]) if stored["mending"] else None,
+            "place": Place(stored["place"]),
+            "recipients": tuple(stored["recipients"]),
+        }
+        return cls(**{**stored, **read})
+
+
+_FIELDS = tuple(each.name for each in fields(Finding))
 
 
 # What spoils the message itself, whoever sends it to whom.

@@ -5,6 +5,8 @@ import unicodedata
 
 import idna
 
+from recipients.translatable import Translatable
+
 # RFC 2606 and RFC 6761: nobody's, so that nothing real is sent from there.
 _RESERVED = frozenset({"test", "example", "invalid", "localhost", "local"})
 _RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
@@ -60,8 +62,8 @@ def is_address(host: str) -> bool:
     return True
 
 
-def why_confusable(host: str) -> str:
-    """Say why people may take the name for another one; empty where they would not (UTS #39)."""
+def why_confusable(host: str) -> Translatable | None:
+    """Say why people may take the name for another one; None where they would not (UTS #39)."""
     for label in host.lower().rstrip(".").split("."):
         written = _unicode(label)
         if written.isascii():
@@ -69,11 +71,15 @@ def why_confusable(host: str) -> str:
         scripts = {script for script in map(_script, written) if script}
         if len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER):
             names = " and ".join(sorted(script.capitalize() for script in scripts))
-            return f"{written} mixes letters of {names}"
+            return Translatable(
+                "%(written)s mixes letters of %(names)s", {"written": written, "names": names}
+            )
         letters = [letter for letter in written if letter.isalpha()]
         if letters and all(letter in _LOOK_LATIN for letter in letters):
-            return f"{written} looks like Latin letters, and is none"
-    return ""
+            return Translatable(
+                "%(written)s looks like Latin letters, and is none", {"written": written}
+            )
+    return None
 
 
 def _unicode(label: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from campaigns.models import (
     AcceptedWarning,
@@ -27,6 +28,7 @@ from campaigns.preflight.senders import World
 from campaigns.sending.mailing import NoMailing, NotComposed
 from campaigns.sending.signing import NoKey
 from recipients.segments.grammar import BadRules
+from recipients.translatable import Translatable
 from templates_app.models import TemplateVersion
 from templates_app.services import freeze
 
@@ -69,7 +71,10 @@ def start(campaign: Campaign, *, by: str, now: datetime, size: int = dry_run.SLI
     """
     locked = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     if locked.status not in _OPEN:
-        raise Refused(f"campaign {campaign.pk} has been {locked.status} already")
+        raise Refused(
+            _("campaign %(campaign)s has been %(status)s already")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
     locked.preflights.running().update(status=PreflightStatus.STOPPED, finished_at=now)
     # Nobody asks for older ones; a worker may still be at a step of one that has just ended.
     locked.preflights.filter(finished_at__lt=now - LEASE).delete()
@@ -106,7 +111,7 @@ def stop(preflight: Preflight, *, now: datetime) -> None:
     """
     going = Preflight.objects.running().filter(pk=preflight.pk)
     if not going.update(status=PreflightStatus.STOPPED, finished_at=now):
-        raise Refused("it is not under way")
+        raise Refused(_("it is not under way"))
 
 
 @transaction.atomic
@@ -119,8 +124,11 @@ def accept(campaign: Campaign, *, names: Collection[str], by: str, now: datetime
     found = verdict.judge(campaign, version, now=now)
     known = {each.name for each in found.of(Severity.WARNING)}
     if unknown := [name for name in names if name not in known]:
-        there = ", ".join(sorted(known)) or "none"
-        raise Refused(f"there is no warning {', '.join(unknown)}; there is: {there}")
+        there = ", ".join(sorted(known)) or _("none")
+        raise Refused(
+            _("there is no warning %(unknown)s; there is: %(there)s")
+            % {"unknown": ", ".join(unknown), "there": there}
+        )
     note_accepted(campaign, verdict.fingerprint(campaign, version), names, by=by, now=now)
 
 
@@ -199,7 +207,7 @@ def record(step: PreflightStep, found: _Found, *, now: datetime) -> None:
         return  # its campaign was deleted meanwhile
     open_step = PreflightStep.objects.filter(pk=step.pk, done_at=None)
     open_step.update(
-        done_at=now, findings=[each.as_dict() for each in found.findings], tally=found.tally
+        done_at=now, findings=[each.stored for each in found.findings], tally=found.tally
     )
     preflight.moved_at = now
     if preflight.status == PreflightStatus.RUNNING and not steps_left(preflight.pk):
@@ -210,14 +218,17 @@ def record(step: PreflightStep, found: _Found, *, now: datetime) -> None:
 def _made(step: PreflightStep, world: World, *, clock: Callable[[], datetime]) -> _Found:
     """Make a step; one that ended its worker three times is left out, with a warning."""
     if step.attempts > _ATTEMPTS:
-        said = f"the check “{step.get_kind_display()}” broke off {_ATTEMPTS} times"
-        remedy = "See the workers' log, and run the preflight again."
+        said = Translatable(
+            "the check “%(kind)s” broke off %(attempts)s times",
+            {"kind": Translatable(step.get_kind_display()), "attempts": _ATTEMPTS},
+        )
+        remedy = Translatable("See the workers' log, and run the preflight again.")
         return _Found([_unmade(said, remedy)])
     try:
         return _STEPS[PreflightKind(step.kind)](step, world, clock())
     except (BadRules, NoMailing, NoKey) as error:
-        said = f"the message cannot be made: {error}"
-        remedy = "Mend what is named."
+        said = Translatable("the message cannot be made: %(error)s", {"error": str(error)})
+        remedy = Translatable("Mend what is named.")
         return _Found([Finding(Severity.ERROR, "not-composed", said, remedy, Place.CAMPAIGN)])
 
 
@@ -248,12 +259,16 @@ def _try_slice(step: PreflightStep, _world: World, now: datetime) -> _Found:
     try:
         tally = dry_run.try_slice(step.preflight, after=step.after, upto=step.upto, now=now)
     except OSError as error:
-        said = f"the files that are attached cannot be fetched now: {error}"
-        return _Found([_unmade(said, "See after the storage, and run the preflight again.")])
+        said = Translatable(
+            "the files that are attached cannot be fetched now: %(error)s", {"error": str(error)}
+        )
+        return _Found(
+            [_unmade(said, Translatable("See after the storage, and run the preflight again."))]
+        )
     return _Found(tally=tally.as_dict())
 
 
-def _unmade(said: str, remedy: str) -> Finding:
+def _unmade(said: Translatable, remedy: Translatable) -> Finding:
     return Finding(Severity.WARNING, "check-failed", said, remedy, Place.INSTALLATION)
 
 

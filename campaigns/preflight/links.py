@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from campaigns.preflight import hosts, markup
 from campaigns.preflight.fetching import Answer, Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
+from recipients.translatable import Translatable
 from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import NotPlain, RenderError, compile_content
 
@@ -102,21 +103,35 @@ def _ask(url: str, fetcher: Fetcher) -> Answer:
 def _judged(answer: Answer) -> Iterator[Finding]:
     shown = answer.url[:100]
     if answer.is_dead:
-        said = f"the link {shown} leads nowhere: {answer.problem}"
-        remedy = "Mend it, or take it out."
+        said = Translatable(
+            "the link %(shown)s leads nowhere: %(problem)s",
+            {"shown": shown, "problem": answer.problem},
+        )
+        remedy = Translatable("Mend it, or take it out.")
         yield Finding(Severity.WARNING, "link-dead", said, remedy, Place.TEMPLATE)
     elif answer.status >= 400:
-        said = f"the link {shown} could not be followed: {answer.problem}"
-        remedy = "Open it in a browser: it may be for people who are logged in."
+        said = Translatable(
+            "the link %(shown)s could not be followed: %(problem)s",
+            {"shown": shown, "problem": answer.problem},
+        )
+        remedy = Translatable("Open it in a browser: it may be for people who are logged in.")
         yield Finding(Severity.ADVICE, "link-unclear", said, remedy, Place.TEMPLATE)
 
 
 def _left_out(unasked: list[str], skipped: list[str]) -> Iterator[Finding]:
     if unasked:
         shown = ", ".join(unasked[:5])
-        said = f"{len(unasked)} links were not asked for, because that took too long: {shown}"
-        yield Finding(Severity.ADVICE, "link-unasked", said, "Try them by hand.")
+        said = Translatable(
+            "%(count)s links were not asked for, because that took too long: %(shown)s",
+            {"count": len(unasked), "shown": shown},
+        )
+        yield Finding(Severity.ADVICE, "link-unasked", said, Translatable("Try them by hand."))
     if skipped:
         shown = ", ".join(skipped[:5])
-        said = f"links that are other ones for each recipient were not asked for: {shown}"
-        yield Finding(Severity.ADVICE, "link-unasked", said, "Try them by a test message.")
+        said = Translatable(
+            "links that are other ones for each recipient were not asked for: %(shown)s",
+            {"shown": shown},
+        )
+        yield Finding(
+            Severity.ADVICE, "link-unasked", said, Translatable("Try them by a test message.")
+        )

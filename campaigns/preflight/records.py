@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from campaigns.models import Sender
 from campaigns.preflight.findings import Finding, Severity
@@ -34,14 +36,15 @@ def _wanted(sender: Sender) -> Iterator[tuple[Record, tuple[str, ...]]]:
     """Yield each record with the names of the findings that are about it."""
     own = sender.address.rpartition("@")[2]
     addresses = "".join(f" ip{_version(each)}:{each}" for each in settings.EGRESS_ADDRESSES)
-    spf = f"v=spf1{addresses or ' include:(your relay)'} -all"
+    relay = _("your relay")
+    spf = f"v=spf1{addresses or f' include:({relay})'} -all"
     yield Record("SPF", "TXT", sender.domain, spf), ("spf-record", "spf-lookups", "spf-egress")
     for key_name, value in _keys(sender):
         yield Record("DKIM", "TXT", key_name, value), ("dkim-record", "dkim-weak")
     dmarc = f"v=DMARC1; p=none; rua=mailto:dmarc@{own}"
     yield Record("DMARC", "TXT", f"_dmarc.{own}", dmarc), ("dmarc-record",)
-    mail_exchanger = f"10 (the mail server of {sender.domain})"
-    yield Record("Bounces", "MX", sender.domain, mail_exchanger), ("bounce-mx", "from-null-mx")
+    mail_exchanger = _("10 (the mail server of %(domain)s)") % {"domain": sender.domain}
+    yield Record(_("Bounces"), "MX", sender.domain, mail_exchanger), ("bounce-mx", "from-null-mx")
 
 
 def _version(address: object) -> int:
@@ -71,7 +74,8 @@ def _judged(record: Record, names: Sequence[str], findings: Sequence[Finding] | 
     if not about:
         return Record(record.what, record.kind, record.name, record.value, "found")
     said = about[0].sentence
-    is_missing = any(text in about[0].message for text in _MISSING)
+    with override("en"):
+        is_missing = any(text in about[0].message for text in _MISSING)
     is_wrong = about[0].severity is not Severity.ADVICE
     state = "missing" if is_missing else "wrong" if is_wrong else "found"
     return Record(record.what, record.kind, record.name, record.value, state, said)

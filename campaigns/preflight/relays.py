@@ -12,6 +12,7 @@ from campaigns.preflight.fetching import IPAddress, is_public
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.sending.outcomes import Phase
 from campaigns.sending.session import HandoverError, Relay, Session
+from recipients.translatable import Translatable
 
 _PATIENCE = 10.0  # seconds for each reply
 
@@ -23,7 +24,7 @@ class Prober:
     context: ssl.SSLContext | None = None
     is_public: Callable[[IPAddress], bool] = is_public
 
-    def ask(self, relay: Relay, *, name: str) -> tuple[str, list[Finding]]:
+    def ask(self, relay: Relay, *, name: Translatable | str) -> tuple[str, list[Finding]]:
         """Begin as sending does, and leave again.
 
         :param name: of the transport.
@@ -40,36 +41,44 @@ class Prober:
         session.leave()
         return "".join(calls_itself).lower().rstrip("."), found
 
-    def _unencrypted(self, session: Session, name: str) -> Iterator[Finding]:
+    def _unencrypted(self, session: Session, name: Translatable | str) -> Iterator[Finding]:
         """A relay of this machine needs no encryption, and one of this network is advised to."""
         if session.relay.is_loopback or isinstance(session.wire, ssl.SSLSocket):
             return
         address = ipaddress.ip_address(session.wire.getpeername()[0].partition("%")[0])
         is_far = self.is_public(address)
-        why = "offers no STARTTLS"
-        remedy = "Switch it on at the relay, or send by another one."
+        said = Translatable(
+            "the relay of %(name)s offers no STARTTLS: messages go to it as plain text",
+            {"name": name},
+        )
+        remedy = Translatable("Switch it on at the relay, or send by another one.")
         if session.has_extn("starttls"):
-            why = "is asked for none, because its URL says starttls=never"
-            remedy = "Take that out of the URL."
-        said = f"the relay of {name} {why}: messages go to it as plain text"
+            said = Translatable(
+                "the relay of %(name)s is asked for none, because its URL says starttls=never:"
+                " messages go to it as plain text",
+                {"name": name},
+            )
+            remedy = Translatable("Take that out of the URL.")
         yield _finding(Severity.ERROR if is_far else Severity.ADVICE, "relay-plain", said, remedy)
 
 
-def _failed(error: HandoverError, name: str) -> Finding:
-    said = f"the relay of {name}"
+def _failed(error: HandoverError, name: Translatable | str) -> Finding:
+    about = {"name": name, "answer": error.text}
     if error.phase is Phase.TLS:
-        remedy = "Give it a certificate of its host's name that is trusted here, or name that host."
-        said = f"{said} cannot be reached by TLS: {error.text}"
+        remedy = Translatable(
+            "Give it a certificate of its host's name that is trusted here, or name that host."
+        )
+        said = Translatable("the relay of %(name)s cannot be reached by TLS: %(answer)s", about)
         return _finding(Severity.ERROR, "relay-tls", said, remedy)
     is_final = error.reply_code is None or error.reply_code >= 500
     if error.phase is Phase.AUTH and is_final:
-        remedy = "Write user and password into its URL again."
-        return _finding(
-            Severity.ERROR, "relay-login", f"{said} lets nobody in: {error.text}", remedy
-        )
-    remedy = "Nothing fails while it is away: messages wait. See that it runs."
-    return _finding(Severity.WARNING, "relay-away", f"{said} does not answer: {error.text}", remedy)
+        remedy = Translatable("Write user and password into its URL again.")
+        said = Translatable("the relay of %(name)s lets nobody in: %(answer)s", about)
+        return _finding(Severity.ERROR, "relay-login", said, remedy)
+    remedy = Translatable("Nothing fails while it is away: messages wait. See that it runs.")
+    said = Translatable("the relay of %(name)s does not answer: %(answer)s", about)
+    return _finding(Severity.WARNING, "relay-away", said, remedy)
 
 
-def _finding(severity: Severity, name: str, said: str, remedy: str) -> Finding:
+def _finding(severity: Severity, name: str, said: Translatable, remedy: Translatable) -> Finding:
     return Finding(severity, name, said, remedy, Place.INSTALLATION)

@@ -1,13 +1,14 @@
 """What became of a sender's messages of late: how many were refused, and who complained."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, Sum
 
 from campaigns.models import Run, Sender
 from campaigns.preflight.findings import Finding, Place, Severity
+from recipients.translatable import Translatable
 from tracking.models import DeliveryEvent, EventKind, RunCounters
 
 DAYS = 7
@@ -56,28 +57,37 @@ def check(record: Record) -> Iterator[Finding]:
         record.complaints,
         record.mailed,
         _COMPLAINTS,
-        "complained",
-        "Mail those alone who asked for it lately, and show the way out sooner.",
+        Translatable(
+            "of %(mailed)s messages of this sender in the last %(days)s days, %(count)s complained"
+            " (%(part).2f%%; %(limit).1f%% is too many)"
+        ),
+        Translatable("Mail those alone who asked for it lately, and show the way out sooner."),
     )
     yield from _judged(
         "refused",
         record.refused,
         record.mailed,
         _REFUSED,
-        "were refused for good",
-        "Leave out old addresses, and those that nobody confirmed.",
+        Translatable(
+            "of %(mailed)s messages of this sender in the last %(days)s days, %(count)s were"
+            " refused for good (%(part).2f%%; %(limit).1f%% is too many)"
+        ),
+        Translatable("Leave out old addresses, and those that nobody confirmed."),
     )
 
 
 def _judged(
-    name: str, count: int, mailed: int, limits: tuple[float, float], what: str, remedy: str
+    name: str,
+    count: int,
+    mailed: int,
+    limits: tuple[float, float],
+    sentence: Translatable,
+    remedy: Translatable,
 ) -> Iterator[Finding]:
     warns, blocks = limits
     part = count / mailed
     if part >= warns:
         severity = Severity.ERROR if part >= blocks else Severity.WARNING
-        said = (
-            f"of {mailed:,} messages of this sender in the last {DAYS} days, {count:,} {what} "
-            f"({part:.2%}; {warns:.1%} is too many)"
-        )
+        of = {"mailed": mailed, "days": DAYS, "count": count}
+        said = replace(sentence, values={**of, "part": 100 * part, "limit": 100 * warns})
         yield Finding(severity, f"sender-{name}", said, remedy, Place.RECIPIENTS)

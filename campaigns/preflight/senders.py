@@ -18,6 +18,7 @@ from campaigns.sending.dkim import Key
 from campaigns.sending.session import Relay
 from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL, relay_of
+from recipients.translatable import Translatable
 from tracking import links
 from tracking.tokens import NOBODY
 
@@ -60,26 +61,36 @@ def _keys(sender: Sender, found: list[Finding]) -> list[Key]:
     try:
         return keys_of(sender.dkim_domain) if sender.dkim_domain else []
     except NoKey as error:
-        said, remedy = f"its messages cannot be signed: {error}", "Mend what is named."
+        said = Translatable("its messages cannot be signed: %(error)s", {"error": str(error)})
+        remedy = Translatable("Mend what is named.")
         found.append(Finding(Severity.ERROR, "not-composed", said, remedy, Place.SENDER))
         return []
 
 
-def _relays(sender: Sender, found: list[Finding]) -> Iterator[tuple[str, Relay]]:
+def _relays(sender: Sender, found: list[Finding]) -> Iterator[tuple[Translatable | str, Relay]]:
     """Yield the relays of a sender, with the names of their transports; note what is none."""
     for name, url in _ways(sender):
         try:
             relay = relay_of(secrets.decrypt(url) if url else settings.EMAIL_URL)
         except (secrets.Undecipherable, BadTransportURL) as error:
-            said, remedy = f"the URL of {name} cannot be used: {error}", "Write it again."
+            said = Translatable(
+                "the URL of %(name)s cannot be used: %(error)s", {"name": name, "error": str(error)}
+            )
+            remedy = Translatable("Write it again.")
             found.append(Finding(Severity.ERROR, "relay-url", said, remedy, Place.INSTALLATION))
         else:
             if relay:
                 yield name, relay
 
 
-def _ways(sender: Sender) -> list[tuple[str, str]]:
+def _ways(sender: Sender) -> list[tuple[Translatable | str, str]]:
     """Return the names and the encrypted URLs of its transports; EMAIL_URL is an empty one."""
     routes = sender.routes.select_related("transport").order_by("pk")
-    ways = [(f"transport {each.transport}", each.transport.encrypted_url) for each in routes]
+    ways: list[tuple[Translatable | str, str]] = [
+        (
+            Translatable("transport %(transport)s", {"transport": str(each.transport)}),
+            each.transport.encrypted_url,
+        )
+        for each in routes
+    ]
     return ways or [("EMAIL_URL", "")]

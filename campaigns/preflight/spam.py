@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from campaigns.preflight.findings import Finding, Place, Severity
+from recipients.translatable import Translatable
 from templates_app.daemons import connect
 
 _TIMEOUT = 30.0  # seconds; SpamAssassin itself waits 15 for lists in the DNS
@@ -77,13 +78,24 @@ def check(message: bytes, *, at: str) -> Iterator[Finding]:
     try:
         score = ask(message, at=at)
     except NoAnswer as error:
-        said = f"SpamAssassin at {at} could not be asked: {error}"
+        said = Translatable(
+            "SpamAssassin at %(at)s could not be asked: %(error)s", {"at": at, "error": str(error)}
+        )
         yield Finding(
-            Severity.ADVICE, "spam-unasked", said, "See whether spamd runs.", Place.INSTALLATION
+            Severity.ADVICE,
+            "spam-unasked",
+            said,
+            Translatable("See whether spamd runs."),
+            Place.INSTALLATION,
         )
         return
-    rules = ", ".join(f"{name} {points:g}" for name, points in score.rules if points > 0)
+    named = ", ".join(f"{name} {points:g}" for name, points in score.rules if points > 0)
     points = score.points or 0.0  # spamd knows a zero below zero
-    said = f"SpamAssassin gives it {points:g} points; {score.threshold:g} are spam"
+    about = {"points": points, "threshold": score.threshold, "rules": named}
+    said = Translatable("SpamAssassin gives it %(points)g points; %(threshold)g are spam", about)
+    if named:
+        said = Translatable(
+            "SpamAssassin gives it %(points)g points; %(threshold)g are spam. %(rules)s", about
+        )
     severity = Severity.WARNING if score.is_spam else Severity.ADVICE
-    yield Finding(severity, "spam-score", f"{said}. {rules}".rstrip(". "), "Change what they name.")
+    yield Finding(severity, "spam-score", said, Translatable("Change what they name."))

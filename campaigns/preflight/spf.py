@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from campaigns.preflight.names import Names
+from recipients.translatable import Translatable
 
 MOST_LOOKUPS, MOST_VOIDS = 10, 2  # RFC 7208 4.6.4
 _TERM = re.compile(
@@ -22,7 +23,7 @@ class Policy:
 
     lookups: int = 0
     voids: int = 0
-    faults: list[str] = field(default_factory=list)
+    faults: list[Translatable] = field(default_factory=list)
     has_ptr: bool = False
 
 
@@ -43,8 +44,10 @@ def _examine(names: Names, domain: str, policy: Policy, *, depth: int) -> None:
     records = records_of(names, domain)
     if len(records) != 1 or depth > _DEEPEST:
         if names.could_ask(domain, "TXT"):
-            said = "includes itself" if depth > _DEEPEST else f"has {len(records)} SPF records"
-            policy.faults.append(f"{domain} {said}")
+            about = {"domain": domain, "count": len(records)}
+            has_some = Translatable("%(domain)s has %(count)s SPF records", about)
+            itself = Translatable("%(domain)s includes itself", about)
+            policy.faults.append(itself if depth > _DEEPEST else has_some)
         return
     for name, value, _, _ in _terms(records[0]):
         target = value.partition("/")[0] or domain
@@ -52,7 +55,11 @@ def _examine(names: Names, domain: str, policy: Policy, *, depth: int) -> None:
             policy.lookups += 1
             policy.has_ptr = policy.has_ptr or name == "ptr"
         elif name not in {"ip4", "ip6", "all", "exp"}:
-            policy.faults.append(f"{domain} has the unknown term {name!r}")
+            policy.faults.append(
+                Translatable(
+                    "%(domain)s has the unknown term %(name)r", {"domain": domain, "name": name}
+                )
+            )
         if policy.lookups > MOST_LOOKUPS * 3 or "%" in target:
             continue
         if name in {"include", "redirect"}:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from campaigns import attachments, secrets
 from campaigns.models import AcceptedWarning, Campaign, Preflight, Priority
@@ -15,6 +16,7 @@ from campaigns.preflight.content import Content, Facts
 from campaigns.preflight.findings import Finding, Place, Severity, for_trial
 from campaigns.sending.attached import files_of_campaign
 from campaigns.sending.mailing import html_as_sent
+from recipients.translatable import Translatable
 from templates_app.drafts import Draft
 from templates_app.models import TemplateVersion
 from tracking import measuring
@@ -86,7 +88,10 @@ def require(verdict: Verdict, *, accepted: Collection[str] = ()) -> None:
     asking = [each for each in verdict.open_warnings if each.name not in accepted]
     if asking:
         names = ", ".join(dict.fromkeys(each.name for each in asking))
-        raise Blocked(f"{_listed(asking)} — mend it, or accept by name: {names}")
+        raise Blocked(
+            _("%(asking)s — mend it, or accept by name: %(names)s")
+            % {"asking": _listed(asking), "names": names}
+        )
 
 
 def fingerprint(campaign: Campaign, version: TemplateVersion) -> str:
@@ -123,7 +128,7 @@ def static_findings(campaign: Campaign, version: TemplateVersion) -> list[Findin
 def found_by(preflight: Preflight) -> list[Finding]:
     """Return what the steps of a preflight have found so far."""
     done = preflight.steps.exclude(findings=[]).order_by("pk").values_list("findings", flat=True)
-    stored = [Finding.from_dict(found) for findings in done for found in findings]
+    stored = [Finding.of(found) for findings in done for found in findings]
     tally = dry_run.tally_of(preflight)
     sizes = _too_large(preflight.campaign, *tally.largest)
     # What each slice of the audience says is said once.
@@ -135,9 +140,14 @@ def _too_large(campaign: Campaign, size: int, whose: int) -> Iterator[Finding]:
     try:
         why = attachments.why_too_large(campaign, size + _SIGNATURES)
     except secrets.Undecipherable as error:
-        why = f"how large a message may be is not known, because of a transport's URL: {error}"
+        why = Translatable(
+            "how large a message may be is not known, because of a transport's URL: %(error)s",
+            {"error": str(error)},
+        )
     if why:
-        remedy = "Choose smaller files on the campaign's page, or link to them in the text."
+        remedy = Translatable(
+            "Choose smaller files on the campaign's page, or link to them in the text."
+        )
         at, about = Place.CAMPAIGN, (whose,) if whose else ()
         yield Finding(Severity.ERROR, "size-refused", why, remedy, at, recipients=about)
 

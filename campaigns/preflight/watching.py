@@ -67,7 +67,7 @@ def record(claimed: SenderCheck, found: list[Finding], *, now: datetime) -> list
     if check is None:
         return []  # it took longer than its lease, or the sender was deleted
     known = set(errors_of(check))
-    check.findings = [each.as_dict() for each in found]
+    check.findings = [each.stored for each in found]
     check.checked_at, check.leased_until = now, None
     check.wanted_at = None if check.wanted_at == claimed.wanted_at else check.wanted_at
     check.save()
@@ -77,7 +77,7 @@ def record(claimed: SenderCheck, found: list[Finding], *, now: datetime) -> list
 def findings_of(check: SenderCheck) -> list[Finding]:
     """Return what was found about a sender, errors first."""
     order = list(Severity)
-    found = [Finding.from_dict(each) for each in check.findings]
+    found = [Finding.of(each) for each in check.findings]
     return sorted(found, key=lambda each: order.index(each.severity))
 
 

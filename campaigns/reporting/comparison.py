@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Max, QuerySet
+from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Run
 from campaigns.reporting.figures import Figures, figures_by_campaign
@@ -22,14 +23,14 @@ class Compared:
     def rates(self) -> list[tuple[str, Share]]:
         found = self.figures
         of_sent = {
-            "Bounced": found.bounces,
-            "Opened by people": found.opens.people,
-            "Clicked by people": found.clicks.people,
-            "Unsubscribed": found.unsubscribes,
-            "Complained": found.complaints,
+            _("Bounced"): found.bounces,
+            _("Opened by people"): found.opens.people,
+            _("Clicked by people"): found.clicks.people,
+            _("Unsubscribed"): found.unsubscribes,
+            _("Complained"): found.complaints,
         }
         rates = [(name, Share(count, found.sent)) for name, count in of_sent.items()]
-        return [("Sent", Share(found.sent, found.audience)), *rates]
+        return [(_("Sent"), Share(found.sent, found.audience)), *rates]
 
 
 def compare(ids: Sequence[int]) -> list[Compared]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Run
 from tracking.models import Category, DepartureReason, EventKind, ReasonTally
@@ -11,74 +13,92 @@ from tracking.models import Category, DepartureReason, EventKind, ReasonTally
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    meaning: str
-    remedy: str
+    meaning: str | Promise
+    remedy: str | Promise
 
 
 ADVICE: Mapping[str, Advice] = {
     Category.INVALID_ADDRESS: Advice(
-        "The mail system does not know this mailbox, and will not tomorrow.",
-        "Nothing: where that is certain the address is suppressed. Many of them say that the list "
-        "is old or was typed by hand: have new people confirm their address (double opt-in).",
+        _("The mail system does not know this mailbox, and will not tomorrow."),
+        _(
+            "Nothing: where that is certain the address is suppressed. Many of them"
+            " say that the list is old or was typed by hand: have new people confirm"
+            " their address (double opt-in)."
+        ),
     ),
     Category.INVALID_DOMAIN: Advice(
-        "The domain does not exist, or takes no mail.",
-        "Look for misspelt domains (gmial.com) among recipients, and correct or suppress them.",
+        _("The domain does not exist, or takes no mail."),
+        _("Look for misspelt domains (gmial.com) among recipients, and correct or suppress them."),
     ),
     Category.DISABLED: Advice(
-        "There was such a mailbox; it is switched off or given up.",
-        "Nothing: some come back, and who stays away is suppressed after some more of them. Mail "
-        "people more than once a year, and you learn of it sooner.",
+        _("There was such a mailbox; it is switched off or given up."),
+        _(
+            "Nothing: some come back, and who stays away is suppressed after some more"
+            " of them. Mail people more than once a year, and you learn of it sooner."
+        ),
     ),
     Category.MAILBOX_FULL: Advice(
-        "The mailbox has no room.",
-        "Nothing now; later messages may arrive. One that stays full is likely read by nobody.",
+        _("The mailbox has no room."),
+        _("Nothing now; later messages may arrive. One that stays full is likely read by nobody."),
     ),
     Category.TOO_LARGE: Advice(
-        "The message is larger than the mail system takes.",
-        "Put attachments on a page and link to them, and use smaller pictures.",
+        _("The message is larger than the mail system takes."),
+        _("Put attachments on a page and link to them, and use smaller pictures."),
     ),
     Category.POLICY_CONTENT: Advice(
-        "The mail system takes the message for spam or for malware, by what it says.",
-        "Read the diagnostics; look at links and their hosts, at shortened links and attachments. "
-        "Run the preflight again before the next campaign.",
+        _("The mail system takes the message for spam or for malware, by what it says."),
+        _(
+            "Read the diagnostics; look at links and their hosts, at shortened links"
+            " and attachments. Run the preflight again before the next campaign."
+        ),
     ),
     Category.POLICY_REPUTATION: Advice(
-        "The mail system does not trust your domain or the server's address; it may be on a block "
-        "list.",
-        "Stop sending to that domain, look whether the address is listed (the diagnostic often has "
-        "a link), mail only people who read lately, and begin again slowly.",
+        _(
+            "The mail system does not trust your domain or the server's address; it"
+            " may be on a block list."
+        ),
+        _(
+            "Stop sending to that domain, look whether the address is listed (the"
+            " diagnostic often has a link), mail only people who read lately, and"
+            " begin again slowly."
+        ),
     ),
     Category.AUTH: Advice(
-        "SPF, DKIM, DMARC, the server's name (PTR) or TLS is not in order.",
-        "Run the preflight: it says which record is missing. Mend the DNS, wait until the old "
-        "record has expired, then go on.",
+        _("SPF, DKIM, DMARC, the server's name (PTR) or TLS is not in order."),
+        _(
+            "Run the preflight: it says which record is missing. Mend the DNS, wait"
+            " until the old record has expired, then go on."
+        ),
     ),
     Category.RATE: Advice(
-        "You sent faster than this mail system takes it.",
-        "Set a lower limit for the domain under Limits of domains.",
+        _("You sent faster than this mail system takes it."),
+        _("Set a lower limit for the domain under Limits of domains."),
     ),
     Category.TRANSIENT: Advice(
-        "The mail system had trouble of its own.",
-        "Nothing, unless it is the same domain each time: then ask its postmaster.",
+        _("The mail system had trouble of its own."),
+        _("Nothing, unless it is the same domain each time: then ask its postmaster."),
     ),
     Category.EXPIRED: Advice(
-        "It was tried again and again, until there was no time left.",
-        "See by the domains where it stuck. If it is all of them, look at your relay's queue.",
+        _("It was tried again and again, until there was no time left."),
+        _("See by the domains where it stuck. If it is all of them, look at your relay's queue."),
     ),
     Category.LOOP: Advice(
-        "The message came round in a circle: a forwarding leads back to where it came from.",
-        "Nothing you can mend; tell the recipient if you know them.",
+        _("The message came round in a circle: a forwarding leads back to where it came from."),
+        _("Nothing you can mend; tell the recipient if you know them."),
     ),
     Category.RENDERING: Advice(
-        "The message could not be made for this recipient: a field that it needs is missing or "
-        "is of another kind.",
-        "Look at the delivery's diagnostic, fill in the field, or give it a default in the "
-        'template: {{ city | default("your city") }}.',
+        _(
+            "The message could not be made for this recipient: a field that it needs"
+            " is missing or is of another kind."
+        ),
+        _(
+            "Look at the delivery's diagnostic, fill in the field, or give it a"
+            ' default in the template: {{ city | default("your city") }}.'
+        ),
     ),
     Category.UNKNOWN: Advice(
-        "The mail system gave no reason that is known.",
-        "Read the diagnostics of some of them.",
+        _("The mail system gave no reason that is known."),
+        _("Read the diagnostics of some of them."),
     ),
 }
 _REASONS = dict(DepartureReason.choices)
@@ -128,7 +148,7 @@ def _failures(counts: Mapping[tuple[str, str], int]) -> list[Failure]:
 
 def _departures(counts: Mapping[tuple[str, str], int]) -> list[Why]:
     found = [
-        Why(str(_REASONS.get(reason, "No reason given")), n)
+        Why(str(_REASONS.get(reason, _("No reason given"))), n)
         for (kind, reason), n in counts.items()
         if kind == EventKind.UNSUBSCRIBED
     ]

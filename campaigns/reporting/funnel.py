@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from campaigns.reporting.figures import Figures
 from campaigns.reporting.shares import percent
 
@@ -23,22 +25,22 @@ class Step:
 
 def funnel(found: Figures) -> list[Step]:
     """Return the steps, the widest first; then what nobody hopes for."""
-    sent = (found.sent, "sent")
+    sent = (found.sent, _("sent"))
     return [
-        Step("Audience", found.audience, found.audience, "the audience"),
-        Step("Sent", found.sent, found.audience, "the audience"),
-        Step("Not come back", found.arrived, *sent),
-        Step("Opened by people", found.opens.people, *sent, "opened"),
-        Step("Clicked by people", found.clicks.people, *sent, "clicked"),
+        Step(_("Audience"), found.audience, found.audience, _("the audience")),
+        Step(_("Sent"), found.sent, found.audience, _("the audience")),
+        Step(_("Not come back"), found.arrived, *sent),
+        Step(_("Opened by people"), found.opens.people, *sent, "opened"),
+        Step(_("Clicked by people"), found.clicks.people, *sent, "clicked"),
     ]
 
 
 def losses(found: Figures) -> list[Step]:
-    sent = (found.sent, "sent")
+    sent = (found.sent, _("sent"))
     return [
-        Step("Bounced", found.bounces, *sent, "bounced"),
-        Step("Unsubscribed", found.unsubscribes, *sent, "unsubscribed"),
-        Step("Complained", found.complaints, *sent, "complained"),
-        Step("Failed at hand-over", found.failed, found.audience, "the audience", "failed"),
-        Step("Left out", found.skipped, found.audience, "the audience"),
+        Step(_("Bounced"), found.bounces, *sent, "bounced"),
+        Step(_("Unsubscribed"), found.unsubscribes, *sent, "unsubscribed"),
+        Step(_("Complained"), found.complaints, *sent, "complained"),
+        Step(_("Failed at hand-over"), found.failed, found.audience, _("the audience"), "failed"),
+        Step(_("Left out"), found.skipped, found.audience, _("the audience")),
     ]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
 
 from tracking.models import (
     Category,
@@ -106,5 +107,5 @@ def _of_event(event: DeliveryEvent, row: Delivery) -> Happened:
 def _of_hit(hit: Hit, target: str) -> Happened:
     is_machine = hit.verdict == Verdict.MACHINE
     if hit.link_number is None:
-        return Happened(hit.at, "Opened", is_machine=is_machine)
-    return Happened(hit.at, "Clicked", target, is_machine=is_machine)
+        return Happened(hit.at, _("Opened"), is_machine=is_machine)
+    return Happened(hit.at, _("Clicked"), target, is_machine=is_machine)

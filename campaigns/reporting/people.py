@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import models
 from django.db.models import QuerySet
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
 
 from recipients.addresses import parse_address
 from tracking.models import (
@@ -26,13 +28,13 @@ _SLICE = 2_000  # of an export
 
 
 class Did(models.TextChoices):
-    OPENED = "opened", "opened it"
-    CLICKED = "clicked", "clicked a link"
-    MACHINES = "machines", "were reached by machines alone"
-    UNSUBSCRIBED = "unsubscribed", "unsubscribed"
-    COMPLAINED = "complained", "complained"
-    BOUNCED = "bounced", "bounced"
-    FAILED = "failed", "got nothing: it failed at hand-over"
+    OPENED = "opened", _("opened it")
+    CLICKED = "clicked", _("clicked a link")
+    MACHINES = "machines", _("were reached by machines alone")
+    UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+    COMPLAINED = "complained", _("complained")
+    BOUNCED = "bounced", _("bounced")
+    FAILED = "failed", _("got nothing: it failed at hand-over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ def everybody(run_id: int, asked: Asked) -> Iterator[Person]:
     """Yield all recipients who did this; some thousand are in memory at a time."""
     after = 0
     while found := _ids(run_id, Asked(asked.did, asked.link, after), _SLICE):
-        yield from _people(found)
+        with override("en"):
+            of_file = _people(found)
+        yield from of_file
         after = found[-1]
 
 
@@ -164,7 +168,7 @@ def _reasons(rows: Mapping[int, Delivery]) -> Mapping[int, list[str]]:
     found: dict[int, list[str]] = {}
     told = events.order_by("pk").values_list("delivery", "kind", "category", "diagnostic")
     for delivery, kind, category, said in told:
-        label = str(Category(category).label) if category else "reason not told"
+        label = str(Category(category).label) if category else gettext("reason not told")
         # What the next hop answered stands in the ledger alone.
         diagnostic = rows[delivery].diagnostic if kind == EventKind.FAILED else said
         found.setdefault(delivery, []).append(f"{label}: {diagnostic}" if diagnostic else label)

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from recipients.translatable import number
+
 
 def percent(part: int, whole: int) -> str:
     """Return a share with one decimal; a dash where there is no whole."""
@@ -9,10 +14,10 @@ def percent(part: int, whole: int) -> str:
         return "–"  # noqa: RUF001
     share = 100 * part / whole
     if part and share < 0.1:
-        return "<0.1 %"
+        return f"<{number_format(0.1, 1)} %"
     if part < whole and share > 99.9:
-        return ">99.9 %"
-    return f"{share:.1f} %" if part else "0 %"
+        return f">{number_format(99.9, 1)} %"
+    return f"{number_format(share, 1)} %" if part else "0 %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +30,5 @@ class Share:
         return percent(self.part, self.whole)
 
     def __str__(self) -> str:
-        return f"{self.percent} · {self.part:,} of {self.whole:,}"
+        counts = {"part": number(self.part), "whole": number(self.whole)}
+        return f"{self.percent} · " + _("%(part)s of %(whole)s") % counts

@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 from campaigns.models import Campaign, CampaignAttachment, RunAttachment
 from campaigns.sending.attaching import Attached, File
 from templates_app.media import storing
@@ -55,10 +57,16 @@ def attached(files: tuple[Named, ...]) -> Attached:
 
 def _file(blob: MediaBlob, name: str) -> File:
     if blob.scan == ScanState.INFECTED:
-        raise Unfit(f"the attachment {name} holds malware: {blob.scan_said}")
+        raise Unfit(
+            _("the attachment %(name)s holds malware: %(scan_said)s")
+            % {"name": name, "scan_said": blob.scan_said}
+        )
     kind = type_of_name(name) or type_called(blob.content_type)
     try:
         return File(name, kind.header, storing.read(blob))
     except (FileNotFoundError, storing.Damaged) as error:
-        said = f"the attachment {name} cannot be sent: {storing.in_words(error)}"
+        said = _("the attachment %(name)s cannot be sent: %(error)s") % {
+            "name": name,
+            "error": storing.in_words(error),
+        }
         raise Unfit(said) from None

@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Gate
 from campaigns.sending.outcomes import Cause, Deferred
@@ -21,16 +22,19 @@ _LONGEST_LIMITED = timedelta(minutes=120)
 
 # The first that fits "<cause> <answer>".
 _WORDS = (
-    (r"authentication (53|454)", "refused the user name or password"),
-    (r"authentication .*(certificate|hostname mismatch)", "has a certificate that is not trusted"),
-    (r"authentication .*starttls", "offers no encryption"),
-    (r"authentication [45]", "does not accept us"),
-    (r"authentication", "cannot be used"),
-    (r"rate_limited", "limits how much we may send"),
-    (r"connection [45]\d\d", "takes no messages now"),
-    (r"connection", "cannot be reached"),
-    (r"other in doubt", "leaves it open whether it took the last messages"),
-    (r"", "takes no messages"),
+    (r"authentication (53|454)", _("%(label)s refused the user name or password")),
+    (
+        r"authentication .*(certificate|hostname mismatch)",
+        _("%(label)s has a certificate that is not trusted"),
+    ),
+    (r"authentication .*starttls", _("%(label)s offers no encryption")),
+    (r"authentication [45]", _("%(label)s does not accept us")),
+    (r"authentication", _("%(label)s cannot be used")),
+    (r"rate_limited", _("%(label)s limits how much we may send")),
+    (r"connection [45]\d\d", _("%(label)s takes no messages now")),
+    (r"connection", _("%(label)s cannot be reached")),
+    (r"other in doubt", _("%(label)s leaves it open whether it took the last messages")),
+    (r"", _("%(label)s takes no messages")),
 )
 
 
@@ -77,4 +81,5 @@ def in_words(gate: Gate, label: str) -> str:
     """Say why a gate was shut."""
     found = f"{gate.cause} {gate.answer}"
     words = next(words for rule, words in _WORDS if re.match(rule, found, re.IGNORECASE))
-    return f"{label} {words} ({gate.answer})" if gate.answer else f"{label} {words}"
+    said = words % {"label": label}
+    return f"{said} ({gate.answer})" if gate.answer else said

@@ -13,6 +13,7 @@ from itertools import takewhile
 
 from django.db import connection, transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from campaigns.models import Gate, Page, PageState, Slot, Transport
 from campaigns.sending import breaker, domain_gates, windows
@@ -70,7 +71,8 @@ class Way:
 
     @property
     def label(self) -> str:
-        return f"transport {self.name}" if self.name else "the server of EMAIL_URL"
+        named = _("transport %(name)s") % {"name": self.name}
+        return named if self.name else _("the server of EMAIL_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,14 @@ def _look(way: Way, transport: Transport | None, gate: Gate, *, now: datetime) -
     if gate.shut_until and gate.shut_until > now:
         return _Look(0, None, gate.shut_until, breaker.in_words(gate, way.label))
     clock = windows.room(transport, gate, now=now) if transport else windows.Room(None)
-    reason = f"{way.label} may send {clock.rule}" if clock.rule else ""
+    of_clock = _("%(label)s may send %(rule)s") % {"label": way.label, "rule": clock.rule}
+    reason = of_clock if clock.rule else ""
     if clock.left == 0:
         return _Look(0, None, clock.more_at, reason)
     free = _free_connections(transport, now=now)
     if free == 0:
-        return _Look(0, 0, now + SOON, f"all connections that {way.label} may have are in use")
+        said = _("all connections that %(label)s may have are in use") % {"label": way.label}
+        return _Look(0, 0, now + SOON, said)
     if gate.allowance is not None:
         reason = breaker.in_words(gate, way.label)
     rooms = [one for one in (clock.left, gate.allowance) if one is not None]

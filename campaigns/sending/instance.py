@@ -11,11 +11,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 
 from campaigns.models import Instance, Run, RunStatus
 
 LOOK_AGAIN = 1.0  # seconds for which an answer is taken for granted in a process
-REASON = (
+REASON = gettext_noop(
     "this database was restored or copied: check what has been sent since, then manage.py"
     " confirm_instance"
 )

@@ -6,6 +6,8 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from campaigns.models import Campaign, Run, Sender
 from campaigns.sending import dkim
 from campaigns.sending.attached import Named, Unfit, attached, files_of_run
@@ -182,7 +184,7 @@ class Mailing:
         sender = run.campaign.sender
         source, list_name = audience_of(run)
         if source is None:
-            raise NoMailing("the campaign has no list or segment any more; choose one")
+            raise NoMailing(_("the campaign has no list or segment any more; choose one"))
         try:
             self._content = PersonalContent(run, list_name=list_name)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []

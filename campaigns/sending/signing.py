@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from django.utils.translation import gettext as _
+
 from campaigns import secrets
 from campaigns.models import DKIMKey
 from campaigns.sending.dkim import Algorithm, Key, PrivateKey, load
@@ -21,7 +23,9 @@ def keys_of(domain: str) -> list[Key]:
         try:
             found[row.algorithm] = Key(row.domain, row.selector, _private(row.encrypted_key))
         except secrets.Undecipherable as error:
-            raise NoKey(f"the DKIM key {row}: {error}") from None
+            raise NoKey(
+                _("the DKIM key %(row)s: %(error)s") % {"row": row, "error": error}
+            ) from None
     if Algorithm.RSA not in found:
         raise NoKey(
             f"no RSA key of {domain} is active: make one with create_dkim_key, publish it, and"

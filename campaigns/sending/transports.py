@@ -9,6 +9,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.sending.backends import BackendTransport
 from campaigns.sending.outcomes import Deferred, Outcome, tidy
@@ -19,7 +21,7 @@ from campaigns.sending.source import Source
 
 __all__ = ["BadTransportURL", "Outgoing", "Transport", "open_transport", "relay_of"]
 
-FORM = (
+FORM = gettext_lazy(
     "write smtp://host:port, smtps://user:password@host or backend:path.to.EmailBackend?key=value"
 )
 
@@ -85,12 +87,12 @@ def open_transport(url: str) -> Transport:
 
     :raises BadTransportURL:
     """
-    scheme, _, rest = url.strip().partition(":")
+    scheme, _colon, rest = url.strip().partition(":")
     if scheme.lower() in {"smtp", "smtps"}:
         return SMTPTransport(_relay(url.strip()))
     if scheme.lower() == "backend":
         return BackendTransport(_backend(rest))
-    raise BadTransportURL(f"This is no transport's URL: {FORM}.")
+    raise BadTransportURL(_("This is no transport's URL: %(form)s.") % {"form": FORM})
 
 
 def relay_of(url: str) -> Relay | None:
@@ -134,14 +136,18 @@ def _relay(url: str) -> Relay:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _port = parts.port  # raises where it is no number
     except ValueError:
         raise BadTransportURL(
-            "The transport's URL has no readable host and port; in user and password,"
-            " percent-encode what is not a letter or a digit ('/' is %2F, '@' is %40)."
+            _(
+                "The transport's URL has no readable host and port; in user and password,"
+                " percent-encode what is not a letter or a digit ('/' is %2F, '@' is %40)."
+            )
         ) from None
     if not parts.hostname or parts.path.strip("/") or parts.fragment:
-        raise BadTransportURL(f"The transport's URL names no host, or more than a host: {FORM}.")
+        raise BadTransportURL(
+            _("The transport's URL names no host, or more than a host: %(form)s.") % {"form": FORM}
+        )
     return parts
 
 
@@ -155,7 +161,9 @@ class _Options:
     def __post_init__(self) -> None:
         if self.values.keys() - self.known:
             known = ", ".join(sorted(self.known))
-            raise BadTransportURL(f"An SMTP URL takes these options only: {known}.")
+            raise BadTransportURL(
+                _("An SMTP URL takes these options only: %(known)s.") % {"known": known}
+            )
 
     def seconds(self, name: str, default: float) -> float:
         try:
@@ -163,30 +171,38 @@ class _Options:
         except ValueError:
             seconds = 0.0
         if not 0 < seconds <= 86_400:
-            raise BadTransportURL(f"{name} must be a number of seconds above 0: write {name}=60.")
+            raise BadTransportURL(
+                _("%(name)s must be a number of seconds above 0: write %(name)s=60.")
+                % {"name": name}
+            )
         return seconds
 
     def count(self, name: str, default: int) -> int:
         text = self.values.get(name, str(default))
         if not text.isdecimal() or int(text) == 0:
-            raise BadTransportURL(f"{name} must be a whole number above 0: write {name}=100.")
+            raise BadTransportURL(
+                _("%(name)s must be a whole number above 0: write %(name)s=100.") % {"name": name}
+            )
         return int(text)
 
     def hostname(self, name: str) -> str:
         text = self.values.get(name, "")
         if not text.isascii() or not text.isprintable() or " " in text:
-            raise BadTransportURL(f"{name} must be a host's name: write {name}=mail.example.org.")
+            raise BadTransportURL(
+                _("%(name)s must be a host's name: write %(name)s=mail.example.org.")
+                % {"name": name}
+            )
         return text
 
     def starttls(self) -> StartTLS:
         try:
             return StartTLS(self.values.get("starttls", StartTLS.WHEN_OFFERED))
         except ValueError:
-            raise BadTransportURL("Write starttls=required, =when-offered or =never.") from None
+            raise BadTransportURL(_("Write starttls=required, =when-offered or =never.")) from None
 
 
 def _backend(rest: str) -> BaseEmailBackend:
-    path, _, query = rest.partition("?")
+    path, _mark, query = rest.partition("?")
     backend_class = _backend_class(path.strip("/"))
     options = {name: _option(name, value) for name, value in _query(query).items()}
     try:
@@ -194,28 +210,34 @@ def _backend(rest: str) -> BaseEmailBackend:
     except (ImproperlyConfigured, ImportError) as error:
         raise _unusable(path, error) from None
     except (TypeError, ValueError):
-        raise BadTransportURL(f"{path} does not take these options.") from None
+        raise BadTransportURL(_("%(path)s does not take these options.") % {"path": path}) from None
 
 
 def _backend_class(path: str) -> Callable[..., BaseEmailBackend]:
     if not re.fullmatch(r"\w+(\.\w+)+", path):
-        raise BadTransportURL(f"This names no email backend: {FORM}.")
+        raise BadTransportURL(_("This names no email backend: %(form)s.") % {"form": FORM})
     try:
         found = import_string(path)
     except ImproperlyConfigured as error:  # a provider's package is missing: Anymail says which
         raise _unusable(path, error) from None
     except ImportError:
         raise BadTransportURL(
-            f"There is no email backend {path!r}:"
-            " write for example backend:anymail.backends.postmark.EmailBackend."
+            _(
+                "There is no email backend %(path)r: write for example"
+                " backend:anymail.backends.postmark.EmailBackend."
+            )
+            % {"path": path}
         ) from None
     if not (isinstance(found, type) and issubclass(found, BaseEmailBackend)):
-        raise BadTransportURL(f"{path} is no Django email backend.")
+        raise BadTransportURL(_("%(path)s is no Django email backend.") % {"path": path})
     return found
 
 
 def _unusable(path: str, error: Exception) -> BadTransportURL:
-    return BadTransportURL(f"{path} cannot be used: {tidy(str(error)).rstrip('.')}.")
+    return BadTransportURL(
+        _("%(path)s cannot be used: %(error)s.")
+        % {"path": path, "error": tidy(str(error)).rstrip(".")}
+    )
 
 
 def _option(name: str, value: str) -> str | int | bool:
@@ -224,7 +246,7 @@ def _option(name: str, value: str) -> str | int | bool:
     if name not in _NUMBERS:
         return value
     if not re.fullmatch(r"\d{1,5}", value):
-        raise BadTransportURL(f"{name} must be a whole number.")
+        raise BadTransportURL(_("%(name)s must be a whole number.") % {"name": name})
     return int(value)
 
 

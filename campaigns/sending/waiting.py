@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns.models import DomainLimit, Gate, PageState, Run, RunStatus, Transport
 from campaigns.sending import breaker, domain_gates, gates, hours, lanes
 from tracking.models import Delivery, RunCounters
 
-_BY_THE_CLOCK = "the recipients who are left may be mailed at other hours of the day"
+_BY_THE_CLOCK = gettext_noop("the recipients who are left may be mailed at other hours of the day")
 _LOOKED_AT = 1_000  # of those that wait, to know which domains keep them
 
 
@@ -18,10 +20,11 @@ def why(run: Run, *, now: datetime) -> str:
     if run.status != RunStatus.SENDING or counters is None or not counters.open:
         return ""
     if run.obstacle:
-        return f"Waiting: {run.obstacle}."
+        return _("Waiting: %(reason)s.") % {"reason": run.obstacle}
     lane = lanes.lane_of(run.pk)
     if not lane.is_served:
-        return f"Waiting: its sender's queue is {lane.deliveries}, which QUEUES does not name."
+        said = _("Waiting: its sender's queue is %(queue)s, which QUEUES does not name.")
+        return said % {"queue": lane.deliveries}
     ahead = gates.forecast(run.pk, now=now)
     is_kept = ahead.is_limited and run.pages.filter(
         state=PageState.WAITING, resume_at__isnull=False
@@ -38,7 +41,11 @@ def of_transport(transport: Transport, *, now: datetime) -> str:
     gate = Gate.objects.filter(transport=transport, group="", shut_until__gt=now).first()
     if gate is None:
         return ""
-    return _sentence(breaker.in_words(gate, f"transport {transport.name}"), gate.shut_until, now)
+    return _sentence(
+        breaker.in_words(gate, _("transport %(name)s") % {"name": transport.name}),
+        gate.shut_until,
+        now,
+    )
 
 
 def _of_hours(run: Run, *, now: datetime) -> str:
@@ -48,7 +55,7 @@ def _of_hours(run: Run, *, now: datetime) -> str:
     first = Delivery.objects.of_run(run.pk).waiting(now=now).first()
     if first is None or first.attempts:
         return ""
-    return _sentence(_BY_THE_CLOCK, first.next_attempt_at, now)
+    return _sentence(_(_BY_THE_CLOCK), first.next_attempt_at, now)
 
 
 def _of_domains(run: Run, *, now: datetime) -> str:
@@ -64,7 +71,8 @@ def _of_domains(run: Run, *, now: datetime) -> str:
     own |= Q(transport__isnull=True)
     limits = DomainLimit.objects.filter(own, group__in=groups, spread_until__gt=now)
     if limit := limits.order_by("-spread_until").first():
-        return _sentence(f"{limit.group} may be sent only so many messages", None, now)
+        said = _("%(group)s may be sent only so many messages") % {"group": limit.group}
+        return _sentence(said, None, now)
     return ""
 
 
@@ -76,7 +84,8 @@ def _groups_of_waiting(run: Run, *, now: datetime) -> set[str]:
 
 def _sentence(reason: str, resume_at: datetime | None, now: datetime) -> str:
     if resume_at is None or resume_at - now <= timedelta(seconds=1):
-        return f"Waiting: {reason}."
+        return _("Waiting: %(reason)s.") % {"reason": reason}
     at = resume_at.astimezone(UTC)
     day = "" if at.date() == now.astimezone(UTC).date() else f"{at:%Y-%m-%d} "
-    return f"Waiting: {reason}; next try {day}{at:%H:%M:%S} UTC."
+    said = _("Waiting: %(reason)s; next try %(at)s UTC.")
+    return said % {"reason": reason, "at": f"{day}{at:%H:%M:%S}"}

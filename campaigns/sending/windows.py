@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from django.utils.translation import ngettext
+
+from recipients.translatable import number
+
 _UNITS = {
     "second": timedelta(seconds=1),
     "hour": timedelta(hours=1),
@@ -73,11 +77,23 @@ def _each(limits: Limits) -> Iterator[tuple[str, int]]:
 
 def _room(unit: str, limit: int, used: object, now: datetime) -> Room:
     left = max(0, limit - _used(unit, used, now))
-    article = "an" if unit == "hour" else "a"
-    messages = "message" if limit == 1 else "messages"
     more_at = _window(unit, used, now) + _UNITS[unit]
     pace = limit / _UNITS[unit].total_seconds()
-    return Room(left, more_at, f"{limit:,} {messages} {article} {unit}", pace)
+    return Room(left, more_at, _rule(unit, limit), pace)
+
+
+def _rule(unit: str, limit: int) -> str:
+    count = {"count": number(limit)}
+    match unit:
+        case "second":
+            return (
+                ngettext("%(count)s message a second", "%(count)s messages a second", limit) % count
+            )
+        case "hour":
+            return (
+                ngettext("%(count)s message an hour", "%(count)s messages an hour", limit) % count
+            )
+    return ngettext("%(count)s message a day", "%(count)s messages a day", limit) % count
 
 
 def _used(unit: str, used: object, now: datetime) -> int:

@@ -91,7 +91,9 @@ def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
         "state": state,
         "word": word,
         "situation": wording.situation(campaign),
-        "why_locked": "" if campaign.status == CampaignStatus.DRAFT else wording.why_locked(campaign),
+        "why_locked": ""
+        if campaign.status == CampaignStatus.DRAFT
+        else wording.why_locked(campaign),
         "runs": runs,
         "waits": waiting.why(newest, now=now) if newest else "",
         "departs": wording.departure(departs, campaign.time_zone, now=now) if departs else "",

@@ -8,6 +8,9 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import tasks
 from campaigns.models import AcceptedWarning, Campaign, Preflight, PreflightStatus
@@ -18,9 +21,15 @@ from recipients.sentences import sentence
 from templates_app.services import Refused as ContentRefused
 
 _TITLES = {
-    Severity.ERROR: "Blocks sending",
-    Severity.WARNING: "Warnings",
-    Severity.ADVICE: "Advice",
+    Severity.ERROR: gettext_lazy("Blocks sending"),
+    Severity.WARNING: gettext_lazy("Warnings"),
+    Severity.ADVICE: gettext_lazy("Advice"),
+}
+_OPEN = {
+    Place.TEMPLATE: gettext_lazy("Open the template"),
+    Place.SENDER: gettext_lazy("Open the sender"),
+    Place.CAMPAIGN: gettext_lazy("Open the campaign"),
+    Place.RECIPIENTS: gettext_lazy("Open the recipients"),
 }
 
 
@@ -31,6 +40,7 @@ class Shown:
     finding: Finding
     mend: str
     """Address of a page; empty where it is mended elsewhere."""
+    open: str | Promise
     accepted: AcceptedWarning | None
 
 
@@ -59,18 +69,18 @@ def act(request: HttpRequest, campaign: Campaign, *, now: datetime) -> None:
 def _do(request: HttpRequest, campaign: Campaign, *, by: str, now: datetime) -> str:
     if "start" in request.POST:
         tasks.wake_preflight(jobs.start(campaign, by=by, now=now).pk)
-        return "The preflight has begun."
+        return _("The preflight has begun.")
     if "stop" in request.POST:
         running = campaign.preflights.running().first()
         if running is None:
-            raise jobs.Refused("it is not under way any more")
+            raise jobs.Refused(_("it is not under way any more"))
         jobs.stop(running, now=now)
-        return "The preflight is stopped."
+        return _("The preflight is stopped.")
     names = request.POST.getlist("name")
     if not names:
-        raise jobs.Refused("tick the warnings that you accept")
+        raise jobs.Refused(_("tick the warnings that you accept"))
     jobs.accept(campaign, names=names, by=by, now=now)
-    return f"Accepted: {', '.join(names)}."
+    return _("Accepted: %s.") % ", ".join(names)
 
 
 def preflight_context(request: HttpRequest, campaign: Campaign, *, now: datetime) -> dict[str, Any]:
@@ -78,7 +88,8 @@ def preflight_context(request: HttpRequest, campaign: Campaign, *, now: datetime
     try:
         found = look(campaign, now=now)
     except ContentRefused as refusal:
-        return {"problem": f"The template has a fault: {refusal}", "mend": _mend(campaign)}
+        problem = _("The template has a fault: %s") % refusal
+        return {"problem": problem, "mend": _mend(campaign)}
     groups = [
         (title, severity.value, [_shown(each, campaign, found) for each in found.of(severity)])
         for severity, title in _TITLES.items()
@@ -115,7 +126,8 @@ def _steps(preflight: Preflight) -> dict[str, int]:
 def _shown(finding: Finding, campaign: Campaign, found: Verdict) -> Shown:
     is_asking = finding.severity is Severity.WARNING
     accepted = found.accepted.get(finding.name) if is_asking else None
-    return Shown(finding, _mend(campaign).get(finding.place, ""), accepted)
+    mend = _mend(campaign).get(finding.place, "")
+    return Shown(finding, mend, _OPEN.get(finding.place, ""), accepted)
 
 
 def _mend(campaign: Campaign) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _confirming(campaign: Campaign, *, now: datetime) -> Confirming:
     try:
         sample = Audience(campaign).sample(RECEIVING, now=now, few=FEW)
     except BadRules as error:
-        raise Refused(f"the audience cannot be found: {error}") from None
+        raise Refused(_("the audience cannot be found: %(error)s") % {"error": error}) from None
     # Only whether it is more than half of everybody: counted no further than that.
     everybody = Recipient.objects.all()[: 2 * shown.receiving].count()
     is_most = 0 < everybody < 2 * shown.receiving and shown.receiving >= MUCH // 10

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
 
 from campaigns.audience import Audience
 from campaigns.forms.path import WhyForm
@@ -30,7 +31,7 @@ def audience_context(request: HttpRequest, campaign: Campaign, *, now: datetime)
         elif not form.is_bound:
             context |= _counted(audience, asked.get("show", ""), now=now)
     except BadRules as error:
-        context["problem"] = f"The audience cannot be found: {error}."
+        context["problem"] = _("The audience cannot be found: %(error)s.") % {"error": error}
     return context
 
 

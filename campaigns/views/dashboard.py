@@ -93,7 +93,7 @@ def _of_installation() -> list[Need]:
     problem = instance.check()
     if not problem:
         return []
-    return [Need("held", _("Held"), _("Nothing goes out: %s.") % problem, "")]
+    return [Need("held", _("Held"), _("Nothing goes out: %s.") % _(problem), "")]
 
 
 def _of_runs(request: HttpRequest, runs: Sequence[Progress]) -> list[Need]:

@@ -24,6 +24,7 @@ from campaigns.sending import waiting
 from campaigns.views.reports.charts import width_of
 from recipients.fragments import fragment
 from recipients.paging import key_page
+from recipients.translatable import number
 from tracking import unconfirmed
 from tracking.models import Category, Delivery, DeliveryEvent, DeliveryState, EventKind
 
@@ -228,4 +229,4 @@ def _settle(request: HttpRequest, doubted: "QuerySet[Delivery]", form: DoubtsFor
     else:
         count = unconfirmed.resend(ids, now=now)
         said = ngettext("%s is sent once more.", "%s are sent once more.", count)
-    messages.success(request, said % f"{count:,}")
+    messages.success(request, said % number(count))

@@ -24,6 +24,7 @@ from campaigns.tasks import go_on
 from campaigns.views.frame import found, page, url_of
 from recipients.hurry import hurry_after_commit
 from recipients.sentences import sentence
+from recipients.translatable import number
 
 Said = tuple[str, str]
 """What came of it, and where to go."""
@@ -61,7 +62,7 @@ def _resume(campaign: Campaign, _form: Any, now: datetime) -> Said:
 
 def _cancel(campaign: Campaign, _form: Any, now: datetime) -> Said:
     count = services.cancel(campaign, now=now)
-    return _("Stopped. Recipients who will not be mailed: %s.") % f"{count:,}", url_of(campaign)
+    return _("Stopped. Recipients who will not be mailed: %s.") % number(count), url_of(campaign)
 
 
 def _copy(campaign: Campaign, form: CopyForm, _now: datetime) -> Said:

@@ -12,6 +12,7 @@ from campaigns.models import Gate, Sender, Transport
 from campaigns.preflight import records
 from campaigns.preflight.findings import Finding, Severity
 from campaigns.services import set_transport_url
+from recipients.translatable import Translatable
 from tests.console import messages, superuser, text
 from tests.factories import make_campaign, make_sender
 from tests.smtp_server import ScriptedSMTP, refuse
@@ -194,7 +195,7 @@ def test_the_list_of_transports_asks_no_more_for_many(
 
 
 def found(name: str, message: str) -> Finding:
-    return Finding(Severity.ERROR, name, message)
+    return Finding(Severity.ERROR, name, Translatable(message))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from recipients.translatable import number
+
 WIDTH, HEIGHT = 720, 96
 _GAP = 0.15  # of a bar's room
 
@@ -41,13 +43,13 @@ def chart(name: str, tone: str, points: Sequence[tuple[str, int]]) -> Chart:
     room = WIDTH / len(points) if points else 0
     bars = [
         Bar(
-            x=f"{number * room:.2f}",
+            x=f"{place * room:.2f}",
             y=f"{HEIGHT - _height(count, most):.2f}",
             width=f"{room * (1 - _GAP):.2f}",
             height=f"{_height(count, most):.2f}",
-            title=f"{title}: {count:,}",
+            title=f"{title}: {number(count)}",
         )
-        for number, (title, count) in enumerate(points)
+        for place, (title, count) in enumerate(points)
         if count
     ]
     return Chart(name, tone, bars, _summary(points, most))
@@ -69,4 +71,4 @@ def _summary(points: Sequence[tuple[str, int]], most: int) -> str:
     total = sum(count for _title, count in points)
     title = next(title for title, count in points if count == most)
     said = _("%(total)s in all; most at %(title)s: %(most)s.")
-    return said % {"total": f"{total:,}", "title": title, "most": f"{most:,}"}
+    return said % {"total": number(total), "title": title, "most": number(most)}

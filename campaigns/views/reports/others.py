@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -79,7 +80,7 @@ def _charts(periods: list[Period]) -> list[Chart]:
         (_("Confirmed"), "clicked", [one.confirmed for one in periods]),
         (_("Left"), "bad", [one.left for one in periods]),
     )
-    return charts([f"{one.first:%-d %b %Y}" for one in periods], kinds)
+    return charts([date_format(one.first, "DATE_FORMAT") for one in periods], kinds)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

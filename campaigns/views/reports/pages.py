@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -151,14 +152,19 @@ def _drawn(steps: Iterable[Step], whole: int, people_url: str) -> list[Drawn]:
 
 
 def _charts(times: Timeline) -> list[charts.Chart]:
-    form = "%-d %b, %H:00" if times.is_hourly else "%-d %b %Y"
     kinds = (
         (_("Sent"), "sent", [moment.sent for moment in times.moments]),
         (_("Opened by people"), "opened", [moment.opened for moment in times.moments]),
         (_("Clicked by people"), "clicked", [moment.clicked for moment in times.moments]),
     )
-    names = [f"{moment.at:{form}}" for moment in times.moments]
+    names = [_name_of(moment.at, is_hourly=times.is_hourly) for moment in times.moments]
     return charts.charts(names, kinds)
+
+
+def _name_of(at: datetime, *, is_hourly: bool) -> str:
+    if is_hourly:
+        return f"{date_format(at, 'MONTH_DAY_FORMAT')}, {date_format(at, 'TIME_FORMAT')}"
+    return date_format(at, "DATE_FORMAT")
 
 
 def _is(subject: Subject, mode: Tracking) -> bool:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from campaigns import trial
@@ -75,7 +76,10 @@ def _preview(template: EmailTemplate, answers: dict[str, Any]) -> Preview:
     data = QueryDict(mutable=True)
     if language := answers["language"]:
         if language not in languages:
-            raise Refused(f"version {answers['content']} has no text in {language}")
+            raise Refused(
+                _("version %(answers)s has no text in %(language)s")
+                % {"answers": answers["content"], "language": language}
+            )
         data["language"] = str(languages.index(language))
     if recipient := answers.get("reader"):
         data["who"] = f"r-{recipient.pk}"

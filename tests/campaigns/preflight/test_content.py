@@ -10,6 +10,7 @@ from campaigns.preflight.content import (
     size_findings,
 )
 from campaigns.preflight.findings import Finding, Severity, for_trial
+from recipients.translatable import Translatable
 from templates_app.compiling import Library, compile_draft
 from templates_app.gallery import STARTERS, Starter, bundle_of
 
@@ -291,8 +292,8 @@ def test_hostile_content_is_judged_in_no_time(piece: str) -> None:
 
 
 def test_for_a_reserved_domain_all_is_advice_but_what_spoils_the_message() -> None:
-    warning = Finding(Severity.WARNING, "no-postal-address", "x")
-    error = Finding(Severity.ERROR, "link-script", "x")
+    warning = Finding(Severity.WARNING, "no-postal-address", Translatable("x"))
+    error = Finding(Severity.ERROR, "link-script", Translatable("x"))
 
     assert [each.severity for each in for_trial([warning, error])] == ["advice", "error"]
 
@@ -314,4 +315,4 @@ def test_reserved_domains_are_known(domain: str, is_it: bool) -> None:
 
 @pytest.mark.parametrize("host", ["日本語ひらがな.jp", "한국hanguk.kr", "пример.рф", "münchen.de"])
 def test_scripts_that_people_write_together_are_taken(host: str) -> None:
-    assert hosts.why_confusable(host) == ""
+    assert hosts.why_confusable(host) is None

@@ -263,7 +263,7 @@ def test_there_is_advice_for_each_category() -> None:
 
 
 def test_what_a_template_is_to_be_given_can_be_written_into_it() -> None:
-    remedy = ADVICE[Category.RENDERING].remedy
+    remedy = str(ADVICE[Category.RENDERING].remedy)
 
     compiled = compile_content(subject="", html="", text=remedy)
 
