@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import reasons
 from campaigns.models import Approval, Campaign, Run
 from campaigns.preflight import verdict
 
@@ -87,5 +88,5 @@ def doubt(run: Run) -> str:
     try:
         require(run.campaign, verdict.fingerprint(run.campaign, run.version))
     except NotApproved:
-        return "its audience or its sender was changed after it was approved"
+        return reasons.NOT_AS_APPROVED
     return ""

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import reasons
 from campaigns.queues import OUR_OWN, validate_queue
 from recipients.models import Tracking
 from recipients.models.lists import Viewer, hidden_lists
@@ -883,9 +884,18 @@ class Run(models.Model):
         return at - since > self.campaign.time_to_live
 
     @property
+    def why_held(self) -> str:
+        """Say why it waits for a person, in the reader's language."""
+        return reasons.read(self.held_reason)
+
+    @property
+    def why_warned(self) -> str:
+        return reasons.read(self.warning)
+
+    @property
     def lateness(self) -> str:
         """Say why it is held if it is too late."""
-        return f"due at {self.occurrence:%Y-%m-%d %H:%M} UTC, later than its limit"
+        return reasons.LATE % {"at": f"{self.occurrence:%Y-%m-%d %H:%M}"}
 
 
 class RunAttachmentQuerySet(models.QuerySet["RunAttachment"]):
@@ -1013,3 +1023,8 @@ class ReportSubscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.get_frequency_display().lower()}"
+
+    @property
+    def why_not_sent(self) -> str:
+        """Say what the last attempt met with, in the reader's language."""
+        return reasons.read(self.problem)

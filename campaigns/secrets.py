@@ -8,6 +8,8 @@ from django.conf import settings
 from django.utils.encoding import force_bytes
 from django.utils.translation import gettext as _
 
+from campaigns import reasons
+
 
 class Undecipherable(Exception):
     """The text was encrypted with a SECRET_KEY that this installation does not have any more."""
@@ -25,7 +27,7 @@ def decrypt(token: str) -> str:
     try:
         return _box().decrypt(token.encode()).decode()
     except InvalidToken:
-        message = _("it was encrypted with another SECRET_KEY; enter the credentials again")
+        message = _(reasons.OTHER_SECRET)
         raise Undecipherable(message) from None
 
 

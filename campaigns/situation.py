@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import formats, timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -131,7 +132,7 @@ def _stopped_for_now(progress: Progress) -> Situation:
         )
         text = f"{handed % number(held)} {text}"
     if run.held_reason:
-        text = f"{run.held_reason[0].upper()}{run.held_reason[1:]}. {text}"
+        text = f"{capfirst(run.why_held)}. {text}"
     return Situation(
         run.status, run.get_status_display(), text, f"{run.get_status_display()}.", _SELDOM
     )

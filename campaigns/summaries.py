@@ -13,7 +13,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from campaigns import secrets
+from campaigns import reasons, secrets
 from campaigns.models import ReportFrequency, ReportSubscription, Run, Sender
 from campaigns.product_mail import product_mail
 from campaigns.reporting.figures import Figures, figures, figures_by_run
@@ -128,7 +128,7 @@ def _outcome(subscription: ReportSubscription, runs: Sequence[Run], *, now: date
         return Rejected(diagnostic=why)
     sender = Sender.objects.order_by("pk").first()
     if sender is None:
-        return Rejected(diagnostic="there is no sender; create one")
+        return Rejected(diagnostic=reasons.NO_SENDER)
     try:
         message = _compose(subscription, runs, sender, now=now)
         transport = transport_of(sender)
@@ -143,8 +143,8 @@ def _outcome(subscription: ReportSubscription, runs: Sequence[Run], *, now: date
 def _why_not(user: Any) -> str:
     """Return why somebody is not told, who may have left since they asked."""
     if not (user.is_active and user.is_staff and user.has_perm("campaigns.view_run")):
-        return "the user may not see reports"
-    return "" if user.email else "the user has no email address"
+        return reasons.MAY_NOT_SEE
+    return "" if user.email else reasons.NO_ADDRESS
 
 
 def _compose(
@@ -183,9 +183,10 @@ def _record(subscription: ReportSubscription, outcome: Outcome, *, until: dateti
         case Accepted():
             ours.update(problem="")
         case Deferred():
-            problem = f"to be tried again: {outcome.diagnostic}"[:_LONGEST]
+            problem = (reasons.TRIED_AGAIN % {"answer": outcome.diagnostic})[:_LONGEST]
             ours.update(last_sent_at=subscription.last_sent_at, problem=problem)
         case InDoubt():
-            ours.update(problem=f"it may have arrived: {outcome.diagnostic}"[:_LONGEST])
+            problem = (reasons.PERHAPS_ARRIVED % {"answer": outcome.diagnostic})[:_LONGEST]
+            ours.update(problem=problem)
         case Rejected():
             ours.update(problem=outcome.diagnostic[:_LONGEST])

@@ -34,8 +34,8 @@ class RunAdmin(ReadOnlyAdmin):
                 "fields": (
                     "campaign",
                     "state",
-                    "held_reason",
-                    "warning",
+                    "why_held",
+                    "why_warned",
                     "waiting",
                     "outcomes",
                     "rate",
@@ -57,7 +57,8 @@ class RunAdmin(ReadOnlyAdmin):
     )
     readonly_fields = (
         "state",
-        "warning",
+        "why_held",
+        "why_warned",
         "waiting",
         "outcomes",
         "rate",
@@ -89,6 +90,14 @@ class RunAdmin(ReadOnlyAdmin):
     @display(description=_("Measured of opens and clicks"))
     def measuring(self, run: Run) -> str:
         return run.get_tracking_display()
+
+    @display(description=_("Held reason"))
+    def why_held(self, run: Run) -> str:
+        return run.why_held
+
+    @display(description=_("Warning"))
+    def why_warned(self, run: Run) -> str:
+        return run.why_warned
 
     @display(description=_("Waits"))
     def waiting(self, run: Run) -> str:

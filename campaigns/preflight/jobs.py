@@ -25,6 +25,7 @@ from campaigns.models import (
 from campaigns.preflight import dry_run, links, senders, spam, verdict
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.senders import World
+from campaigns.reasons import known
 from campaigns.sending.mailing import NoMailing, NotComposed
 from campaigns.sending.signing import NoKey
 from recipients.segments.grammar import BadRules
@@ -227,7 +228,7 @@ def _made(step: PreflightStep, world: World, *, clock: Callable[[], datetime]) -
     try:
         return _STEPS[PreflightKind(step.kind)](step, world, clock())
     except (BadRules, NoMailing, NoKey) as error:
-        said = Translatable("the message cannot be made: %(error)s", {"error": str(error)})
+        said = Translatable("the message cannot be made: %(error)s", {"error": known(str(error))})
         remedy = Translatable("Mend what is named.")
         return _Found([Finding(Severity.ERROR, "not-composed", said, remedy, Place.CAMPAIGN)])
 

@@ -14,6 +14,7 @@ from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.names import Names, Resolver, system_resolver
 from campaigns.preflight.relays import Prober
+from campaigns.reasons import known
 from campaigns.sending.dkim import Key
 from campaigns.sending.session import Relay
 from campaigns.sending.signing import NoKey, keys_of
@@ -61,7 +62,9 @@ def _keys(sender: Sender, found: list[Finding]) -> list[Key]:
     try:
         return keys_of(sender.dkim_domain) if sender.dkim_domain else []
     except NoKey as error:
-        said = Translatable("its messages cannot be signed: %(error)s", {"error": str(error)})
+        said = Translatable(
+            "its messages cannot be signed: %(error)s", {"error": known(str(error))}
+        )
         remedy = Translatable("Mend what is named.")
         found.append(Finding(Severity.ERROR, "not-composed", said, remedy, Place.SENDER))
         return []
@@ -74,7 +77,8 @@ def _relays(sender: Sender, found: list[Finding]) -> Iterator[tuple[Translatable
             relay = relay_of(secrets.decrypt(url) if url else settings.EMAIL_URL)
         except (secrets.Undecipherable, BadTransportURL) as error:
             said = Translatable(
-                "the URL of %(name)s cannot be used: %(error)s", {"name": name, "error": str(error)}
+                "the URL of %(name)s cannot be used: %(error)s",
+                {"name": name, "error": known(str(error))},
             )
             remedy = Translatable("Write it again.")
             found.append(Finding(Severity.ERROR, "relay-url", said, remedy, Place.INSTALLATION))

@@ -17,7 +17,7 @@ def percent(part: int, whole: int) -> str:
         return f"<{number_format(0.1, 1)} %"
     if part < whole and share > 99.9:
         return f">{number_format(99.9, 1)} %"
-    return f"{number_format(share, 1)} %" if part else "0 %"
+    return f"{number_format(round(share, 1), 1)} %" if part else "0 %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from campaigns import reasons
 from campaigns.models import Campaign, CampaignAttachment, RunAttachment
 from campaigns.sending.attaching import Attached, File
 from templates_app.media import storing
@@ -57,15 +58,12 @@ def attached(files: tuple[Named, ...]) -> Attached:
 
 def _file(blob: MediaBlob, name: str) -> File:
     if blob.scan == ScanState.INFECTED:
-        raise Unfit(
-            _("the attachment %(name)s holds malware: %(scan_said)s")
-            % {"name": name, "scan_said": blob.scan_said}
-        )
+        raise Unfit(_(reasons.MALWARE) % {"name": name, "found": blob.scan_said})
     kind = type_of_name(name) or type_called(blob.content_type)
     try:
         return File(name, kind.header, storing.read(blob))
     except (FileNotFoundError, storing.Damaged) as error:
-        said = _("the attachment %(name)s cannot be sent: %(error)s") % {
+        said = _(reasons.NOT_ATTACHED) % {
             "name": name,
             "error": storing.in_words(error),
         }

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import OperationalError, connection
 
+from campaigns import reasons
 from campaigns.models import Run, RunStatus
 from campaigns.secrets import Undecipherable
 from campaigns.sending import domain_gates, gates, hours, instance, retries
@@ -44,7 +45,7 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
         Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(str(error))
         return {"held": len(ids)}
     except OSError as error:
-        said = f"its attachments cannot be fetched: {storing.in_words(error)}"
+        said = reasons.NOT_FETCHED % {"error": storing.in_words(error)}
         Run.objects.filter(pk=run_id).note_obstacle(said)
         raise
     if run.obstacle:

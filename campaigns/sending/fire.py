@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from django.db import transaction
 
+from campaigns import reasons
 from campaigns.models import Campaign, Run, RunAttachment, RunStatus
 from campaigns.sending import hours, instance
 from campaigns.sending.attached import files_of_campaign
@@ -89,7 +90,7 @@ def _doubt(run: Run, *, now: datetime) -> str:
     """Return why a person has to say go, or nothing."""
     if run.is_too_late(now=now):
         return run.lateness
-    return instance.DUE_BEFORE if instance.is_from_before(run.occurrence) else ""
+    return reasons.DUE_BEFORE if instance.is_from_before(run.occurrence) else ""
 
 
 def _following(campaign: Campaign, *, after: datetime) -> datetime | None:

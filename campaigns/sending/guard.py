@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 
+from campaigns import reasons
 from campaigns.models import Run, RunStatus
 from campaigns.sending import domain_gates
 from tracking.models import Category
@@ -113,8 +114,7 @@ def _of_messages(run: Run, limits: Limits) -> Iterator[Alarm]:
         mailed,
         limits.hard_bounces,
         warns_from=2,
-        said="went to addresses that do not exist",
-        remedy="leave out old and unconfirmed addresses",
+        form=reasons.NO_SUCH_ADDRESSES,
     )
     if sent >= ENOUGH_FOR_COMPLAINTS:
         yield from _judged(
@@ -122,8 +122,7 @@ def _of_messages(run: Run, limits: Limits) -> Iterator[Alarm]:
             sent,
             limits.complaints,
             warns_from=3,
-            said="were reported as spam",
-            remedy="mail those alone who asked for it lately",
+            form=reasons.COMPLAINTS,
         )
 
 
@@ -152,8 +151,8 @@ def _of_domains(run: Run, limits: Limits, *, now: datetime) -> Iterator[Alarm]:
                 attempts,
                 limits.refusals,
                 warns_from=2,
-                said=f"within 15 minutes were refused by {group} for their sender or content",
-                remedy="read its answers, and run the preflight",
+                form=reasons.REFUSED,
+                group=group,
             )
 
 
@@ -171,10 +170,11 @@ def _by_group(
 
 
 def _judged(
-    count: int, base: int, limit: float, *, warns_from: int, said: str, remedy: str
+    count: int, base: int, limit: float, *, warns_from: int, form: str, group: str = ""
 ) -> Iterator[Alarm]:
     """Raise an alarm above the limit, and a lesser one above this part of it."""
     if not limit or 100 * count * warns_from <= limit * base:
         return
-    words = f"{100 * count / base:.3g}% of {base:,} messages {said} (limit {limit:g}%): {remedy}"
-    yield Alarm(100 * count > limit * base, words)
+    part = f"{100 * count / base:.3g}"
+    about = {"part": part, "base": f"{base:,}", "limit": f"{limit:g}", "group": group}
+    yield Alarm(100 * count > limit * base, form % about)

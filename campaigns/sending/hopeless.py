@@ -2,6 +2,7 @@
 
 import re
 
+from campaigns import reasons
 from campaigns.models import Run, RunStatus
 from campaigns.sending.outcomes import Accepted, InDoubt, Outcome, Rejected, SpeaksOf
 from tracking.models import Delivery
@@ -59,5 +60,5 @@ def hold_if_hopeless(run_id: int, reason: str) -> bool:
     count = sum(kind(diagnostic) == kind(reason) for diagnostic in diagnostics)
     if count < ENOUGH:
         return False
-    alike = f"nothing was sent, and {count} messages failed alike: {reason}"
+    alike = reasons.HOPELESS % {"count": count, "reason": reason}
     return bool(Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(alike))

@@ -11,20 +11,11 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils.translation import gettext_noop
 
+from campaigns import reasons
 from campaigns.models import Instance, Run, RunStatus
 
 LOOK_AGAIN = 1.0  # seconds for which an answer is taken for granted in a process
-REASON = gettext_noop(
-    "this database was restored or copied: check what has been sent since, then manage.py"
-    " confirm_instance"
-)
-
-DUE_BEFORE = (
-    "due before a database that was restored or copied was confirmed: it may have been sent"
-)
-
 # What no dump holds, and every restore or copy changes; restarts, minor upgrades and a standby that
 # takes over do not.
 _PLACE = """
@@ -46,7 +37,7 @@ def check() -> str | None:
     """Return why nothing may go out from this database, or None; asked again once a second."""
     now = time.monotonic()
     if now - _last.looked_at >= LOOK_AGAIN:
-        _last.reason = REASON if differences() else None
+        _last.reason = reasons.RESTORED if differences() else None
         _last.looked_at = now
     return _last.reason
 
@@ -67,7 +58,7 @@ def differences() -> list[str]:
 
 def hold_all() -> int:
     """Hold the runs that are under way; return how many."""
-    return Run.objects.having(RunStatus.PREPARING, RunStatus.SENDING).hold(REASON)
+    return Run.objects.having(RunStatus.PREPARING, RunStatus.SENDING).hold(reasons.RESTORED)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from campaigns import reasons
 from campaigns.models import Campaign, Run, Sender
 from campaigns.sending import dkim
 from campaigns.sending.attached import Named, Unfit, attached, files_of_run
@@ -184,7 +185,7 @@ class Mailing:
         sender = run.campaign.sender
         source, list_name = audience_of(run)
         if source is None:
-            raise NoMailing(_("the campaign has no list or segment any more; choose one"))
+            raise NoMailing(_(reasons.NO_AUDIENCE))
         try:
             self._content = PersonalContent(run, list_name=list_name)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []

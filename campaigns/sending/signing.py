@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from django.utils.translation import gettext as _
 
-from campaigns import secrets
+from campaigns import reasons, secrets
 from campaigns.models import DKIMKey
 from campaigns.sending.dkim import Algorithm, Key, PrivateKey, load
 
@@ -23,14 +23,9 @@ def keys_of(domain: str) -> list[Key]:
         try:
             found[row.algorithm] = Key(row.domain, row.selector, _private(row.encrypted_key))
         except secrets.Undecipherable as error:
-            raise NoKey(
-                _("the DKIM key %(row)s: %(error)s") % {"row": row, "error": error}
-            ) from None
+            raise NoKey(_(reasons.BAD_KEY) % {"key": row, "error": error}) from None
     if Algorithm.RSA not in found:
-        raise NoKey(
-            f"no RSA key of {domain} is active: make one with create_dkim_key, publish it, and"
-            " activate it"
-        )
+        raise NoKey(_(reasons.NO_KEY) % {"domain": domain})
     return list(found.values())
 
 

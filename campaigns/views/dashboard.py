@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from campaigns import wording
+from campaigns import reasons, wording
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Gate, Run, RunStatus, Transport
 from campaigns.preflight import watching
 from campaigns.progress import Progress, progress
@@ -93,7 +93,7 @@ def _of_installation() -> list[Need]:
     problem = instance.check()
     if not problem:
         return []
-    return [Need("held", _("Held"), _("Nothing goes out: %s.") % _(problem), "")]
+    return [Need("held", _("Held"), _("Nothing goes out: %s.") % reasons.read(problem), "")]
 
 
 def _of_runs(request: HttpRequest, runs: Sequence[Progress]) -> list[Need]:
@@ -113,7 +113,7 @@ def _of_runs(request: HttpRequest, runs: Sequence[Progress]) -> list[Need]:
 
 
 def _why(run: Run) -> str:
-    return run.held_reason or _("a person must say go")
+    return run.why_held or _("a person must say go")
 
 
 def _of_transports(*, now: datetime) -> list[Need]:

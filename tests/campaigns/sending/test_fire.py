@@ -7,8 +7,8 @@ from cronsim import CronSimError
 from django.db import IntegrityError, OperationalError, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from campaigns import reasons
 from campaigns.models import Campaign, CampaignStatus, Instance, Run, RunStatus
-from campaigns.sending import instance
 from campaigns.sending.complete import complete
 from campaigns.sending.fire import fire, next_occurrence
 from campaigns.sending.snapshot import take_slice
@@ -228,7 +228,7 @@ def test_what_was_due_before_a_restored_database_was_confirmed_waits_for_a_perso
     next_day = fire_due(now=ten + timedelta(days=1))
 
     held = Run.objects.get(occurrence=ten)
-    assert (at_once, held.status, held.held_reason) == ([], RunStatus.HELD, instance.DUE_BEFORE)
+    assert (at_once, held.status, held.held_reason) == ([], RunStatus.HELD, reasons.DUE_BEFORE)
     assert next_day == [Run.objects.get(occurrence=ten + timedelta(days=1)).pk]
 
 

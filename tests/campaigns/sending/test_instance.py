@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from campaigns import tasks
+from campaigns import reasons, tasks
 from campaigns.models import Instance, Run
 from campaigns.sending import instance
 from campaigns.services import resume, schedule
@@ -120,7 +120,7 @@ def test_a_database_of_another_installation_is_recognised(settings: Settings) ->
     instance.check()
     settings.INSTANCE_ID = "another"
 
-    assert look_again() == instance.REASON
+    assert look_again() == reasons.RESTORED
     assert instance.differences() == [
         "INSTANCE_ID is another one: it belongs to another installation"
     ]
@@ -156,7 +156,7 @@ def test_a_database_that_was_restored_or_copied_sends_nothing(
 
     run.refresh_from_db()
     assert counts == {"held": 2}
-    assert (run.status, run.held_reason) == ("held", instance.REASON)
+    assert (run.status, run.held_reason) == ("held", reasons.RESTORED)
     assert later.runs.count() == 0
     assert smtp.messages == []
     assert "Nothing goes out" in text(superuser().get("/"))
@@ -201,7 +201,7 @@ def test_a_real_copy_is_held_until_a_person_confirms_it(
     run.refresh_from_db()
 
     assert at_once == {"held": 2}
-    assert (held.status, held.held_reason) == ("held", instance.REASON)
+    assert (held.status, held.held_reason) == ("held", reasons.RESTORED)
     assert sent_before == 0
     assert len(smtp.messages) == 2
     assert run.status == "sending"
@@ -217,7 +217,7 @@ def test_who_confirms_before_anything_was_started_has_its_runs_held_as_well(run:
     call_command("confirm_instance", "--yes", stdout=output)
 
     run.refresh_from_db()
-    assert (run.status, run.held_reason) == ("held", instance.REASON)
+    assert (run.status, run.held_reason) == ("held", reasons.RESTORED)
     assert "wait for resume_campaign: 1" in output.getvalue()
     assert "which will be held, too: 1" in output.getvalue()
 
