@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 
-def _limit(help_text: "StrPromise") -> "models.PositiveIntegerField[int | None, int | None]":
+def _limit(
+    name: "StrPromise", help_text: "StrPromise"
+) -> "models.PositiveIntegerField[int | None, int | None]":
     return models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text
+        name, null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text
     )
 
 
@@ -35,21 +37,29 @@ def _positive(*names: str) -> Q:
 class Transport(models.Model):
     """A named way out: an SMTP server, or any email backend of Django's or Anymail's."""
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(_("name"), max_length=100)
     # The URL with its credentials, encrypted (campaigns.secrets); campaigns.sending.transports
     # says which forms there are.
     encrypted_url = models.TextField(editable=False)
     # They hold over all workers (campaigns.sending.gates); changed by services.set_limits.
-    per_second = _limit(_("Messages a second. Empty: no limit."))
-    per_hour = _limit(_("Messages in an hour of the clock. Empty: no limit."))
-    per_day = _limit(_("Messages in a day of UTC. Empty: no limit."))
-    connections = _limit(_("Connections at the same time, of all workers. Empty: no limit."))
-    message_mb = _limit(
-        _("Megabytes of one message as it is sent, attachments and all. Empty: as MESSAGE_MB says.")
+    per_second = _limit(_("per second"), _("Messages a second. Empty: no limit."))
+    per_hour = _limit(_("per hour"), _("Messages in an hour of the clock. Empty: no limit."))
+    per_day = _limit(_("per day"), _("Messages in a day of UTC. Empty: no limit."))
+    connections = _limit(
+        _("connections"), _("Connections at the same time, of all workers. Empty: no limit.")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    message_mb = _limit(
+        _("message mb"),
+        _(
+            "Megabytes of one message as it is sent, attachments and all. Empty: as"
+            " MESSAGE_MB says."
+        ),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("transport")
+        verbose_name_plural = _("transports")
         constraints = [
             models.UniqueConstraint(fields=["name"], name="transport_name_unique"),
             models.CheckConstraint(
@@ -65,10 +75,13 @@ class Transport(models.Model):
 
 
 class Sender(models.Model):
-    display_name = models.CharField(max_length=200, blank=True, validators=[validate_header_text])
-    address = models.CharField(max_length=254)
-    reply_to = models.CharField(max_length=254, blank=True)
+    display_name = models.CharField(
+        _("display name"), max_length=200, blank=True, validators=[validate_header_text]
+    )
+    address = models.CharField(_("address"), max_length=254)
+    reply_to = models.CharField(_("reply to"), max_length=254, blank=True)
     envelope_domain = models.CharField(
+        _("envelope domain"),
         max_length=253,
         blank=True,
         help_text=_(
@@ -82,11 +95,13 @@ class Sender(models.Model):
         help_text=_("Its active keys sign the messages. Empty: the relay does."),
     )
     postal_address = models.CharField(
+        _("postal address"),
         max_length=300,
         blank=True,
         help_text=_("What {{ sender_address }} writes. The law asks for it in many countries."),
     )
     queue = models.CharField(
+        _("queue"),
         max_length=50,
         blank=True,
         validators=[validate_queue],
@@ -95,10 +110,14 @@ class Sender(models.Model):
         ),
     )
     # Without one: the installation's own way out, from EMAIL_URL.
-    transports = models.ManyToManyField(Transport, through="Route", related_name="senders")
-    created_at = models.DateTimeField(auto_now_add=True)
+    transports = models.ManyToManyField(
+        Transport, through="Route", related_name="senders", verbose_name=_("transports")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
         constraints = [
             models.UniqueConstraint(
                 fields=["display_name", "address"], name="sender_mailbox_unique"
@@ -131,17 +150,18 @@ class DKIMKeyQuerySet(models.QuerySet["DKIMKey"]):
 class DKIMKey(models.Model):
     """A private key whose public half is published in the DNS, at selector._domainkey.domain."""
 
-    domain = models.CharField(max_length=253)
-    selector = models.CharField(max_length=63)
-    algorithm = models.CharField(max_length=14, choices=DKIMAlgorithm)
+    domain = models.CharField(_("domain"), max_length=253)
+    selector = models.CharField(_("selector"), max_length=63)
+    algorithm = models.CharField(_("algorithm"), max_length=14, choices=DKIMAlgorithm)
     encrypted_key = models.TextField(editable=False)  # PEM, as campaigns.secrets encrypts it
-    is_active = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    is_active = models.BooleanField(_("is active"), default=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = DKIMKeyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("DKIM key")
+        verbose_name_plural = _("DKIM keys")
         constraints = [
             models.UniqueConstraint(fields=["domain", "selector"], name="dkim_selector_unique"),
             models.CheckConstraint(
@@ -157,16 +177,25 @@ class Route(models.Model):
     """A transport of a sender; several share its messages by their weights."""
 
     sender = models.ForeignKey(
-        Sender, on_delete=models.CASCADE, related_name="routes", db_index=False
+        Sender,
+        on_delete=models.CASCADE,
+        related_name="routes",
+        db_index=False,
+        verbose_name=_("sender"),
     )
-    transport = models.ForeignKey(Transport, on_delete=models.PROTECT, related_name="routes")
+    transport = models.ForeignKey(
+        Transport, on_delete=models.PROTECT, related_name="routes", verbose_name=_("transport")
+    )
     weight = models.PositiveSmallIntegerField(
+        _("weight"),
         default=1,
         validators=[MinValueValidator(1)],
         help_text=_("Its share: of 3 and 1, the first takes three quarters."),
     )
 
     class Meta:
+        verbose_name = _("route")
+        verbose_name_plural = _("routes")
         constraints = [
             models.UniqueConstraint(fields=["sender", "transport"], name="route_unique"),
             models.CheckConstraint(condition=Q(weight__gt=0), name="route_weight_positive"),
@@ -179,12 +208,16 @@ class Route(models.Model):
 class DomainGroup(models.Model):
     """A domain whose mailboxes stand behind the same mail exchanger as those of others."""
 
-    domain = models.CharField(max_length=253)
+    domain = models.CharField(_("domain"), max_length=253)
     group = models.CharField(
-        max_length=253, help_text=_("A name like google, or a domain that stands for all of them.")
+        _("group"),
+        max_length=253,
+        help_text=_("A name like google, or a domain that stands for all of them."),
     )
 
     class Meta:
+        verbose_name = _("domain group")
+        verbose_name_plural = _("domain groups")
         constraints = [
             models.UniqueConstraint(fields=["domain"], name="domain_group_domain_unique")
         ]
@@ -223,12 +256,15 @@ class DomainLimit(Windows):
         null=True,
         blank=True,
         help_text=_("Empty: what leaves by all transports together."),
+        verbose_name=_("transport"),
     )
-    per_second = _limit(_("Messages a second. Empty: no limit."))
-    per_hour = _limit(_("Messages in an hour of the clock. Empty: no limit."))
-    per_day = _limit(_("Messages in a day of UTC. Empty: no limit."))
+    per_second = _limit(_("per second"), _("Messages a second. Empty: no limit."))
+    per_hour = _limit(_("per hour"), _("Messages in an hour of the clock. Empty: no limit."))
+    per_day = _limit(_("per day"), _("Messages in a day of UTC. Empty: no limit."))
 
     class Meta:
+        verbose_name = _("domain limit")
+        verbose_name_plural = _("domain limits")
         constraints = [
             models.UniqueConstraint(
                 fields=["group", "transport"], name="domain_limit_unique", nulls_distinct=False
@@ -349,9 +385,11 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 
 class Campaign(models.Model):
     # A template may write it into the subject.
-    name = models.CharField(max_length=200, validators=[validate_header_text])
-    sender = models.ForeignKey(Sender, on_delete=models.PROTECT)
-    template = models.ForeignKey(EmailTemplate, on_delete=models.PROTECT)
+    name = models.CharField(_("name"), max_length=200, validators=[validate_header_text])
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, verbose_name=_("sender"))
+    template = models.ForeignKey(
+        EmailTemplate, on_delete=models.PROTECT, verbose_name=_("template")
+    )
     version = models.ForeignKey(
         TemplateVersion,
         on_delete=models.PROTECT,
@@ -359,25 +397,40 @@ class Campaign(models.Model):
         blank=True,
         editable=False,
         help_text=_("The content, frozen when the campaign was scheduled."),
+        verbose_name=_("version"),
     )
     # The audience: who is on one of the lists or answers to one of the segments, but to none of
     # the excluded ones (campaigns.audience).
-    lists = models.ManyToManyField("recipients.MailingList", blank=True, related_name="campaigns")
-    segments = models.ManyToManyField("recipients.Segment", blank=True, related_name="campaigns")
+    lists = models.ManyToManyField(
+        "recipients.MailingList", blank=True, related_name="campaigns", verbose_name=_("lists")
+    )
+    segments = models.ManyToManyField(
+        "recipients.Segment", blank=True, related_name="campaigns", verbose_name=_("segments")
+    )
     excluded_lists = models.ManyToManyField(
-        "recipients.MailingList", blank=True, related_name="excluding_campaigns"
+        "recipients.MailingList",
+        blank=True,
+        related_name="excluding_campaigns",
+        verbose_name=_("excluded lists"),
     )
     excluded_segments = models.ManyToManyField(
-        "recipients.Segment", blank=True, related_name="excluding_campaigns"
+        "recipients.Segment",
+        blank=True,
+        related_name="excluding_campaigns",
+        verbose_name=_("excluded segments"),
     )
     status = models.CharField(
-        max_length=9, choices=CampaignStatus, default=CampaignStatus.DRAFT, editable=False
+        _("status"),
+        max_length=9,
+        choices=CampaignStatus,
+        default=CampaignStatus.DRAFT,
+        editable=False,
     )
-    next_fire_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_fire_at = models.DateTimeField(_("next fire at"), null=True, blank=True, editable=False)
     cron = models.CharField(
         max_length=100, blank=True, editable=False, help_text=_("Empty: it is sent once.")
     )
-    time_zone = models.CharField(max_length=64, default="UTC", editable=False)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", editable=False)
     follows_recipients = models.BooleanField(
         _("at each recipient's own time"),
         default=False,
@@ -394,12 +447,16 @@ class Campaign(models.Model):
         help_text=_("Messages leave between these times of the day, on each day."),
     )
     hours_until = models.TimeField(_("and not later than"), null=True, blank=True)
-    priority = models.CharField(max_length=13, choices=Priority, default=Priority.CAMPAIGN)
+    priority = models.CharField(
+        _("priority"), max_length=13, choices=Priority, default=Priority.CAMPAIGN
+    )
     late_limit = models.DurationField(
+        _("late limit"),
         default=timedelta(hours=24),
         help_text=_("A run that begins later than this after its time waits for a person."),
     )
     time_to_live = models.DurationField(
+        _("time to live"),
         default=timedelta(hours=72),
         validators=[MinValueValidator(timedelta(minutes=1))],
         help_text=_("What is not delivered so long after a run began has failed."),
@@ -414,6 +471,7 @@ class Campaign(models.Model):
         ),
     )
     unconfirmed_policy = models.CharField(
+        _("unconfirmed policy"),
         max_length=6,
         choices=UnconfirmedPolicy,
         default=UnconfirmedPolicy.HOLD,
@@ -422,12 +480,14 @@ class Campaign(models.Model):
             " arrive twice."
         ),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     objects = CampaignQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
         permissions = [("approve_campaign", "Can approve what another person wants to send")]
         constraints = [
             models.CheckConstraint(
@@ -808,11 +868,19 @@ class Run(models.Model):
     """One firing of a campaign."""
 
     campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, related_name="runs", db_index=False
+        Campaign,
+        on_delete=models.PROTECT,
+        related_name="runs",
+        db_index=False,
+        verbose_name=_("campaign"),
     )
-    version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT)
-    occurrence = models.DateTimeField(help_text=_("The time at which it was due."))
-    status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PREPARING)
+    version = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, verbose_name=_("version")
+    )
+    occurrence = models.DateTimeField(_("occurrence"), help_text=_("The time at which it was due."))
+    status = models.CharField(
+        _("status"), max_length=9, choices=RunStatus, default=RunStatus.PREPARING
+    )
     held_reason = models.CharField(max_length=_LONGEST_REASON, blank=True)
     # What the last worker that tried has found in its way; empty where it could send.
     obstacle = models.CharField(max_length=_LONGEST_REASON, blank=True, editable=False)
@@ -834,19 +902,21 @@ class Run(models.Model):
     # How far the snapshot of the audience has come: the last recipient's id.
     snapshot_cursor = models.BigIntegerField(default=0, editable=False)
     # Everybody written down so far, those left out included; deliveries of the run add up to it.
-    audience = models.PositiveIntegerField(default=0, editable=False)
+    audience = models.PositiveIntegerField(_("audience"), default=0, editable=False)
     # By which it was written down: these are what its messages' links leave, ever after.
     lists = models.ManyToManyField(
         "recipients.MailingList", blank=True, editable=False, related_name="runs"
     )
-    prepared_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    prepared_at = models.DateTimeField(_("prepared at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
         constraints = [
             # A double fire makes no second run.
             models.UniqueConstraint(
@@ -948,18 +1018,22 @@ class PageState(models.TextChoices):
 class Page(models.Model):
     """Some thousand deliveries of a run, sent by one chord."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="pages", db_index=False)
-    number = models.PositiveIntegerField()
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="pages", db_index=False, verbose_name=_("run")
+    )
+    number = models.PositiveIntegerField(_("number"))
     first_delivery = models.BigIntegerField()
     last_delivery = models.BigIntegerField()
-    state = models.CharField(max_length=7, choices=PageState, default=PageState.WAITING)
+    state = models.CharField(_("state"), max_length=7, choices=PageState, default=PageState.WAITING)
     # How many of its deliveries were queued at the last look, and since when that is so.
     left = models.PositiveIntegerField(default=0)
-    moved_at = models.DateTimeField(null=True, blank=True)
+    moved_at = models.DateTimeField(_("moved at"), null=True, blank=True)
     # When a waiting page is looked at again that a limit or a shut gate keeps.
     resume_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("page")
+        verbose_name_plural = _("pages")
         constraints = [
             models.UniqueConstraint(fields=["run", "number"], name="page_number_unique"),
             models.CheckConstraint(

@@ -3,7 +3,7 @@
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.text import format_lazy
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.forms.addresses import addr_spec, domain, group
@@ -47,7 +47,7 @@ class SenderForm(forms.ModelForm[Sender]):
         domain: str = self.cleaned_data["dkim_domain"].strip().lower().rstrip(".")
         own = self.cleaned_data.get("address", "").rpartition("@")[2]
         if domain and own and own != domain and not own.endswith(f".{domain}"):
-            said = _now("It must be %(own)s, or a domain that %(own)s belongs to.")
+            said = gettext("It must be %(own)s, or a domain that %(own)s belongs to.")
             raise ValidationError(said % {"own": own})
         return domain
 
@@ -75,7 +75,7 @@ class TransportForm(forms.ModelForm[Transport]):
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"].strip()
         if not (url or self.instance.encrypted_url):
-            raise ValidationError(_now("Say where it leads to: %s.") % FORM)
+            raise ValidationError(gettext("Say where it leads to: %s.") % FORM)
         if url:
             try:
                 open_transport(url).close()
