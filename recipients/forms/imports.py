@@ -48,9 +48,13 @@ class UploadForm(forms.Form):
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if len(file.name or "") > _LONGEST_NAME:
-            said = _("The name of the file is too long: %d characters at most.")
-            raise ValidationError(said % _LONGEST_NAME)
+            said = _("The name of the file is too long: %(most)s characters at most.")
+            raise ValidationError(said % {"most": _LONGEST_NAME})
         return file
+
+
+def _column(number: int) -> str:
+    return _("Column %(number)s") % {"number": number}
 
 
 class LayoutForm(forms.Form):
@@ -114,8 +118,8 @@ class LayoutForm(forms.Form):
         """What the columns are called in the file, or their numbers."""
         first = self._preview.rows[0]
         if self._preview.layout.has_header:
-            return [cell or _("Column %d") % at for at, cell in enumerate(first, start=1)]
-        return [_("Column %d") % at for at in range(1, len(first) + 1)]
+            return [cell or _column(at) for at, cell in enumerate(first, start=1)]
+        return [_column(at) for at in range(1, len(first) + 1)]
 
     @property
     def columns(self) -> Iterator[forms.BoundField]:

@@ -153,10 +153,8 @@ class InboundStatus(models.TextChoices):
     NEW = "new", _("New")
     DONE = "done", _("Done")  # an event was made of it
     IGNORED = "ignored", _("Ignored")  # nothing for us: an automatic reply, say
-    QUARANTINED = (
-        "quarantined",
-        _("Quarantined"),
-    )  # somebody has to look: it says it is a bounce, and proves nothing
+    # somebody has to look: it says it is a bounce, and proves nothing
+    QUARANTINED = "quarantined", _("Quarantined")
 
 
 class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
