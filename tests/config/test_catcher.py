@@ -531,3 +531,4 @@ def test_its_pages_are_in_the_language_that_the_browser_asks_for(
     page = catcher.open("/", **{"Accept-Language": asked})
 
     assert f'<html lang="{language}">' in page.text
+    assert ("Chưa có thư nào." in page.text) is (language == "vi")

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.translation import override
 
 from config.views import forbidden
 from config.web.access import PAGES, Denied, require
@@ -85,6 +86,17 @@ def test_a_refusal_names_the_permission_and_who_can_give_it(rf: RequestFactory) 
 
     assert "asks for the permission “Can change campaign”" in page
     assert "Who can give it to you: root." in page
+
+
+@pytest.mark.django_db
+def test_a_refusal_names_the_permission_as_its_reader_calls_it(rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.user = User.objects.create_user("root", is_superuser=True)
+
+    with override("vi"):
+        page = text(forbidden(request, Denied("accounts.view_auditentry")))
+
+    assert "Trang này cần quyền “Được xem mục nhật ký”" in page
 
 
 @pytest.mark.django_db

@@ -275,3 +275,12 @@ def test_the_library_says_how_many_name_a_file_and_asks_no_more_for_many(
 
     assert said.count("named in 2 templates and snippets") == 1
     assert said.count("named in 0 templates and snippets") == 5
+
+
+def test_a_refusal_is_read_in_the_language_of_who_is_refused(console: Client) -> None:
+    console.defaults["HTTP_ACCEPT_LANGUAGE"] = "vi"
+
+    answer = upload(console, given("b.exe", b"MZ"))
+
+    assert "B.exe" not in text(answer)
+    assert "b.exe: nhà cung cấp thư từ chối tệp .exe, dù bên trong có gì." in text(answer)

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.utils.translation import override
 
 from config.rig.message import source as newsletter
+from templates_app.compiling import CompiledContent
 from templates_app.rehearsal import Content, Limits, rehearse
 from templates_app.rendering import RenderError, compile_content
+from templates_app.services import rehearsed
 
 ROOT = Path(__file__).parents[2]
 WRONG = [
@@ -116,3 +119,15 @@ def test_no_bomb_reaches_this_process_or_fills_its_own(bomb: str) -> None:
     faults = rehearse([Content("S", bomb, "x")], limits=Limits(memory=256 * 1024 * 1024))
 
     assert not any("memory" in fault.message for fault in faults)
+
+
+def test_a_fault_is_said_in_the_language_of_who_is_told() -> None:
+    content = (CompiledContent("", "S", "", "{{ 5000 | number(12345) }}"),)
+
+    with override("vi"):
+        [in_vietnamese] = rehearsed(content)
+    with override("en"):
+        [in_english] = rehearsed(content)
+
+    assert "một số có từ 0 đến 6 chữ số thập phân" in in_vietnamese.message
+    assert "a number has 0 to 6 decimals" in in_english.message

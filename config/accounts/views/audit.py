@@ -47,6 +47,7 @@ _ACTS = {
     "changed": _("changed"),
     "deleted": _("deleted"),
     "and more": _("and more"),
+    "discarded": _("discarded"),
     "downloaded": _("downloaded"),
     "handed out": _("handed out"),
     "sent a test": _("sent a test"),

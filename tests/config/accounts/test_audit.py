@@ -472,3 +472,13 @@ def test_roles_that_are_given_are_in_it() -> None:
 
     [entry] = entries("auth.user", act="changed")
     assert (entry.object_id, entry.after) == (str(user.pk), {"group_id": group.pk})
+
+
+def test_the_log_is_stored_in_english_and_read_in_the_readers_language() -> None:
+    make_list("Readers")
+    client = superuser()
+
+    page = text(client.get("/audit/", headers={"accept-language": "vi"}))
+
+    assert "đã thêm" in page
+    assert "added" in AuditEntry.objects.values_list("act", flat=True)
