@@ -10,7 +10,8 @@ from psycopg.errors import QueryCanceled
 
 from campaigns.previewing import Reader, reader
 from recipients.addresses import parse_address
-from recipients.models import FieldKind, Recipient
+from recipients.models import FieldKind
+from recipients.models.people import RecipientQuerySet
 from recipients.segments.asking import sample
 from recipients.segments.grammar import MOST_RULES, BadRules
 from recipients.segments.known import Known
@@ -32,6 +33,7 @@ class Finder:
 
     :param languages: of all contents, that of the fallback first.
     :param number: of the content whose readers are looked for.
+    :param among: those who may be shown.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Finder:
         languages: Sequence[str],
         number: int,
         *,
+        among: RecipientQuerySet,
         now: datetime,
         newest: int = NEWEST,
         seconds: float = _SECONDS,
     ) -> None:
         self._languages, self._number = languages, number
+        self._among = among
         self._now, self._newest, self._left = now, newest, seconds
         self._known = Known.load()
         self.is_cut = False
@@ -51,10 +55,10 @@ class Finder:
 
     def newest(self) -> Iterator[tuple[Reader, Mapping[str, Any]]]:
         """Yield readers, the newest recipients first."""
-        yield from self._readers(Recipient.objects.order_by("-pk")[: self._newest])
+        yield from self._readers(self._among.order_by("-pk")[: self._newest])
 
     def those_of(self, branch: Branch) -> Iterator[tuple[Reader, Mapping[str, Any]]]:
-        """Yield a few of all recipients who are like those who get a branch."""
+        """Yield a few of the recipients who are like those who get a branch."""
         asked = [rule for test in branch.tests if (rule := _rule(test, self._known))]
         asked += _speak(self._languages, self._number)
         if not asked:
@@ -64,7 +68,7 @@ class Finder:
         except BadRules:  # the field cannot have this value, or there are too many rules
             return
         keys = [parse_address(each).key for each in found]
-        yield from self._readers(Recipient.objects.filter(key__in=keys).order_by("-pk"))
+        yield from self._readers(self._among.filter(key__in=keys).order_by("-pk"))
 
     def _readers(self, recipients: Any) -> Iterator[tuple[Reader, Mapping[str, Any]]]:
         for recipient in recipients:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import Field, FieldKind, Recipient
+from recipients.models.people import RecipientQuerySet
 from tracking import links
 from tracking.tokens import NOBODY
 
@@ -103,21 +104,21 @@ def reader(recipient: Recipient) -> Reader:
     )
 
 
-def search(text: str) -> list[Recipient]:
-    """Find a few recipients by an address, a part of one, or what a field of a name holds."""
+def search(text: str, *, among: RecipientQuerySet) -> list[Recipient]:
+    """Find a few of these by an address, a part of one, or what a field of a name holds."""
     text = text.strip()
     if "\0" in text:  # which PostgreSQL takes in no text
         return []
     try:
-        return list(Recipient.objects.filter(key=parse_address(text).key))
+        return list(among.filter(key=parse_address(text).key))
     except BadAddress:
-        found = list(Recipient.objects.filter(key__contains=text.lower()).order_by("pk")[:_FEW])
+        found = list(among.filter(key__contains=text.lower()).order_by("pk")[:_FEW])
     if found or not text:
         return found
     named = Q(pk__in=[])
     for name in Field.objects.filter(name__icontains="name").values_list("name", flat=True):
         named |= Q(**{f"fields__{name}__icontains": text})
-    return list(Recipient.objects.filter(named).order_by("pk")[:_FEW])
+    return list(among.filter(named).order_by("pk")[:_FEW])
 
 
 def typed(values: Mapping[str, str]) -> dict[str, Any]:

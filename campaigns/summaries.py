@@ -102,12 +102,14 @@ def claim(subscription: ReportSubscription, *, until: datetime) -> bool:
 def runs_of(subscription: ReportSubscription, *, until: datetime) -> list[Run]:
     """Return the runs that a summary tells of, the newest first.
 
-    Those that ended since the last one; after each run, those that ended a day before.
+    Those that ended since the last one; after each run, those that ended a day before. Of them
+    those that whoever gets it may see.
     """
     since = subscription.last_sent_at
     if subscription.frequency == ReportFrequency.AFTER_RUN:
         since, until = since - SETTLED, until - SETTLED
-    ended = Run.objects.filter(finished_at__gt=since, finished_at__lte=until)
+    shown = Run.objects.visible_to(subscription.user)
+    ended = shown.filter(finished_at__gt=since, finished_at__lte=until)
     return list(ended.select_related("campaign").newest_first()[:MOST_RUNS])
 
 

@@ -12,6 +12,7 @@ from campaigns import trial
 from campaigns.models import Sender
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import Recipient
+from recipients.models.people import RecipientQuerySet
 from templates_app.models import EmailTemplate
 
 _NEWEST = 20  # versions to choose from
@@ -43,7 +44,13 @@ class SampleForm(forms.Form):
     )
     language = forms.ChoiceField(label=gettext_lazy("Language"), required=False)
 
-    def __init__(self, *args: Any, template: EmailTemplate, may_see: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        template: EmailTemplate,
+        readers: RecipientQuerySet | None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         numbers = template.versions.order_by("-number").values_list("number", flat=True)[:_NEWEST]
         self.fields["content"].choices = [  # type: ignore[attr-defined]
@@ -56,7 +63,8 @@ class SampleForm(forms.Form):
             ("", _("The reader's")),
             *((language, language) for language in languages if language),
         ]
-        if not may_see:
+        self._readers = Recipient.objects.none() if readers is None else readers
+        if readers is None:
             del self.fields["reader"]
 
     def clean_addresses(self) -> list[str]:
@@ -79,7 +87,7 @@ class SampleForm(forms.Form):
         if not text:
             return None
         try:
-            return Recipient.objects.get(key=parse_address(text).key)
+            return self._readers.get(key=parse_address(text).key)
         except BadAddress as error:
             raise ValidationError(_("This is not an address: %s.") % error) from None
         except Recipient.DoesNotExist:

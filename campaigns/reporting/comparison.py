@@ -33,10 +33,13 @@ class Compared:
         return [(_("Sent"), Share(found.sent, found.audience)), *rates]
 
 
-def compare(ids: Sequence[int]) -> list[Compared]:
-    """Return campaigns in this order, as far as there are such; two queries."""
+def compare(ids: Sequence[int], *, among: "QuerySet[Run]") -> list[Compared]:
+    """Return campaigns in this order, as far as there are such; two queries.
+
+    :param among: the runs that count.
+    """
     campaigns = Campaign.objects.in_bulk(ids[:MOST])
-    found = figures_by_campaign(campaigns)
+    found = figures_by_campaign(campaigns, among=among)
     return [Compared(campaigns[pk], found.get(pk, Figures())) for pk in ids if pk in campaigns]
 
 

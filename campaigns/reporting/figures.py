@@ -99,9 +99,9 @@ def figures_by_run(runs: "QuerySet[Run]") -> dict[int, Figures]:
     return {row["pk"]: _figures(row) for row in rows}
 
 
-def figures_by_campaign(campaigns: Iterable[int]) -> dict[int, Figures]:
-    """Return the sums of these campaigns; one that has no run has none."""
-    rows = Run.objects.filter(campaign__in=list(campaigns)).order_by().values("campaign")
+def figures_by_campaign(campaigns: Iterable[int], *, among: "QuerySet[Run]") -> dict[int, Figures]:
+    """Return the sums of these campaigns, of these of their runs; one that has none has no sums."""
+    rows = among.filter(campaign__in=list(campaigns)).order_by().values("campaign")
     return {row["campaign"]: _figures(row) for row in rows.annotate(**_SUMS)}
 
 

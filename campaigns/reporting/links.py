@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import QuerySet
+
+from campaigns.models import Run
 
 # A place that nobody followed stands in the list, too.
 _OF_RUN = """
@@ -22,7 +25,7 @@ SELECT min(link.number), min(link.label), link.target, '',
   FROM campaigns_run AS run
   JOIN tracking_link AS link ON link.version_id = run.version_id
   LEFT JOIN tracking_linktally AS tally ON tally.run_id = run.id AND tally.number = link.number
- WHERE run.campaign_id = %s
+ WHERE run.id = ANY(%s)
  GROUP BY link.target
  ORDER BY 5 DESC, 1
 """
@@ -50,15 +53,15 @@ def links_of_run(run_id: int) -> list[FollowedLink]:
     return _links(_OF_RUN, run_id)
 
 
-def links_of_campaign(campaign_id: int) -> list[FollowedLink]:
+def links_of_runs(runs: "QuerySet[Run]") -> list[FollowedLink]:
     """Return each target of a campaign's runs, what most people followed first.
 
     A recipient counts once for each place in each run.
     """
-    return _links(_OF_CAMPAIGN, campaign_id)
+    return _links(_OF_CAMPAIGN, list(runs.order_by().values_list("pk", flat=True)))
 
 
-def _links(statement: str, pk: int) -> list[FollowedLink]:
+def _links(statement: str, pk: int | list[int]) -> list[FollowedLink]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [pk])
         return [FollowedLink(*row) for row in cursor.fetchall()]

@@ -15,7 +15,7 @@ from campaigns import services, wording
 from campaigns.forms.path import (
     NewForm,
 )
-from campaigns.models import Campaign, CampaignStatus, Plan, When
+from campaigns.models import Campaign, CampaignStatus, Plan, Run, When
 from campaigns.progress import progress
 from campaigns.sending import waiting
 from campaigns.views import checking
@@ -66,7 +66,7 @@ def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
         campaign,
         tasks=tasks,
         sources=sources(campaign),
-        **_standing(campaign, now=now),
+        **_standing(request, campaign, now=now),
     )
 
 
@@ -76,13 +76,14 @@ def campaign_standing(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "campaign": campaign,
         "may_act": request.user.has_perm("campaigns.change_campaign"),
-        **_standing(campaign, now=timezone.now()),
+        **_standing(request, campaign, now=timezone.now()),
     }
     return fragment(request, "campaigns/_campaign_standing.html", context, page=url_of(campaign))
 
 
-def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
-    runs = [progress(run, now=now) for run in campaign.runs.newest_first().with_counters()[:RUNS]]
+def _standing(request: HttpRequest, campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    shown = Run.objects.visible_to(request.user).filter(campaign=campaign).newest_first()
+    runs = [progress(run, now=now) for run in shown.with_counters()[:RUNS]]
     newest = runs[0].run if runs else None
     state, word = wording.standing(campaign, newest, now=now)
     departs = campaign.next_fire_at

@@ -40,7 +40,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     """Show the campaigns that a filter in the address lets through, the newest first."""
     now = timezone.now()
     asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "status", "list")}
-    found = _filtered(Campaign.objects.visible_to(request.user), asked)
+    found = _filtered(request, asked)
     page = Paginator(found.order_by("-pk"), SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -53,15 +53,16 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/campaign_list.html", context)
 
 
-def _filtered(found: "QuerySet[Campaign]", asked: dict[str, str]) -> "QuerySet[Campaign]":
-    found = found.select_related("sender")
+def _filtered(request: HttpRequest, asked: dict[str, str]) -> "QuerySet[Campaign]":
+    found = Campaign.objects.visible_to(request.user).select_related("sender")
     if asked["q"]:
         found = found.filter(Q(name__icontains=asked["q"]) | Q(pk=_number(asked["q"])))
     if asked["status"]:
         found = found.filter(status=asked["status"])
     if asked["list"]:
         found = found.filter(lists=_number(asked["list"]))
-    newest = Run.objects.filter(campaign=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    shown = Run.objects.visible_to(request.user).filter(campaign=OuterRef("pk"))
+    newest = shown.order_by("-pk").values("pk")[:1]
     return found.annotate(newest_run_id=Subquery(newest)).prefetch_related("lists", "segments")
 
 

@@ -20,6 +20,8 @@ from campaigns.services import Refused
 from recipients.fragments import fragment
 from recipients.sentences import sentence
 
+_FEW = 20
+
 
 @require_safe
 def sender_list(request: HttpRequest) -> HttpResponse:
@@ -111,7 +113,8 @@ def sender_check(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sender_delete(request: HttpRequest, pk: int) -> HttpResponse:
     sender, problem = get_object_or_404(Sender, pk=pk), ""
-    uses = Campaign.objects.filter(sender=sender).order_by("-pk")[:20]
+    is_used = Campaign.objects.filter(sender=sender).exists()
+    uses = Campaign.objects.visible_to(request.user).filter(sender=sender)
     if request.method == "POST":
         try:
             services.delete_sender(sender)
@@ -120,6 +123,7 @@ def sender_delete(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Deleted: %s.") % sender)
             return redirect("campaigns:sender_list")
-    context = {"sender": sender, "problem": problem, "uses": uses}
+    context = {"sender": sender, "problem": problem, "is_used": is_used}
+    context["uses"] = uses.order_by("-pk")[:_FEW]
     status = 422 if problem else 200
     return render(request, "campaigns/sender_delete.html", context, status=status)

@@ -128,8 +128,9 @@ class FieldForm(forms.ModelForm[Field]):
             ),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, names_segments: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._names_segments = names_segments
         self.initial["choices"] = "\n".join(self.instance.choices)
         if self.instance.pk:
             # Neither renamed nor made another kind: the values of recipients would stay behind.
@@ -161,6 +162,8 @@ class FieldForm(forms.ModelForm[Field]):
     def _keep_what_is_asked(self, choices: list[str]) -> None:
         gone = sorted(set(self.instance.choices) - set(choices))
         if users := list(segments_choosing(f"field:{self.instance.name}", gone)):
+            if not self._names_segments:
+                users = [_("segments that you may not see")]
             raise ValidationError(
                 _("%(choices)s: used by %(users)s; take it out there first.")
                 % {"choices": ", ".join(gone), "users": ", ".join(users)}

@@ -1,6 +1,7 @@
 """Fields and tags: what can be known of recipients, and the words that staff put on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from recipients.forms.recipients import FieldForm, TagForm
 from recipients.models import Field, FieldKind, Tag
+from recipients.models.lists import hidden_lists
 from recipients.segments.saving import segments_about
 from recipients.views.verb_page import Verb, verb_page
 
@@ -56,8 +58,9 @@ def field_add(request: HttpRequest) -> HttpResponse:
 def field_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what can be chosen; name and kind stay, or the values would not fit."""
     field = get_object_or_404(Field, pk=pk, kind=FieldKind.CHOICE)
+    form_of = partial(FieldForm, names_segments=not hidden_lists(request.user))
     return _edit(
-        request, FieldForm, field, _("Edit %(name)s") % {"name": field}, "recipients:field_list"
+        request, form_of, field, _("Edit %(name)s") % {"name": field}, "recipients:field_list"
     )
 
 
@@ -65,7 +68,7 @@ def field_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def field_delete(request: HttpRequest, pk: int) -> HttpResponse:
     field = get_object_or_404(Field, pk=pk)
-    users = list(segments_about(f"field:{field.name}"))
+    users = _shown(request, segments_about(f"field:{field.name}"))
     return _delete(request, DELETE_FIELD, field, users, "recipients:field_list")
 
 
@@ -92,7 +95,8 @@ def tag_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def tag_delete(request: HttpRequest, pk: int) -> HttpResponse:
     tag = get_object_or_404(Tag, pk=pk)
-    return _delete(request, DELETE_TAG, tag, list(segments_about("tag", pk)), "recipients:tag_list")
+    users = _shown(request, segments_about("tag", pk))
+    return _delete(request, DELETE_TAG, tag, users, "recipients:tag_list")
 
 
 def _edit(
@@ -110,6 +114,12 @@ def _edit(
     context = {"form": form, "title": title, "back": reverse(back)}
     status = 422 if form.errors else 200
     return render(request, "recipients/word_edit.html", context, status=status)
+
+
+def _shown(request: HttpRequest, segments: Iterable[str]) -> list[str]:
+    """Return what uses something; to whom no segment is shown, none is named."""
+    found = list(segments)
+    return [_("segments that you may not see")] if found and hidden_lists(request.user) else found
 
 
 def _delete(

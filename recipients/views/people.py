@@ -105,6 +105,7 @@ def recipient_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "suppression": suppressions_of([recipient]).get(pk),
         "values": _values(recipient),
         "events": _events(request, recipient),
+        "sees_all_lists": not hidden_lists(request.user),
     }
     return render(request, "recipients/recipient_detail.html", context)
 

@@ -16,6 +16,7 @@ from recipients.forms.verbs import EraseForm, HandOutForm, MergeForm, SuppressFo
 from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.merging import NotMerged, hints, merge
 from recipients.models import MergePolicy, SuppressionReason
+from recipients.models.lists import hidden_lists
 from recipients.proof import proof
 from recipients.sentences import sentence
 from recipients.suppression import suppress
@@ -103,6 +104,7 @@ def recipient_suppress(request: HttpRequest, pk: int) -> HttpResponse:
 def recipient_hand_out(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with a file of all that is known of a person (POST)."""
     recipient = get_object_or_404(recipients_of(request), pk=pk)
+    _require_all_lists(request)
     form = HandOutForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return verb_page(request, HAND_OUT, form, back=page_of(recipient), of=recipient)
@@ -164,7 +166,17 @@ def duplicate_list(request: HttpRequest) -> HttpResponse:
 def recipient_consent(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what the person agreed to, as a document to print."""
     recipient = get_object_or_404(recipients_of(request), pk=pk)
+    _require_all_lists(request)
     if not request.user.has_perm("recipients.view_recipient"):
         raise PermissionDenied
     context = {"proof": proof(recipient.key, now=timezone.now())}
     return render(request, "recipients/consent_proof.html", context)
+
+
+def _require_all_lists(request: HttpRequest) -> None:
+    """Refuse what names all lists of a person to whom some are hidden.
+
+    :raises PermissionDenied:
+    """
+    if hidden_lists(request.user):
+        raise PermissionDenied

@@ -121,15 +121,18 @@ def media_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def media_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what it means (GET), or do it (POST), unless something uses the file."""
     file, problem = _file(pk), ""
+    uses = used_by(file)
     if request.method == "POST":
         try:
             library.delete(file)
         except Refused as refusal:
             problem = sentence(refusal)
+            if not all(_sees(request, use.row) for use in uses):
+                problem = _("It is used; take it out there first.")
         else:
             messages.success(request, _("Deleted: %s.") % file)
             return redirect("templates_app:media_list")
-    context = {"file": file, "problem": problem, "uses": _linked(used_by(file))}
+    context = {"file": file, "problem": problem, "uses": _linked(request, uses)}
     status = 422 if problem else 200
     return render(request, "templates_app/media_delete.html", context, status=status)
 
@@ -171,7 +174,7 @@ def _show(request: HttpRequest, file: MediaFile, forms: dict[str, Any]) -> HttpR
         "scan_state": _STATES.get(ScanState(file.blob.scan), ""),
         "picture": _picture(file, at_most=_LARGE) if file.blob.is_image else "",
         "excerpt": _excerpt(file),
-        "uses": _linked(used_by(file)),
+        "uses": _linked(request, used_by(file)),
         "may_change": request.user.has_perm("templates_app.change_mediafile"),
         "may_delete": request.user.has_perm("templates_app.delete_mediafile"),
         **forms,
@@ -219,9 +222,19 @@ def _excerpt(file: MediaFile) -> str:
         return _("It cannot be read: %s.") % storing.in_words(error)
 
 
-def _linked(uses: Iterable[Use]) -> list[tuple[str, str]]:
-    """Return what each use is called, and its page if it has one."""
-    return [(use.label, _page_of(use.row)) for use in uses]
+def _linked(request: HttpRequest, uses: Iterable[Use]) -> list[tuple[str, str]]:
+    """Return what each use is called, and its page if it has one, as far as this user sees it."""
+    return [
+        (use.label, _page_of(use.row))
+        if _sees(request, use.row)
+        else (_("something that you may not see"), "")
+        for use in uses
+    ]
+
+
+def _sees(request: HttpRequest, row: Model) -> bool:
+    rows: Any = type(row)._default_manager.all()  # noqa: SLF001
+    return not hasattr(rows, "visible_to") or bool(rows.visible_to(request.user).filter(pk=row.pk))
 
 
 def _page_of(row: Model) -> str:

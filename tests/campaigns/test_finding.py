@@ -46,7 +46,9 @@ def _base() -> None:
 def found(html: str, *, languages: Any = ("",), number: int = 0, **options: Any) -> list[str]:
     """Return who is found for the branches by what they ask, without looking at anybody first."""
     ways = Ways(subject="S", html=html, text="-")
-    finder = Finder(languages, number, now=timezone.now(), newest=0, **options)
+    finder = Finder(
+        languages, number, among=Recipient.objects.all(), now=timezone.now(), newest=0, **options
+    )
     samples = ways.samples(finder.newest(), {}, finder.those_of)
     return [each.who.label.partition("@")[0] if each.who else "-" for each in samples]
 
@@ -93,7 +95,7 @@ def test_readers_are_those_of_the_language_whatever_the_branch_asks() -> None:
 @pytest.mark.usefixtures("_base")
 def test_the_search_ends_when_its_time_is_over() -> None:
     ways = Ways(subject="S", html="{% if city == 'Nome' %}A{% endif %}", text="-")
-    finder = Finder([""], 0, now=timezone.now(), newest=0, seconds=0)
+    finder = Finder([""], 0, among=Recipient.objects.all(), now=timezone.now(), newest=0, seconds=0)
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         before = cursor.fetchone()

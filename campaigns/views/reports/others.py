@@ -26,13 +26,14 @@ def report_comparison(request: HttpRequest) -> HttpResponse:
     """Show up to ten campaigns side by side, and those to choose from."""
     ids = list(dict.fromkeys(map(int, filter(is_id, request.GET.getlist("id")))))
     shown = Campaign.objects.visible_to(request.user).in_bulk(ids)
-    compared = compare([pk for pk in ids if pk in shown])
+    runs = Run.objects.visible_to(request.user)
+    compared = compare([pk for pk in ids if pk in shown], among=runs)
     context = {
         "title": _("Compare campaigns"),
         "compared": compared,
         "lines": lines(compared),
         "chosen": {one.campaign.pk for one in compared},
-        "offered": newest(OFFERED, among=Run.objects.visible_to(request.user)),
+        "offered": newest(OFFERED, among=runs),
         "most": MOST,
         "is_cut": len(ids) > MOST,
     }

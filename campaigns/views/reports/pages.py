@@ -21,7 +21,7 @@ from campaigns.reporting.domains import Domain, all_domains, domains
 from campaigns.reporting.failures import failures
 from campaigns.reporting.figures import figures, figures_by_run
 from campaigns.reporting.funnel import Step, funnel, losses
-from campaigns.reporting.links import FollowedLink, links_of_campaign, links_of_run
+from campaigns.reporting.links import FollowedLink, links_of_run, links_of_runs
 from campaigns.reporting.people import Asked, Did
 from campaigns.reporting.shares import Share
 from campaigns.reporting.timeline import Timeline, timeline
@@ -182,7 +182,7 @@ def _runs(subject: Subject) -> list[tuple[Run, Any, str]]:
 
 def links_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
     of = subject.of
-    found = links_of_run(of.pk) if isinstance(of, Run) else links_of_campaign(of.pk)
+    found = links_of_run(of.pk) if isinstance(of, Run) else links_of_runs(subject.runs)
     if form := request.GET.get("format"):
         head = ("number", "label", "target", "language", "people", "unique", "total")
         rows = ((link.number + 1, *astuple(link)[1:]) for link in found)

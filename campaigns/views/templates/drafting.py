@@ -85,7 +85,7 @@ def live(request: HttpRequest, draft: Draft, *, is_saved: bool) -> Live:
 
 
 def _shown(request: HttpRequest, compiled: Compilation, *, last: str) -> Live:
-    preview = Preview(compiled.contents, QueryDict(), may_see=False)
+    preview = Preview(compiled.contents, QueryDict(), readers=None)
     if preview.rendered is None:
         return Live(last, said=preview.problem)
     try:

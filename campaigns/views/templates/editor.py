@@ -83,7 +83,7 @@ def _save(request: HttpRequest, editing: Editing, *, seen: str) -> HttpResponse:
         "template": template,
         "number": version.number,
     }
-    if waiting := history.scheduled_with_another(version):
+    if waiting := history.scheduled_with_another(version, user=request.user):
         said += " " + _("Still scheduled with an earlier one: %s.") % ", ".join(waiting)
     messages.success(request, said)
     return redirect(url_of(template, "edit"))

@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from recipients.models import Recipient
+from recipients.models.people import RecipientQuerySet
 from templates_app.models import EmailTemplate, Kind, TemplateVersion
 
 _LONGEST = 18  # digits that a bigint has room for
@@ -49,6 +51,13 @@ def require_edit(request: HttpRequest, template: EmailTemplate) -> None:
     """
     if not may_edit(request, template):
         raise PermissionDenied
+
+
+def readers_of(request: HttpRequest) -> RecipientQuerySet | None:
+    """Return as whom this user may see a template; None where they see no recipients."""
+    if not request.user.has_perm("recipients.view_recipient"):
+        return None
+    return Recipient.objects.visible_to(request.user)
 
 
 def page(

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns.models import Campaign, CampaignStatus, Run
 from campaigns.views.templates.frame import found, is_number, page, url_of, version_of
+from recipients.models.lists import Viewer
 from recipients.sentences import sentence
 from templates_app.comparing import Change, compare
 from templates_app.drafts import Draft, draft_of
@@ -80,7 +81,7 @@ def template_versions(request: HttpRequest, pk: int) -> HttpResponse:
         "versions",
         template,
         here="versions",
-        rows=_rows(list(shown)),
+        rows=_rows(request, list(shown)),
         page=shown,
         present=present,
         old=old,
@@ -116,11 +117,13 @@ def _is_raw(version: TemplateVersion) -> bool:
     return Draft.from_json(version.source).is_raw
 
 
-def scheduled_with_another(version: TemplateVersion) -> list[str]:
-    """Name the campaigns that will send an earlier version of the same template."""
-    campaigns = Campaign.objects.filter(
-        status=CampaignStatus.SCHEDULED, version__template=version.template_id
-    ).exclude(version=version)
+def scheduled_with_another(version: TemplateVersion, *, user: Viewer) -> list[str]:
+    """Name those that this user sees of the campaigns that will send an earlier version."""
+    campaigns = (
+        Campaign.objects.visible_to(user)
+        .filter(status=CampaignStatus.SCHEDULED, version__template=version.template_id)
+        .exclude(version=version)
+    )
     return [f"{each} ({each.version})" for each in campaigns.select_related("version__template")]
 
 
@@ -138,13 +141,15 @@ def _restore(request: HttpRequest, version: TemplateVersion, *, keep_raw: bool) 
     return redirect(url_of(restored.template, "edit"))
 
 
-def _rows(versions: Sequence[TemplateVersion]) -> list[Row]:
+def _rows(request: HttpRequest, versions: Sequence[TemplateVersion]) -> list[Row]:
     runs = (
-        Run.objects.filter(version__in=versions)
+        Run.objects.visible_to(request.user)
+        .filter(version__in=versions)
         .select_related("campaign")
         .order_by("-pk")[:_MOST_RUNS]
     )
-    campaigns = Campaign.objects.filter(version__in=versions).order_by("name")
+    shown = Campaign.objects.visible_to(request.user)
+    campaigns = shown.filter(version__in=versions).order_by("name")
     return [
         Row(
             version,

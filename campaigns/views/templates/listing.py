@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from campaigns.models import Campaign, Run
+from campaigns.models import Campaign, Run, RunQuerySet
 from campaigns.views.templates.frame import found, page
 from templates_app.models import EmailTemplate, Kind
 from templates_app.services import Refused, delete_template
@@ -22,7 +22,9 @@ _LENGTH = 200  # of what is searched
 def template_list(request: HttpRequest) -> HttpResponse:
     """Show the templates that a filter in the address lets through, the newest change first."""
     asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "kind")}
-    shown = Paginator(_filtered(asked), SIZE).get_page(request.GET.get("page"))
+    shown = Paginator(_filtered(asked, Run.objects.visible_to(request.user)), SIZE).get_page(
+        request.GET.get("page")
+    )
     context = {
         "page": shown,
         "asked": asked,
@@ -32,13 +34,13 @@ def template_list(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/template_list.html", context)
 
 
-def _filtered(asked: dict[str, str]) -> "QuerySet[EmailTemplate]":
+def _filtered(asked: dict[str, str], shown: RunQuerySet) -> "QuerySet[EmailTemplate]":
     rows = EmailTemplate.objects.order_by("-updated_at", "-pk").defer("source", "text")
     if asked["q"]:
         rows = rows.filter(Q(name__icontains=asked["q"]) | Q(subject__icontains=asked["q"]))
     if asked["kind"]:
         rows = rows.filter(kind=asked["kind"])
-    runs = Run.objects.filter(version__template=OuterRef("pk")).order_by("-occurrence")
+    runs = shown.filter(version__template=OuterRef("pk")).order_by("-occurrence")
     newest = Max("versions__number")
     return rows.annotate(
         used_at=Subquery(runs.values("occurrence")[:1]),
@@ -51,7 +53,7 @@ def _filtered(asked: dict[str, str]) -> "QuerySet[EmailTemplate]":
 def template_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what a template is, and what uses it."""
     template = found(pk)
-    campaigns = Campaign.objects.filter(template=template).order_by("-pk")[:_FEW]
+    campaigns = Campaign.objects.visible_to(request.user).filter(template=template)
     newest = template.versions.order_by("-number").first()
     pictures = newest.screenshots.filter(png__isnull=False).defer("png") if newest else []
     return page(
@@ -59,7 +61,7 @@ def template_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "detail",
         template,
         here="detail",
-        campaigns=campaigns,
+        campaigns=campaigns.order_by("-pk")[:_FEW],
         newest=newest,
         variants=template.variants.order_by("language"),
         pictures=pictures,
@@ -70,8 +72,8 @@ def template_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what it means, or do it: versions go along, unless a campaign has sent one."""
     template = found(pk)
-    uses = list(Campaign.objects.filter(template=template).order_by("-pk")[:_FEW])
-    if request.method == "POST" and not uses:
+    is_used = Campaign.objects.filter(template=template).exists()
+    if request.method == "POST" and not is_used:
         try:
             delete_template(template)
         except Refused:  # a campaign has come to use it since it was looked at
@@ -79,4 +81,6 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Deleted: %s.") % template)
         return redirect("campaigns:template_list")
     status = 422 if request.method == "POST" else 200
-    return page(request, "delete", template, status=status, uses=uses)
+    shown = Campaign.objects.visible_to(request.user).filter(template=template)
+    uses = shown.order_by("-pk")[:_FEW]
+    return page(request, "delete", template, status=status, is_used=is_used, uses=uses)

@@ -20,8 +20,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 from campaigns import previewing
 from campaigns.finding import NEWEST, Finder
 from campaigns.previewing import Reader
-from campaigns.views.templates.frame import found, is_number, page, require_edit, version_of
+from campaigns.views.templates.frame import (
+    found,
+    is_number,
+    page,
+    readers_of,
+    require_edit,
+    version_of,
+)
 from recipients.models import Recipient
+from recipients.models.people import RecipientQuerySet
 from templates_app import held
 from templates_app.branches import Sample, Ways
 from templates_app.compiling import Compilation, CompiledContent, compile_draft
@@ -50,13 +58,20 @@ class Preview:
     """Content as somebody gets it, by what was chosen on the page (`data`).
 
     :param contents: of each language, that of the fallback first.
+    :param readers: the recipients as whom it may be shown; None where it is as no recipient.
     :raises RenderError: the content is no template.
     """
 
     def __init__(
-        self, contents: Sequence[CompiledContent], data: QueryDict, *, may_see: bool
+        self,
+        contents: Sequence[CompiledContent],
+        data: QueryDict,
+        *,
+        readers: RecipientQuerySet | None,
     ) -> None:
-        self.contents, self._data, self.may_see = contents, data, may_see
+        self.contents, self._data = contents, data
+        self.may_see = readers is not None
+        self._readers = Recipient.objects.none() if readers is None else readers
         asked = data.get("show", "")
         self.show = asked if asked in VIEWS else "desktop"
         asked = data.get("language", "")
@@ -71,7 +86,7 @@ class Preview:
         if self._was_typed():
             return "typed"
         kind, _dash, number = asked.partition("-")
-        if kind == "r" and self._recipient(number) and self.may_see:
+        if kind == "r" and self._recipient(number):
             return asked
         if kind == "b" and is_number(number) and int(number) < len(self.samples):
             return asked
@@ -151,7 +166,8 @@ class Preview:
         if key in {self._key(is_cut=False), self._key(is_cut=True)}:  # they were looked for
             self.is_cut = key == self._key(is_cut=True)
             return self._sampled.samples(self._again(numbers), base)
-        finder = Finder(self._languages, self._sample_number, now=timezone.now())
+        number, now = self._sample_number, timezone.now()
+        finder = Finder(self._languages, number, among=self._readers, now=now)
         found = self._sampled.samples(finder.newest(), base, finder.those_of)
         self.is_cut = finder.is_cut
         return found
@@ -162,7 +178,7 @@ class Preview:
     def is_for_nobody(self) -> bool:
         """Whether none of the recipients who were asked gets any branch: for them it fails."""
         known = any(sample.who for sample in self.samples)
-        return self.may_see and not known and Recipient.objects.exists()
+        return self.may_see and not known and self._readers.exists()
 
     @property
     def samples_in_one(self) -> str:
@@ -178,7 +194,7 @@ class Preview:
 
     def _again(self, numbers: str) -> Iterator[tuple[Reader, dict[str, Any]]]:
         known = [number for number in numbers.split(",") if is_number(number)]
-        for recipient in Recipient.objects.filter(pk__in=known[:_MOST_SAMPLES]).order_by("-pk"):
+        for recipient in self._readers.filter(pk__in=known[:_MOST_SAMPLES]).order_by("-pk"):
             if self._number_for(recipient) == self._sample_number:
                 reader = previewing.reader(recipient)
                 yield reader, reader.context()
@@ -198,7 +214,7 @@ class Preview:
     @cached_property
     def found(self) -> list[Recipient]:
         text = self._data.get("search", "").strip()
-        return previewing.search(text) if text and self.may_see else []
+        return previewing.search(text, among=self._readers) if text else []
 
     @property
     def search(self) -> str:
@@ -212,7 +228,7 @@ class Preview:
 
     def _recipient(self, number: str) -> Recipient | None:
         if number not in self._known:
-            found = Recipient.objects.filter(pk=number).first() if is_number(number) else None
+            found = self._readers.filter(pk=number).first() if is_number(number) else None
             self._known[number] = found
         return self._known[number]
 
@@ -367,8 +383,7 @@ def _page(request: HttpRequest, shown: _Shown) -> HttpResponse:
     preview, frame, problem = None, "", ""
     if not compilation.problems:
         data = request.POST if request.method == "POST" else request.GET
-        may_see = request.user.has_perm("recipients.view_recipient")
-        preview = Preview(compilation.contents, data, may_see=may_see)
+        preview = Preview(compilation.contents, data, readers=readers_of(request))
         try:
             frame = frame_of(request, preview) if preview.frame else ""
         except held.Unheld as error:

@@ -13,8 +13,9 @@ from campaigns import trial
 from campaigns.forms.templates import SampleForm
 from campaigns.sending.outcomes import Accepted
 from campaigns.services import Refused
-from campaigns.views.templates.frame import found, page
+from campaigns.views.templates.frame import found, page, readers_of
 from campaigns.views.templates.preview import Preview, contents_of
+from recipients.models.people import RecipientQuerySet
 from recipients.sentences import sentence
 from templates_app.compiling import CompiledContent, compile_draft
 from templates_app.drafts import draft_of
@@ -29,10 +30,10 @@ from templates_app.services import library, sound
 def template_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page (GET), or send (POST); a refusal stands on the same page."""
     template = found(pk)
-    may_see = request.user.has_perm("recipients.view_recipient")
+    readers = readers_of(request)
     data = request.POST if request.method == "POST" else None
     initial = {"addresses": getattr(request.user, "email", "")}
-    form = SampleForm(data, template=template, may_see=may_see, initial=initial)
+    form = SampleForm(data, template=template, readers=readers, initial=initial)
     if form.is_valid():
         try:
             _send(request, template, form.cleaned_data)
@@ -53,7 +54,7 @@ def template_test(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _send(request: HttpRequest, template: EmailTemplate, answers: dict[str, Any]) -> None:
-    preview = _preview(template, answers)
+    preview = _preview(template, answers, readers_of(request))
     if preview.rendered is None:
         raise Refused(preview.problem)
     now, addresses = timezone.now(), answers["addresses"]
@@ -70,7 +71,9 @@ def _send(request: HttpRequest, template: EmailTemplate, answers: dict[str, Any]
         messages.add_message(request, level, f"{address}: {trial.in_words(outcome)}")
 
 
-def _preview(template: EmailTemplate, answers: dict[str, Any]) -> Preview:
+def _preview(
+    template: EmailTemplate, answers: dict[str, Any], readers: RecipientQuerySet | None
+) -> Preview:
     contents = _contents(template, answers["content"])
     languages = [content.language for content in contents]
     data = QueryDict(mutable=True)
@@ -83,7 +86,7 @@ def _preview(template: EmailTemplate, answers: dict[str, Any]) -> Preview:
         data["language"] = str(languages.index(language))
     if recipient := answers.get("reader"):
         data["who"] = f"r-{recipient.pk}"
-    return Preview(contents, data, may_see=True)
+    return Preview(contents, data, readers=readers)
 
 
 def _contents(template: EmailTemplate, number: str) -> list[CompiledContent]:

@@ -14,7 +14,7 @@ from campaigns.reporting.domains import SHOWN, all_domains, domains
 from campaigns.reporting.failures import ADVICE, failures
 from campaigns.reporting.figures import Reach, figures
 from campaigns.reporting.funnel import funnel, losses
-from campaigns.reporting.links import links_of_campaign, links_of_run
+from campaigns.reporting.links import links_of_run, links_of_runs
 from campaigns.reporting.shares import percent
 from campaigns.reporting.timeline import MOST_DAYS, MOST_HOURS, timeline
 from templates_app.rendering import compile_content
@@ -192,7 +192,7 @@ def test_each_place_of_a_message_has_its_clicks_and_a_campaign_those_of_its_targ
     LinkTally.objects.create(run=runs[0], number=1, people=5, unique=6, total=7)
     LinkTally.objects.create(run=runs[1], number=1, people=1, unique=1, total=1)
 
-    of_run, of_campaign = links_of_run(runs[0].pk), links_of_campaign(campaign.pk)
+    of_run, of_campaign = links_of_run(runs[0].pk), links_of_runs(campaign.runs.all())
 
     assert [(link.number, link.people) for link in of_run] == [(0, 0), (1, 5)]
     assert [(link.target, link.people, link.unique, link.total) for link in of_campaign] == [
@@ -276,7 +276,7 @@ def test_campaigns_stand_side_by_side_in_two_queries(
     another = make_campaign("Another")
 
     with django_assert_num_queries(2):
-        compared = comparison.compare([another.pk, campaign.pk, 0])
+        compared = comparison.compare([another.pk, campaign.pk, 0], among=Run.objects.all())
 
     [sent, bounced, *_] = comparison.lines(compared)
     assert [str(share) for share in bounced.shares] == [
