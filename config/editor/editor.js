@@ -44,6 +44,11 @@ function usable(context) {
   return { from: before.from, options, validFor: /^[^<>"']*$/ };
 }
 
+// What the editor says, in the language of the page.
+const phrases = Object.fromEntries(
+  [...document.querySelectorAll("meta[name=phrase]")].map((each) => [each.dataset.english, each.content]),
+);
+
 function enhance(area) {
   const label = document.querySelector(`label[for="${area.id}"]`);
   const isReadOnly = area.closest("fieldset")?.disabled ?? false;
@@ -51,7 +56,7 @@ function enhance(area) {
     state: EditorState.create({
       doc: area.value,
       extensions: [
-        lineNumbers(), history(), drawSelection(), bracketMatching(), highlightActiveLine(),
+        EditorState.phrases.of(phrases), lineNumbers(), history(), drawSelection(), bracketMatching(), highlightActiveLine(),
         highlightSelectionMatches(), EditorView.lineWrapping, theme, syntaxHighlighting(colours),
         xml({ elements: MJML.map((name) => ({ name })), autoCloseTags: false }),
         xmlLanguage.data.of({ autocomplete: usable }),

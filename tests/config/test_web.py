@@ -158,3 +158,12 @@ def test_the_process_says_that_it_is_alive(client: Client) -> None:
     answer = client.get("/healthz")
 
     assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_the_source_editor_speaks_the_language_of_its_page() -> None:
+    client = superuser()
+
+    page = client.get("/templates/blank/", headers={"accept-language": "vi"}).content.decode()
+
+    assert '<meta name="phrase" data-english="Find" content="Tìm">' in page
