@@ -12,6 +12,8 @@ class GivenPermission(models.Model):
     permission = models.CharField(max_length=150)  # app.codename
 
     class Meta:
+        verbose_name = _("given permission")
+        verbose_name_plural = _("given permissions")
         constraints = [
             models.UniqueConstraint(fields=["role", "permission"], name="given_permission_unique")
         ]
@@ -39,6 +41,8 @@ class Profile(models.Model):
     theme = models.CharField(max_length=5, blank=True, choices=Theme)
 
     class Meta:
+        verbose_name = _("profile")
+        verbose_name_plural = _("profiles")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(theme__in=Theme.values), name="profile_theme_known"

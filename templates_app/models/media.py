@@ -54,6 +54,8 @@ class MediaBlob(models.Model):
     objects = MediaBlobQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("media blob")
+        verbose_name_plural = _("media blobs")
         constraints = [
             models.UniqueConstraint(fields=["digest"], name="media_blob_digest_unique"),
             models.UniqueConstraint(fields=["token"], name="media_blob_token_unique"),
@@ -81,18 +83,25 @@ class MediaFile(models.Model):
     """A name in the library; to replace a file is to let its name point to another blob."""
 
     folder = models.CharField(
-        max_length=200, blank=True, help_text=_("Such as Logos or 2026/Spring.")
+        _("folder"), max_length=200, blank=True, help_text=_("Such as Logos or 2026/Spring.")
     )
-    name = models.CharField(max_length=100)
-    blob = models.ForeignKey(MediaBlob, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(_("name"), max_length=100)
+    blob = models.ForeignKey(
+        MediaBlob,
+        on_delete=models.PROTECT,
+        related_name="files",
+        verbose_name=_("blob"),
+    )
     alt = models.CharField(max_length=300, blank=True)  # what an image shows, in words
-    uploaded_by = models.CharField(max_length=150, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    uploaded_by = models.CharField(_("uploaded by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     objects = MediaFileQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("media file")
+        verbose_name_plural = _("media files")
         constraints = [
             models.UniqueConstraint("folder", Lower("name"), name="media_file_name_unique")
         ]

@@ -27,6 +27,8 @@ class Screenshot(models.Model):
     asked_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("screenshot")
+        verbose_name_plural = _("screenshots")
         constraints = [
             models.UniqueConstraint(
                 fields=["version", "language", "view"], name="screenshot_view_unique"

@@ -19,12 +19,14 @@ class Kind(models.TextChoices):
 class Snippet(models.Model):
     """A piece that many templates use, by its name: `{% include "footer" %}`."""
 
-    name = models.SlugField(max_length=100)
-    kind = models.CharField(max_length=8, choices=Kind)
-    source = models.TextField()
-    updated_at = models.DateTimeField(auto_now=True)
+    name = models.SlugField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    source = models.TextField(_("source"))
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("snippet")
+        verbose_name_plural = _("snippets")
         constraints = [
             models.UniqueConstraint(fields=["name"], name="snippet_name_unique"),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="snippet_kind_known"),
@@ -37,14 +39,19 @@ class Snippet(models.Model):
 class Layout(models.Model):
     """What stands around the text of Markdown templates; `{{ content }}` is its place in it."""
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(
-        max_length=8, choices=[(Kind.MJML, "MJML"), (Kind.HTML, "HTML")], default=Kind.MJML
+        _("kind"),
+        max_length=8,
+        choices=[(Kind.MJML, "MJML"), (Kind.HTML, "HTML")],
+        default=Kind.MJML,
     )
-    source = models.TextField()
-    updated_at = models.DateTimeField(auto_now=True)
+    source = models.TextField(_("source"))
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("layout")
+        verbose_name_plural = _("layouts")
         constraints = [
             models.UniqueConstraint(fields=["name"], name="layout_name_unique"),
             models.CheckConstraint(
@@ -59,13 +66,14 @@ class Layout(models.Model):
 class Source(models.Model):
     """What an author writes for the readers of one language."""
 
-    subject = models.CharField(max_length=500)
+    subject = models.CharField(_("subject"), max_length=500)
     preheader = models.CharField(
+        _("preheader"),
         max_length=300,
         blank=True,
         help_text=_("What an inbox shows behind the subject; hidden in the message itself."),
     )
-    source = models.TextField()
+    source = models.TextField(_("source"))
     text = models.TextField(
         _("text part"), blank=True, help_text=_("Left empty, the text part is made from the HTML.")
     )
@@ -75,8 +83,8 @@ class Source(models.Model):
 
 
 class EmailTemplate(Source):
-    name = models.CharField(max_length=200)
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.MJML)
+    name = models.CharField(_("name"), max_length=200)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.MJML)
     layout = models.ForeignKey(
         Layout,
         null=True,
@@ -84,8 +92,10 @@ class EmailTemplate(Source):
         on_delete=models.PROTECT,
         related_name="templates",
         help_text=_("For Markdown; without one, a plain letter."),
+        verbose_name=_("layout"),
     )
     language = models.CharField(
+        _("language"),
         max_length=35,
         blank=True,
         help_text=_(
@@ -94,6 +104,7 @@ class EmailTemplate(Source):
         ),
     )
     link_parameters = models.CharField(
+        _("link parameters"),
         max_length=500,
         blank=True,
         help_text=_(
@@ -101,11 +112,13 @@ class EmailTemplate(Source):
         ),
     )
     # Whether its HTML is kept exactly as written; chosen by somebody who may write such HTML.
-    is_raw = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    is_raw = models.BooleanField(_("is raw"), default=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("email template")
+        verbose_name_plural = _("email templates")
         constraints = [
             models.UniqueConstraint(fields=["name"], name="email_template_name_unique"),
             models.CheckConstraint(
@@ -117,7 +130,7 @@ class EmailTemplate(Source):
                 name="email_template_layout_is_for_markdown",
             ),
         ]
-        permissions = [("write_raw_html", "Can write HTML that is not sanitised")]
+        permissions = [("write_raw_html", _("Can write HTML that is not sanitised"))]
 
     def __str__(self) -> str:
         return self.name
@@ -129,9 +142,11 @@ class TemplateVariant(Source):
     template = models.ForeignKey(
         EmailTemplate, on_delete=models.CASCADE, related_name="variants", db_index=False
     )
-    language = models.CharField(max_length=35)  # BCP 47
+    language = models.CharField(_("language"), max_length=35)  # BCP 47
 
     class Meta:
+        verbose_name = _("template variant")
+        verbose_name_plural = _("template variants")
         constraints = [
             models.UniqueConstraint(
                 fields=["template", "language"], name="template_variant_language_unique"
@@ -158,6 +173,8 @@ class TemplateDraft(models.Model):
     saved_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("template draft")
+        verbose_name_plural = _("template drafts")
         constraints = [
             models.UniqueConstraint(
                 fields=["template", "author"],
@@ -179,9 +196,9 @@ class TemplateDraft(models.Model):
 class Content(models.Model):
     """What is rendered for each reader of one language: compiled, checked, and never changed."""
 
-    subject = models.CharField(max_length=500)
+    subject = models.CharField(_("subject"), max_length=500)
     html = models.TextField("HTML", blank=True)
-    text = models.TextField(blank=True)
+    text = models.TextField(_("text"), blank=True)
     # The targets of the links in the HTML, as they stand in it, each once and in its order.
     links = models.JSONField(default=list)
 
@@ -198,16 +215,19 @@ class TemplateVersion(Content):
         on_delete=models.CASCADE,
         related_name="versions",
         db_index=False,
+        verbose_name=_("template"),
     )
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField(_("number"))
     digest = models.CharField(max_length=64)  # SHA-256 of source and contents, in hexadecimal
     language = models.CharField(max_length=35, blank=True)
     # What the author wrote, as `templates_app.drafts` has it, to be compared and restored.
     source = models.JSONField()
-    saved_by = models.CharField(max_length=150, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    saved_by = models.CharField(_("saved by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("template version")
+        verbose_name_plural = _("template versions")
         constraints = [
             models.UniqueConstraint(
                 fields=["template", "number"], name="template_version_number_unique"
@@ -234,6 +254,8 @@ class VersionVariant(Content):
     language = models.CharField(max_length=35)
 
     class Meta:
+        verbose_name = _("version variant")
+        verbose_name_plural = _("version variants")
         constraints = [
             models.UniqueConstraint(
                 fields=["version", "language"], name="version_variant_language_unique"

@@ -30,7 +30,8 @@ class Migration(migrations.Migration):
                 ('rows', models.PositiveIntegerField(default=1)),
             ],
             options={
-                'verbose_name': 'audit entry', 'verbose_name_plural': 'audit entries',
+                'verbose_name': 'audit entry',
+                'verbose_name_plural': 'audit entries',
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['kind', 'object_id', '-id'], name='audit_of_object'), models.Index(fields=['actor', '-id'], name='audit_by_actor'), models.Index(fields=['at'], name='audit_at')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('origin__in', ['web', 'command', 'itself'])), name='audit_origin_known')],
@@ -44,6 +45,8 @@ class Migration(migrations.Migration):
                 ('permission', models.CharField(max_length=150)),
             ],
             options={
+                'verbose_name': 'given permission',
+                'verbose_name_plural': 'given permissions',
                 'constraints': [models.UniqueConstraint(fields=('role', 'permission'), name='given_permission_unique')],
             },
         ),
@@ -56,6 +59,8 @@ class Migration(migrations.Migration):
                 ('theme', models.CharField(blank=True, choices=[('', 'As the system is'), ('light', 'Light'), ('dark', 'Dark')], max_length=5)),
             ],
             options={
+                'verbose_name': 'profile',
+                'verbose_name_plural': 'profiles',
                 'constraints': [models.CheckConstraint(condition=models.Q(('theme__in', ['', 'light', 'dark'])), name='profile_theme_known')],
             },
         ),
