@@ -279,6 +279,12 @@ class DomainLimit(Windows):
         return f"{self.group} by {self.transport}" if self.transport else self.group
 
 
+class GateQuerySet(models.QuerySet["Gate"]):
+    def limited(self, *, now: datetime) -> Self:
+        """Shut, or open to some messages at once only."""
+        return self.filter(Q(shut_until__gt=now) | Q(allowance__isnull=False))
+
+
 class Gate(Windows):
     """Whether messages may pass: by a transport, or by it to a group of domains.
 
@@ -298,6 +304,8 @@ class Gate(Windows):
     allowance = models.PositiveIntegerField(null=True)
     cause = models.CharField(max_length=20, blank=True, default="")
     answer = models.TextField(blank=True, default="")  # of the next hop, verbatim
+
+    objects = GateQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -65,7 +65,7 @@ def _way(name: str, transport: Transport | None, gate: Gate | None, *, now: date
 
 
 def _domains(own: Q, *, now: datetime) -> list[Throttle]:
-    kept = Gate.objects.filter(own, Q(shut_until__gt=now) | Q(allowance__isnull=False))
+    kept = Gate.objects.limited(now=now).filter(own)
     shut = [
         Throttle(
             gate.group,

@@ -61,7 +61,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # RFC 8058 3.1: a one-click POST must not be answered by a redirect. A personal link neither: it has
 # been counted when it comes here, and would be again.
-SECURE_REDIRECT_EXEMPT = [r"^u/", r"^healthz$", r"^c/[^/]+/"]
+SECURE_REDIRECT_EXEMPT = [r"^u/", r"^(healthz|readyz)$", r"^c/[^/]+/"]
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [

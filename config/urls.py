@@ -9,6 +9,7 @@ handler403 = views.forbidden
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
     path("", include("config.accounts.urls")),
     *console_doors,
     path("health/", health.health, name="health"),

@@ -1,4 +1,4 @@
 """How the installation is: facts, each with what to do about it, for pages and commands.
 
-Nothing here takes more than a second in all, whatever does not answer.
+Nothing here takes more than some seconds in all, whatever does not answer.
 """

@@ -3,13 +3,21 @@
 import shutil
 import smtplib
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from kombu import Connection
@@ -20,7 +28,10 @@ from redis.retry import Retry
 from config.health.facts import PATIENCE, Fact, State
 
 SKEW = 2.0  # seconds by which two clocks may differ
-LITTLE_ROOM = 5  # percent of a disk
+LITTLE_ROOM, NO_ROOM = 5, 1  # percent of a disk
+NEARLY_FULL = 0.9  # of what Redis may have
+CONNECT_SECONDS = 2  # libpq waits no shorter
+SITE_SECONDS = 3
 _LOCAL = {"localhost", "127.0.0.1", "::1", "[::1]"}
 _CATCHER = b"Godwit mail catcher"
 
@@ -47,18 +58,63 @@ def broker_connection() -> Connection:
     )
 
 
+@contextmanager
+def database_link() -> Iterator[BaseDatabaseWrapper]:
+    """Yield a connection to the database that gives up soon.
+
+    One of its own: who asks whether the database is there must not wait as long for it as who needs
+    it, and a connection that is kept says nothing of whether there is another one to be had.
+    """
+    link = connections[DEFAULT_DB_ALIAS].copy()
+    given = link.settings_dict["OPTIONS"]
+    link.settings_dict["OPTIONS"] = {**given, "connect_timeout": CONNECT_SECONDS}
+    try:
+        yield link
+    finally:
+        link.close()
+
+
 def database(*, now: datetime) -> list[Fact]:
-    """Return whether the database answers, and by how much its clock differs from ours."""
+    """Return whether the database answers, its clock is ours, and its tables are this release's."""
     title = _("Database")
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp(), current_setting('server_version')")
-            there, version = cursor.fetchone()
+        with database_link() as link:
+            with link.cursor() as cursor:
+                cursor.execute("SELECT clock_timestamp(), current_setting('server_version')")
+                there, version = cursor.fetchone()
+            pending = pending_migrations(link)
     except DatabaseError as error:
         remedy = _("Start PostgreSQL, or look at DATABASE_URL.")
         return [Fact("database", title, State.BAD, in_words(error), remedy)]
     said = _("PostgreSQL %s answers.") % version
-    return [Fact("database", title, State.GOOD, said), clock((there - now).total_seconds())]
+    answers = Fact("database", title, State.GOOD, said)
+    return [answers, clock((there - now).total_seconds()), migrations(pending)]
+
+
+def pending_migrations(link: BaseDatabaseWrapper) -> list[str]:
+    """Return the newest migrations of apps whose tables are of another release."""
+    # Django's own recorder asks the connection that is kept, whichever it is given.
+    with link.cursor() as cursor:
+        applied: set[tuple[str, str]] = set()
+        if "django_migrations" in link.introspection.table_names(cursor):
+            cursor.execute("SELECT app, name FROM django_migrations")
+            applied = set(cursor.fetchall())
+    return [f"{app}.{name}" for app, name in _newest_migrations() if (app, name) not in applied]
+
+
+@cache  # a process knows the migrations with which it was started
+def _newest_migrations() -> list[tuple[str, str]]:
+    return sorted(MigrationLoader(None).graph.leaf_nodes())
+
+
+def migrations(pending: list[str]) -> Fact:
+    """Return whether the tables are those of this release."""
+    title, name = _("Tables"), "migrations"
+    if not pending:
+        return Fact(name, title, State.GOOD, _("They are those of this release."), figure=0)
+    said = _("They are of another release than this one: %s.") % ", ".join(pending)
+    remedy = _("Stop all processes, run manage.py migrate, and start them again.")
+    return Fact(name, title, State.BAD, said, remedy, len(pending))
 
 
 def clock(seconds: float) -> Fact:
@@ -95,7 +151,43 @@ def broker() -> Fact:
 
 
 def in_words(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def redis_memory() -> list[Fact]:
+    """Return, of each Redis that answers, whether it keeps what it is given."""
+    urls = dict.fromkeys([settings.REDIS_URL, settings.BROKER_URL])
+    found = [_told(url) for url in urls if not url.startswith("amqp")]
+    return [_memory(told) for told in found if told]
+
+
+def _told(url: str) -> dict[str, Any]:
+    """Return what Redis tells of its memory; nothing where it does not answer, or may not say."""
+    try:
+        client = redis_client(url)
+        return {**client.info("memory"), **client.info("stats")}
+    except (OSError, redis.RedisError):
+        return {}  # that it does not answer is a fact of its own
+
+
+def _memory(told: dict[str, Any]) -> Fact:
+    title, name = _("Memory of Redis"), "redis_memory"
+    most, policy = int(told.get("maxmemory", 0)), str(told.get("maxmemory_policy", "noeviction"))
+    evicted, share = int(told.get("evicted_keys", 0)), 0.0
+    remedy = _("Set maxmemory-policy to noeviction: messages between processes would be lost.")
+    if most:
+        share = int(told["used_memory"]) / most
+        if policy != "noeviction":
+            said = _("What does not fit is thrown away (%(policy)s), so far %(count)s times.")
+            text = said % {"policy": policy, "count": number_format(evicted)}
+            state = State.BAD if evicted else State.ATTENTION
+            return Fact(name, title, state, text, remedy, share)
+        if share > NEARLY_FULL:
+            text = _("%d %% are used of what it may have.") % (100 * share)
+            remedy = _("Raise maxmemory, or see why so much waits: a full one takes nothing more.")
+            return Fact(name, title, State.ATTENTION, text, remedy, share)
+    return Fact(name, title, State.GOOD, _("Nothing is thrown away."), figure=share)
 
 
 def site(host: str) -> Fact:
@@ -114,6 +206,38 @@ def site(host: str) -> Fact:
         text = said % {"site": settings.SITE_URL, "host": host}
         return Fact(name, title, State.ATTENTION, text, remedy)
     return Fact(name, title, State.GOOD, _("Links in messages lead to %s.") % settings.SITE_URL)
+
+
+def site_asked() -> Fact:
+    """Return whether SITE_URL leads to an installation, as far as this machine can tell."""
+    fact = site("")
+    if fact.state != State.GOOD:
+        return fact
+    said = _asked(urlsplit(settings.SITE_URL).netloc)
+    if not said:
+        return fact
+    text = _("%(site)s does not lead here: %(why)s.") % {"site": settings.SITE_URL, "why": said}
+    remedy = _(
+        "Set SITE_URL to the address by which recipients reach this installation. Some networks do"
+        " not lead back to their own address: then ask from outside."
+    )
+    return Fact(fact.name, fact.title, State.ATTENTION, text, remedy)
+
+
+def _asked(place: str) -> str:
+    """Ask whether somebody is alive at our address; return what is wrong with the answer."""
+    is_tls = settings.SITE_URL.startswith("https://")
+    link = (HTTPSConnection if is_tls else HTTPConnection)(place, timeout=SITE_SECONDS)
+    try:
+        link.request("GET", "/healthz")
+        answer = link.getresponse()
+        if (answer.status, answer.read(3)) == (HTTPStatus.OK, b"ok\n"):
+            return ""
+        return _("/healthz answers %d, and not as Godwit does") % answer.status
+    except (OSError, HTTPException) as error:
+        return in_words(error)
+    finally:
+        link.close()
 
 
 def way_out() -> Fact:
@@ -144,13 +268,33 @@ def _greeting(host: str, port: int) -> bytes | None:
         return None
 
 
+def disks() -> list[Fact]:
+    """Return how much room each disk has on which we write."""
+    places: dict[int, Path] = {}
+    for place in (settings.STATE_DIR, settings.MEDIA_ROOT):
+        found = next(each for each in (place, *place.parents) if each.exists())
+        places.setdefault(found.stat().st_dev, found)
+    return [disk(place) for place in places.values()]
+
+
 def disk(place: Path) -> Fact:
-    """Return how much room the disk has that uploads and files are on."""
-    title = _("Disk")
+    """Return how much room the disk has that a directory is on."""
     usage = shutil.disk_usage(place)
     free = 100 * usage.free / usage.total
-    text = _("%(percent)d %% are free, %(size)s GB.")
-    said = text % {"percent": free, "size": number_format(usage.free / 1e9, 1)}
-    if free >= LITTLE_ROOM:
-        return Fact("disk", title, State.GOOD, said, figure=free)
-    return Fact("disk", title, State.ATTENTION, said, _("Make room, or move the files."), free)
+    text = _("%(percent)d %% are free, %(size)s GB, where %(place)s is.")
+    size = number_format(usage.free / 1e9, 1)
+    said = text % {"percent": free, "size": size, "place": place}
+    return Fact("disk", _("Disk"), room(free), said, _make_room(free), free)
+
+
+def room(free: float) -> State:
+    """Return what so many percent of a disk mean."""
+    if free < NO_ROOM:
+        return State.BAD
+    return State.ATTENTION if free < LITTLE_ROOM else State.GOOD
+
+
+def _make_room(free: float) -> str:
+    if room(free) == State.GOOD:
+        return ""
+    return _("Make room, or move the files: a worker that cannot write its journal sends nothing.")

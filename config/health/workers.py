@@ -30,14 +30,17 @@ class Queue:
     workers: list[str] = field(default_factory=list)
 
 
-def queues() -> list[Queue] | None:
-    """Return each queue of the installation; None where the broker does not answer."""
+def queues(*, patience: float = PATIENCE) -> list[Queue] | None:
+    """Return each queue of the installation; None where the broker does not answer.
+
+    :param patience: seconds that the workers have to say which queues they serve.
+    """
     names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     try:
         with broker_connection() as link:
             link.ensure_connection(max_retries=1, interval_start=0)
             waiting = _waiting(names, link)
-            serving = _serving(link)
+            serving = _serving(link, patience)
     except (OSError, KombuError, redis.RedisError):
         return None
     return [Queue(name, waiting[name], sorted(serving[name])) for name in names]
@@ -63,10 +66,10 @@ def _declared(name: str, link: Connection) -> int | None:
         return None
 
 
-def _serving(link: Connection) -> Mapping[str, list[str]]:
-    """Return the workers that answer within a moment, by the queues that they serve."""
+def _serving(link: Connection, patience: float) -> Mapping[str, list[str]]:
+    """Return the workers that answer within that time, by the queues that they serve."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    answers = app.control.inspect(timeout=PATIENCE, connection=link).active_queues() or {}
+    answers = app.control.inspect(timeout=patience, connection=link).active_queues() or {}
     for worker, served in answers.items():
         for queue in served:
             found[queue["name"]].append(worker)

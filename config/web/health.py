@@ -1,9 +1,7 @@
 """The page that says how the installation is."""
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from campaigns.models import Run
-from config.health import backlogs, servers, workers
+from config.health import backlogs, overview
 from config.health.facts import State
 from recipients.fragments import fragment
 
@@ -31,26 +29,12 @@ def health_now(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
-    broker = servers.broker()
-    queues = workers.queues() if broker.state == State.GOOD else None
-    groups = {
-        "servers": [
-            *servers.database(now=now),
-            broker,
-            servers.way_out(),
-            servers.site(request.get_host()),
-            servers.disk(Path(settings.BASE_DIR)),
-        ],
-        "workers": [workers.beat(now=now), *map(workers.of_queue, queues or [])],
-        "backlogs": list(backlogs.all_of(now=now)),
-    }
-    facts = [fact for each in groups.values() for fact in each]
+    found = overview.look(now=now, host=request.get_host())
     shown = Run.objects.visible_to(request.user)
     return {
-        **groups,
-        "knows_queues": queues is not None,
-        "bad": sum(fact.state == State.BAD for fact in facts),
-        "attention": sum(fact.state == State.ATTENTION for fact in facts),
+        "found": found,
+        "bad": found.count(State.BAD),
+        "attention": found.count(State.ATTENTION),
         "waiting": backlogs.runs_waiting(shown, most=_RUNS),
         "doubtful": backlogs.runs_in_doubt(shown, most=_RUNS),
         "now": now,
