@@ -115,6 +115,7 @@ def merge(
     _references(kept, gone)
     _note(kept, gone, by=by, now=now)
     gone.delete()
+    _external_id(kept, gone)
     _suppress_both(kept, gone, source=source, now=now)
     consent.record(said, now=now)
     return kept
@@ -194,6 +195,13 @@ def _references(kept: Recipient, gone: Recipient) -> None:
     changes = ImportChange.objects.filter(recipient=gone).exclude(importing__in=imports)
     changes.update(recipient=kept)
     Merge.objects.filter(recipient=gone).update(recipient=kept)
+
+
+def _external_id(kept: Recipient, gone: Recipient) -> None:
+    """Take over what another system calls them, once the other row is gone: it is one row's."""
+    if not kept.external_id and gone.external_id:
+        kept.external_id = gone.external_id
+        kept.save(update_fields=["external_id"])
 
 
 def _note(kept: Recipient, gone: Recipient, *, by: str, now: datetime) -> None:

@@ -145,6 +145,7 @@ def _own(recipient: Recipient) -> dict[str, Any]:
             "recipient": recipient.pk,
             "address": recipient.address,
             "former_addresses": [one.former_address for one in recipient.merges.order_by("pk")],
+            "external_id": recipient.external_id,
             "language": recipient.language,
             "time_zone": recipient.time_zone,
             "tracking_consent": recipient.tracking_consent,

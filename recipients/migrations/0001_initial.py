@@ -197,6 +197,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(max_length=254)),
                 ('key', models.CharField(editable=False, max_length=254)),
                 ('domain', models.CharField(editable=False, max_length=253)),
+                ('external_id', models.CharField(blank=True, db_default='', default='', max_length=200)),
                 ('needs_smtputf8', models.BooleanField(default=False, editable=False)),
                 ('fields', models.JSONField(blank=True, default=dict)),
                 ('language', models.CharField(blank=True, max_length=35)),
@@ -209,7 +210,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('export_recipient', 'Can take recipients out as a file'), ('erase_recipient', 'Can erase all that is known of a recipient'), ('merge_recipient', 'Can merge recipients who are the same person')],
-                'constraints': [models.UniqueConstraint(fields=('key',), name='recipient_key_unique'), models.CheckConstraint(condition=models.Q(('key__contains', '@'), models.Q(('domain', ''), _negated=True)), name='recipient_key_is_address'), models.CheckConstraint(condition=models.Q(('tracking_consent__in', ['unknown', 'granted', 'denied'])), name='recipient_tracking_consent_known')],
+                'constraints': [models.UniqueConstraint(fields=('key',), name='recipient_key_unique'), models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('external_id',), name='recipient_external_id_unique'), models.CheckConstraint(condition=models.Q(('key__contains', '@'), models.Q(('domain', ''), _negated=True)), name='recipient_key_is_address'), models.CheckConstraint(condition=models.Q(('tracking_consent__in', ['unknown', 'granted', 'denied'])), name='recipient_tracking_consent_known')],
             },
         ),
         migrations.CreateModel(

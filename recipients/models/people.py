@@ -47,6 +47,8 @@ class Recipient(Imported):
     # The address for comparing: lower case, domain as A-label.
     key = models.CharField(max_length=254, editable=False)
     domain = models.CharField(max_length=253, editable=False)
+    # What another system calls them, by which its programs find them; empty: it has no name.
+    external_id = models.CharField(max_length=200, blank=True, default="", db_default="")
     needs_smtputf8 = models.BooleanField(default=False, editable=False)
     # By the names of `Field`, in the form that `FieldKind` says.
     fields = models.JSONField(default=dict, blank=True)
@@ -69,6 +71,12 @@ class Recipient(Imported):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["key"], name="recipient_key_unique"),
+            # Only those that have one are in its index.
+            models.UniqueConstraint(
+                fields=["external_id"],
+                name="recipient_external_id_unique",
+                condition=~Q(external_id=""),
+            ),
             models.CheckConstraint(
                 condition=Q(key__contains="@") & ~Q(domain=""), name="recipient_key_is_address"
             ),
