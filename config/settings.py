@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "anymail",
     "django_htmx",
+    "ninja",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -205,6 +206,11 @@ SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_OIDC_APP] if OIDC_ISSUER
 # By a link: the policy of the pages (form-action) would stop a form from leading to the provider.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_STORE_TOKENS = False
+
+# --- HTTP API -----------------------------------------------------------------------------------
+
+# So many requests of one key, or of one person, within a minute.
+API_RATE_LIMIT = env.read("API_RATE_LIMIT", read.count, default=600)
 
 # --- PostgreSQL and the broker ----------------------------------------------------------------
 
@@ -545,6 +551,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.forget_audit",
         "schedule": crontab(hour="4", minute="10"),
         "options": {"expire_seconds": 6 * 3600},
+    },
+    "forget_answers": {
+        "task": "accounts.forget_answers",
+        "schedule": timedelta(hours=1),
+        "options": {"expire_seconds": 3600},
     },
     "retention": {
         "task": "campaigns.retention",

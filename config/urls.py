@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("", include("config.accounts.urls")),
     *console_doors,
+    path("api/v1/", include("config.api.urls")),
     path("health/", health.health, name="health"),
     path("health/-/now/", health.health_now, name="health_now"),
     path("admin/", admin.site.urls),

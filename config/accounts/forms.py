@@ -1,5 +1,6 @@
 # allauth has no type hints:
 # mypy: allow-subclassing-any
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.forms import LoginForm
@@ -9,8 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from config.accounts.keys import Made, make_key
 from config.accounts.models import Profile
 from config.accounts.roles import called
+from config.accounts.scopes import Reach, scopes_of, scopes_to_choose
 from config.accounts.services import save_profile, save_user
 from recipients.models import MailingList
 from recipients.validators import time_zones
@@ -126,4 +129,70 @@ class UserForm(forms.ModelForm[User]):
             groups=self.cleaned_data["roles"],
             lists=self.cleaned_data.get("lists", ()),
             shown=shown,
+        )
+
+
+class KeyForm(forms.Form):
+    """A new API key of a user's own."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("What uses it: “the CRM”, “nightly export”.")
+    )
+    reach = forms.ChoiceField(
+        label=_("What it may do"),
+        choices=Reach.choices,
+        initial=Reach.LOOK,
+        widget=forms.RadioSelect,
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("Chosen one by one"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Of what you may do yourself; what is taken from you, it loses as well."),
+    )
+    lists = forms.ModelMultipleChoiceField(
+        MailingList.objects.none(),
+        label=_("Only these lists, and who is on them"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: all that you see."),
+    )
+    days = forms.TypedChoiceField(
+        label=_("Valid for"),
+        coerce=int,
+        choices=[
+            (30, _("30 days")),
+            (90, _("90 days")),
+            (365, _("a year")),
+            (0, _("until it is revoked")),
+        ],
+        initial=90,
+    )
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        super().__init__(data)
+        self.user = user
+        self.fields["scopes"].choices = scopes_to_choose(user)  # type: ignore[attr-defined]
+        lists = MailingList.objects.visible_to(user).order_by("name")
+        self.fields["lists"].queryset = lists  # type: ignore[attr-defined]
+        if not lists:
+            del self.fields["lists"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("reach") == Reach.CHOSEN and not cleaned.get("scopes"):
+            raise ValidationError({"scopes": _("Choose something that it may do.")})
+        return cleaned
+
+    def make(self, *, now: datetime) -> Made:
+        """Make the key that a valid form says."""
+        given = self.cleaned_data
+        days: int = given["days"]
+        return make_key(
+            self.user,
+            name=given["name"],
+            scopes=scopes_of(self.user, reach=given["reach"], chosen=given["scopes"]),
+            lists=given.get("lists") or None,
+            expires_at=now + timedelta(days=days) if days else None,
+            now=now,
         )

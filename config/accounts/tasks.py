@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from config.accounts import audit, mails
+from config.api import idempotency
 
 
 @shared_task(name="accounts.send_mail", ignore_result=True)
@@ -15,3 +16,8 @@ def send_mail(*, to: str, subject: str, text: str, html: str) -> str:
 @shared_task(name="accounts.forget_audit", ignore_result=True)
 def forget_audit() -> int:
     return audit.forget_old(now=timezone.now())
+
+
+@shared_task(name="accounts.forget_answers", ignore_result=True)
+def forget_answers() -> int:
+    return idempotency.forget_old(now=timezone.now())

@@ -10,11 +10,15 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from config.accounts.views import audit, own, users
+from config.accounts.views import keys as api_keys
 
 _login_error = login_not_required(social.login_error)
 _own = [
     path("account/", own.account_show, name="account_show"),
     path("account/profile/", own.profile_change, name="profile_change"),
+    path("account/keys/", api_keys.key_list, name="key_list"),
+    path("account/keys/add/", api_keys.key_add, name="key_add"),
+    path("account/keys/<int:pk>/revoke/", api_keys.key_revoke, name="key_revoke"),
     path("audit/", audit.audit_list, name="audit_list"),
     path("audit/file/", audit.audit_file, name="audit_file"),
     path("users/", users.user_list, name="user_list"),

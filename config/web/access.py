@@ -57,6 +57,10 @@ PAGES: dict[str, Need] = {
     # Each about who is signed in.
     "accounts:account_show": Need(),
     "accounts:profile_change": Need(),
+    # One's own; with a permission those of others as well: the view asks.
+    "accounts:key_list": Need(),
+    "accounts:key_add": Need(),
+    "accounts:key_revoke": Need(),
     "account_reauthenticate": Need(),
     "account_change_password": Need(),
     "console_password_change": Need(),

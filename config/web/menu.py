@@ -53,6 +53,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
         (
             (_("Health"), "health"),
             (_("Users"), "accounts:user_list"),
+            (_("API keys"), "accounts:key_list"),
             (_("Audit log"), "accounts:audit_list"),
             (_("Transports"), "campaigns:transport_list"),
             (_("Senders"), "campaigns:sender_list"),

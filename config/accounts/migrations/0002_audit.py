@@ -215,6 +215,7 @@ _EACH = [
         many=True,
         condition="true",
     ),
+    _trigger("accounts_apikey", ignored=("last_used_at",), hidden=("digest",)),
     _trigger("auth_user", ignored=("last_login",), hidden=("password",), may_name=True),
     _trigger("mfa_authenticator", ignored=("last_used_at",), hidden=("data",)),
     _trigger("socialaccount_socialaccount", ignored=("last_login",), hidden=("extra_data",)),
@@ -245,7 +246,9 @@ _EACH = [
 
 # Millions of rows, which imports and the engine write: people's acts alone, and of recipients
 # which columns changed, not what was in them.
-_PERSONAL = ("address", "key", "domain", "fields", "digest", "source", "comment", "why")
+_PERSONAL = (
+    "address", "key", "domain", "external_id", "fields", "digest", "source", "comment", "why"
+)
 _MANY = [
     _trigger(table, many=True, hidden=_PERSONAL)
     for table in (

@@ -27,7 +27,7 @@ LOOKS = {
     "campaign run page preflight sender transport delivery domainlimit dkimkey": {V, M, P},
     "consentevent": {V, M, P},
     "export consentdetail inboundmessage webhookevent mailbox notice": set(),
-    "user group taskresult auditentry": set(),
+    "user group taskresult auditentry apikey": set(),
 }
 ACTS = {
     "mailinglist segment tag field import signupform": {M},

@@ -1,0 +1,71 @@
+"""Who may do what by the API: each operation and the permission that it asks for, in one table.
+
+What is in no table is refused to everybody. What an operation is about is narrowed further where
+its rows are read (`visible_to(user)`).
+"""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest
+
+from config.web.access import Denied
+from recipients.api.refusals import Problem
+
+ROOT = "api/v1/"
+
+# For everybody: what the API is like.
+PUBLIC = {
+    "GET /openapi.json",
+    "GET /docs",
+}
+
+# Of several permissions all are needed.
+OPERATIONS: dict[str, str] = {
+    "GET /recipients": "recipients.view_recipient",
+    "POST /recipients": "recipients.add_recipient recipients.change_recipient",
+    "POST /recipients/bulk": "recipients.add_recipient recipients.change_recipient",
+    "GET /recipients/{pk}": "recipients.view_recipient",
+    "PATCH /recipients/{pk}": "recipients.change_recipient",
+    "DELETE /recipients/{pk}": "recipients.erase_recipient",
+    "GET /recipients/{pk}/subscriptions": "recipients.view_subscription",
+    "GET /lists": "recipients.view_mailinglist",
+    "POST /lists": "recipients.add_mailinglist",
+    "GET /lists/{pk}": "recipients.view_mailinglist",
+    "PATCH /lists/{pk}": "recipients.change_mailinglist",
+    "GET /lists/{pk}/subscriptions": "recipients.view_subscription",
+    "POST /lists/{pk}/subscriptions": "recipients.change_recipient",
+    "POST /lists/{pk}/unsubscriptions": "recipients.change_recipient",
+}
+
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def operation_of(request: HttpRequest) -> str:
+    """Return what a request asks for, as the tables name it: `GET /lists/{pk}`."""
+    route = request.resolver_match.route if request.resolver_match else ""
+    method = "GET" if request.method == "HEAD" else request.method
+    path = _PARAMETER.sub(r"{\1}", route).removeprefix(ROOT)
+    return f"{method} /{path}"
+
+
+def require(user: Any, operation: str) -> None:
+    """Let a caller pass.
+
+    :raises Denied: a permission is missing, of the user or of the key.
+    :raises Problem: nothing of this name can be done.
+    """
+    if operation not in OPERATIONS:
+        raise _no_such(operation)
+    for permission in OPERATIONS[operation].split():
+        if not user.has_perm(permission):
+            raise Denied(permission)
+
+
+def _no_such(operation: str) -> Problem:
+    path = operation.partition(" ")[2]
+    allowed = [each.split(" ")[0] for each in OPERATIONS if each.endswith(f" {path}")]
+    if not allowed:
+        return Problem(404, "There is nothing at this address.")
+    names = ", ".join(sorted({*allowed, "HEAD"} if "GET" in allowed else allowed))
+    return Problem(405, f"Here one can {names}.", headers={"Allow": names})

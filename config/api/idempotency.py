@@ -1,0 +1,96 @@
+"""A POST with an Idempotency-Key is done once: its answer is kept with its effect, in one commit.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+
+A process that dies has done neither, so that the request can be sent again. What was refused is not
+kept: it had no effect, and is looked at anew.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from config.accounts.models import IdempotentAnswer
+from recipients.api.refusals import Problem
+
+HEADER = "Idempotency-Key"
+KEPT_FOR = timedelta(hours=24)
+LONGEST = 255  # characters of a key
+_REPEATED = ("Content-Type", "ETag", "Location")
+
+# One request of this name at a time; the lock goes with the transaction, however that ends.
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+def once(
+    request: HttpRequest, holder: str, act: Callable[[], HttpResponseBase], *, now: datetime
+) -> HttpResponseBase:
+    """Do what is asked, or repeat the answer of when it was done; in the caller's transaction.
+
+    :raises Problem: the key is of another request, or that is under way at this moment.
+    """
+    key = request.headers.get(HEADER, "")
+    if not key or request.method != "POST":
+        return act()
+    _check(key)
+    endpoint = f"{request.method} {request.path}"[:300]
+    _lock(f"api:{holder}:{endpoint}:{key}")
+    sent = _digest(request)
+    known = IdempotentAnswer.objects.filter(holder=holder, endpoint=endpoint, key=key).first()
+    if known and known.created_at > now - KEPT_FOR:
+        return _again(known, sent)
+    if known:
+        known.delete()
+    answer = act()
+    if isinstance(answer, HttpResponse) and answer.status_code < 400:
+        IdempotentAnswer.objects.create(
+            holder=holder,
+            endpoint=endpoint,
+            key=key,
+            request=sent,
+            status=answer.status_code,
+            headers={name: answer[name] for name in _REPEATED if name in answer},
+            body=answer.content,
+            created_at=now,
+        )
+    return answer
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete answers that are not repeated any more; return how many."""
+    deleted, _ = IdempotentAnswer.objects.filter(created_at__lte=now - KEPT_FOR).delete()
+    return deleted
+
+
+def _check(key: str) -> None:
+    if len(key) > LONGEST or not (key.isascii() and key.isprintable()):
+        raise Problem(400, f"An {HEADER} has at most {LONGEST} printable ASCII characters.")
+
+
+def _lock(name: str) -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("the answer is kept with its effect")
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [name])
+        [is_ours] = cursor.fetchone()
+    if not is_ours:
+        raise Problem(
+            409, f"A request with this {HEADER} is under way.", headers={"Retry-After": "1"}
+        )
+
+
+def _digest(request: HttpRequest) -> bytes:
+    said = f"{request.META.get('CONTENT_TYPE', '')}\n{request.META.get('QUERY_STRING', '')}\n"
+    return sha256(said.encode() + request.body).digest()
+
+
+def _again(known: IdempotentAnswer, sent: bytes) -> HttpResponse:
+    if bytes(known.request) != sent:
+        raise Problem(422, f"This {HEADER} was used for another request; take a new one.")
+    answer = HttpResponse(bytes(known.body), status=known.status, headers=known.headers)
+    answer["Idempotency-Replayed"] = "true"
+    return answer

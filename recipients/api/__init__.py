@@ -1,0 +1,1 @@
+"""What programs ask of recipients by HTTP, and what the endpoints of all apps have in common."""
