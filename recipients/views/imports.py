@@ -124,6 +124,7 @@ def import_now(request: HttpRequest, pk: int) -> HttpResponse:
 def import_rejected(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """Answer with the rows that were not imported, and why; they hold people's data."""
     importing = get_object_or_404(imports_of(request), pk=pk)
+    noting.note("downloaded", kind="recipients.import", pk=importing.pk, name="rejected rows")
     headers = {"Content-Disposition": f'attachment; filename="rejected-{importing.pk}.csv"'}
     lines = rejects.lines(importing)
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

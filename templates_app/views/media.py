@@ -30,6 +30,7 @@ from templates_app.media_forms import (
     sentence,
 )
 from templates_app.models import MediaBlob, MediaFile, ScanState
+from templates_app.noting import note_download
 
 SIZE = 48
 _LENGTH = 200  # of what is searched
@@ -149,6 +150,7 @@ def media_download(request: HttpRequest, pk: int) -> HttpResponseBase:
         said = {"file": file, "why": storing.in_words(error)}
         messages.error(request, _("%(file)s cannot be downloaded: %(why)s.") % said)
         return _to(file)
+    note_download(file)
     headers = {
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, no-store",

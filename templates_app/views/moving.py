@@ -24,6 +24,7 @@ from templates_app.moving import (
     import_template,
 )
 from templates_app.moving_forms import ImportForm, StarterForm
+from templates_app.noting import note_download
 from templates_app.services import Refused, create_template
 
 BLOCKS = "blocks"  # in place of the name of a starter
@@ -77,6 +78,7 @@ def template_export(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, _("It cannot be exported: %s.") % refusal)
         return redirect("campaigns:template_detail", pk)
+    note_download(template)
     name = slugify(template.name) or f"template-{template.pk}"
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
     return HttpResponse(data, content_type="application/zip", headers=headers)

@@ -177,6 +177,14 @@ def _runs(subject: Subject) -> list[tuple[Run, Any, str]]:
     return [(run, found[run.pk], reverse("campaigns:run_report", args=[run.pk])) for run in newest]
 
 
+def _file(
+    subject: Subject, what: str, form: str, head: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> HttpResponseBase:
+    answer = file_of(form, f"{subject.name}-{what}", head, rows)
+    noting.note("downloaded", kind=f"campaigns.{subject.kind}", pk=subject.of.pk, name=what)
+    return answer
+
+
 # --- links ------------------------------------------------------------------------------------
 
 
@@ -186,7 +194,7 @@ def links_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
     if form := request.GET.get("format"):
         head = ("number", "label", "target", "language", "people", "unique", "total")
         rows = ((link.number + 1, *astuple(link)[1:]) for link in found)
-        return file_of(form, f"{subject.name}-links", head, rows)
+        return _file(subject, "links", form, head, rows)
     clicked = figures(subject.runs).clicks
     languages = [one.language for one, _links in _counted(of, found)]
     context = subject.context(
@@ -242,7 +250,7 @@ def domains_page(request: HttpRequest, subject: Subject) -> HttpResponseBase:
     if form := request.GET.get("format"):
         rows = (astuple(row) for row in all_domains(subject.runs))
         head = tuple(Domain.__dataclass_fields__)
-        return file_of(form, f"{subject.name}-domains", head, rows)
+        return _file(subject, "domains", form, head, rows)
     found = [_with_shares(row) for row in domains(subject.runs)]
     context = subject.context(request, "domains", domains=found)
     return render(request, "campaigns/report_domains.html", context)

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from config.accounts.models import AuditEntry, Origin
 from recipients.formulas import guarded
+from recipients.noting import note
 from recipients.paging import key_page
 
 _MOST = 100_000  # rows of a file
@@ -110,6 +111,7 @@ def audit_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Hand out what the page shows, all of its pages, as CSV."""
     form = AuditForm(request.GET)
     entries = form.entries() if form.is_valid() else AuditEntry.objects.none()
+    note("downloaded", kind="", pk=0, name="audit log")
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return StreamingHttpResponse(_lines(entries), content_type="text/csv", headers=headers)
 

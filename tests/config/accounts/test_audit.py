@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +23,14 @@ from config.accounts import audit
 from config.accounts.acting import acting, actor, begin_command
 from config.accounts.models import AuditEntry, Origin
 from recipients import privacy
+from recipients.importing import jobs
 from recipients.models import Recipient, Subscription, SubscriptionState, Tag
 from recipients.noting import note
 from recipients.tags import add_tag
 from tests.console import staff, superuser, text
 from tests.factories import (
     make_campaign,
+    make_file,
     make_list,
     make_past_run,
     make_recipient,
@@ -429,6 +432,30 @@ def test_its_file_has_the_same_and_nothing_that_a_spreadsheet_runs() -> None:
     [head, row] = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode()))
     told = dict(zip(head, row, strict=True))
     assert (told["actor"], told["kind"], told["name"]) == ("mai", "recipients.mailinglist", "'=1+1")
+
+
+def test_whoever_downloads_something_is_in_it(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    file, template, run = make_file(), make_template(), make_past_run(make_campaign())
+    importing = jobs.begin(io.BytesIO(b"email\nx@example.org\n"), name="people.csv")
+    pages = {
+        f"/templates/{template.pk}/export/": ("templates_app.emailtemplate", template.pk),
+        f"/media/{file.pk}/download/": ("templates_app.mediafile", file.pk),
+        f"/imports/{importing.pk}/rejected.csv": ("recipients.import", importing.pk),
+        f"/runs/{run.pk}/report/links/?format=csv": ("campaigns.run", run.pk),
+        f"/campaigns/{run.campaign_id}/report/domains/?format=csv": (
+            "campaigns.campaign",
+            run.campaign_id,
+        ),
+        "/audit/file/": ("", 0),
+    }
+    root = superuser()
+
+    for page, (kind, pk) in pages.items():
+        answer = root.get(page)
+
+        [entry] = entries(act="downloaded", kind=kind, object_id=str(pk))
+        assert (answer.status_code, entry.actor) == (200, "root"), page
 
 
 def test_the_history_of_a_thing_in_the_console_is_the_audit_log() -> None:
