@@ -73,6 +73,33 @@ def test_a_form_is_taken_from_whoever_may_act_alone(name: str) -> None:
     assert looking.post(address(name)).status_code == 403
 
 
+# What has no page of staff's: it is looked after in the console.
+IN_THE_CONSOLE = {
+    "_menu.html": {"admin:index"},
+    "transport_list.html": {"admin:campaigns_domainlimit_changelist"},
+    "template_list.html": {
+        "admin:templates_app_layout_changelist",
+        "admin:templates_app_snippet_changelist",
+    },
+    "media.py": {"admin:{kind.app_label}_{kind.model}_change"},  # the same two
+    "own.py": {"admin:index"},
+    "_campaign_situation.html": {"admin:templates_app_templateversion_change"},  # of the console
+}
+
+
+def test_pages_of_staff_lead_to_the_console_for_what_has_no_other_page() -> None:
+    root = Path(settings.BASE_DIR)
+    apps = ("campaigns", "config", "recipients", "templates_app", "tracking")
+    files = [each for app in apps for each in (root / app).rglob("templates/**/*.html")]
+    files += [each for app in apps for each in (root / app).rglob("views/**/*.py")]
+
+    found = {
+        each.name: set(re.findall(r'"(admin:[^"]+)"|/admin/', each.read_text())) for each in files
+    }
+
+    assert {name: links for name, links in found.items() if links} == IN_THE_CONSOLE
+
+
 def test_the_table_names_no_page_that_is_not_there() -> None:
     assert set(PAGES) == set(STAFF)
 
