@@ -34,7 +34,7 @@ demo: install ## send the demo campaign to 1,000 recipients, print what became o
 
 .PHONY: test
 test: install check ## run all checks and all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@INSTALL_BROWSER=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 # No server is up for `makemigrations`; which migrations were applied to one is not the question.
 .PHONY: check

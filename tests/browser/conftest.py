@@ -1,7 +1,6 @@
 """A real browser, and what it must never say."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,13 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser import chromium
+
 expect.set_options(timeout=30_000)  # far above what anything here takes
 
 # Playwright keeps an event loop in the tests' thread; the database is asked beside it, not in it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = Path(__file__).resolve().parent.parent.parent / "screenshots"  # git ignores it
 
 
@@ -37,10 +37,10 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None and not Path(playwright.chromium.executable_path).exists():
-        pytest.skip("there is no Chromium: .venv/bin/playwright install chromium-headless-shell")
-    started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    try:
+        started = chromium.start(playwright.chromium, may_install="INSTALL_BROWSER" in os.environ)
+    except chromium.Missing as missing:
+        pytest.skip(str(missing))
     yield started
     started.close()
 
