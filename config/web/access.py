@@ -4,14 +4,18 @@ A page that is in no table opens to nobody. What a page shows, and what it acts 
 further where its rows are read (`visible_to(user)`).
 """
 
+from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils.translation import gettext, gettext_lazy
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -222,10 +226,22 @@ class AccessMiddleware(LoginRequiredMiddleware):
             return None
         sign_in = super().process_view(request, view_func, view_args, view_kwargs)
         match = request.resolver_match
+        if sign_in and "HX-Request" in request.headers:
+            return _signed_out(request)
         if sign_in or match is None or not _LOOKED_AFTER.isdisjoint(match.app_names):
             return sign_in
         require(request.user, match.view_name, request.method)
         return None
+
+
+def _signed_out(request: HttpRequest) -> HttpResponse:
+    """Lead a page to the door; one on which something is being written is left as it is."""
+    answer = HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+    if request.method in SAFE_METHODS:
+        here = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+        door = resolve_url(settings.LOGIN_URL)
+        answer.headers["HX-Redirect"] = f"{door}?{urlencode({'next': here})}"
+    return answer
 
 
 def may_open(user: AbstractBaseUser | AnonymousUser, page: str, method: str = "GET") -> bool:

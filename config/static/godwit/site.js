@@ -6,6 +6,7 @@ const IDLE_AFTER = 10 * 60_000;
 let lastTouched = Date.now();
 let errors = 0;
 let resumeAt = 0;
+let answered = new Date();
 
 for (const kind of ["pointerdown", "keydown"]) {
   document.addEventListener(kind, () => { lastTouched = Date.now(); }, { passive: true });
@@ -33,20 +34,78 @@ document.addEventListener("visibilitychange", () => {
   for (const each of document.querySelectorAll("[hx-trigger*='every ']")) htmx.trigger(each, "refresh");
 });
 
-function failed() {
-  resumeAt = Date.now() + 1000 * ERRORS_BACK_OFF[Math.min(errors++, ERRORS_BACK_OFF.length - 1)];
-  shout(document.body.dataset.offline);
+function failed(event) {
+  const wait = 1000 * ERRORS_BACK_OFF[Math.min(errors++, ERRORS_BACK_OFF.length - 1)];
+  resumeAt = Date.now() + wait;
+  shout(document.body.dataset.offline.replace("{time}", answered.toLocaleTimeString(document.documentElement.lang)));
+  notKept(event.target, "failed", wait);
 }
 
 document.addEventListener("htmx:error", failed);
 document.addEventListener("htmx:response:error", (event) => {
-  if (event.detail?.ctx?.response?.status >= 500) failed();
+  const { status } = event.detail.ctx.response;
+  if (status >= 500) failed(event);
+  if (status === 401) notKept(event.target, "signedOut", 10_000);
 });
 
 document.addEventListener("htmx:after:request", (event) => {
-  const status = event.detail?.ctx?.response?.status ?? 0;
-  if (status && status < 500) { errors = 0; resumeAt = 0; }
+  const { status } = event.detail.ctx.response;
+  if (status >= 500) return;
+  errors = 0;
+  resumeAt = 0;
+  answered = new Date();
+  if (status < 400) kept(event.target);
 });
+
+// What is kept while it is typed: where that fails the page says so, and tries again by itself.
+let again;
+let unsaved;
+function notKept(form, why, wait) {
+  const text = form.dataset?.[why];
+  if (!text) return;
+  if (why === "signedOut") form.dataset.out = "yes";
+  const state = form.querySelector("[data-kept]");
+  if (state) state.textContent = text;
+  shout(text);
+  clearTimeout(again);
+  again = setTimeout(() => tryAgain(form), wait);
+}
+
+function tryAgain(form) { form.dispatchEvent(new Event("input")); }
+
+function kept(form) {
+  shout("");
+  if (!form.dataset?.out) return;
+  delete form.dataset.out;
+  clearTimeout(again);
+  if (unsaved) form.requestSubmit(unsaved);
+  unsaved = undefined;
+}
+
+// To send a form while nobody is signed in would lose it: first it has to be kept again.
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.out) return;
+  event.preventDefault();
+  event.stopPropagation();
+  unsaved = event.submitter;
+  shout(event.target.dataset.signedOut);
+  tryAgain(event.target);
+}, true);
+
+for (const kind of ["online", "focus"]) {
+  window.addEventListener(kind, () => document.querySelectorAll("form[data-out]").forEach(tryAgain));
+}
+
+// Who has signed in anew, in another tab, has another token, which the cookie tells.
+function token() { return /(?:^|; )(?:__Host-)?csrftoken=(\w+)/.exec(document.cookie)?.[1]; }
+document.addEventListener("htmx:config:request", (event) => {
+  const { body } = event.detail.ctx.request;
+  if (body?.has?.("csrfmiddlewaretoken") && token()) body.set("csrfmiddlewaretoken", token());
+});
+document.addEventListener("submit", (event) => {
+  const field = event.target.elements.csrfmiddlewaretoken;
+  if (field && token()) field.value = token();
+}, true);
 
 // What a fragment wants to be said stands in its data-say; the same is said once. In its data-title
 // is what the page is called now.
@@ -60,7 +119,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 function shout(text) {
   const place = document.getElementById("shout");
-  if (text && place.textContent !== text) place.textContent = text;
+  if (place.textContent !== text) place.textContent = text;
 }
 
 // Such as a preview beside what is still being written.
