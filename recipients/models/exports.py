@@ -41,31 +41,55 @@ class Export(models.Model):
     """Who took which recipients out, and when: the row stays, its file only for some days."""
 
     # Both empty: everybody. `what` says it for good; lists and segments may go.
-    mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True, blank=True)
-    segment = models.ForeignKey(Segment, on_delete=models.SET_NULL, null=True, blank=True)
+    mailing_list = models.ForeignKey(
+        MailingList,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=_("mailing list"),
+    )
+    segment = models.ForeignKey(
+        Segment,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=_("segment"),
+    )
     # What recipients.finding.Filter asked, until the file is written; else empty.
     asked = models.JSONField(default=dict, editable=False)
     what = models.CharField(_("recipients"), max_length=300, editable=False)
-    format = models.CharField(max_length=5, choices=ExportFormat, default=ExportFormat.CSV)
-    status = models.CharField(
-        max_length=7, choices=ExportStatus, default=ExportStatus.WAITING, editable=False
+    format = models.CharField(
+        _("format"), max_length=5, choices=ExportFormat, default=ExportFormat.CSV
     )
-    problem = models.CharField(max_length=500, blank=True, editable=False)
-    rows = models.BigIntegerField(null=True, editable=False)
+    status = models.CharField(
+        _("status"),
+        max_length=7,
+        choices=ExportStatus,
+        default=ExportStatus.WAITING,
+        editable=False,
+    )
+    problem = models.CharField(_("problem"), max_length=500, blank=True, editable=False)
+    rows = models.BigIntegerField(_("rows"), null=True, editable=False)
     # Empty where it was written to a file by the command, and where it has expired.
     file = models.FileField(upload_to=kept_under, blank=True, editable=False)
     # None: whoever is logged in to the machine.
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        verbose_name=_("created by"),
     )
-    created_at = models.DateTimeField(editable=False)
+    created_at = models.DateTimeField(_("created at"), editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
-    finished_at = models.DateTimeField(null=True, editable=False)
-    expires_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, editable=False)
 
     objects = ExportQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=ExportStatus.values), name="export_status_known"

@@ -17,12 +17,16 @@ class FieldKind(models.TextChoices):
 class Field(models.Model):
     """A custom field of recipients: a column of some import, a name in templates."""
 
-    name = models.CharField(max_length=100)
-    kind = models.CharField(max_length=7, choices=FieldKind, default=FieldKind.TEXT)
-    choices = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=7, choices=FieldKind, default=FieldKind.TEXT)
+    choices = ArrayField(
+        models.CharField(max_length=200), default=list, blank=True, verbose_name=_("choices")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("field")
+        verbose_name_plural = _("fields")
         constraints = [
             models.UniqueConstraint(fields=["name"], name="field_name_unique"),
             models.CheckConstraint(condition=Q(kind__in=FieldKind.values), name="field_kind_known"),

@@ -51,12 +51,23 @@ class Import(models.Model):
     """A file of recipients, on its way into the base."""
 
     file = models.FileField(upload_to=stored_under, blank=True, editable=False)
-    file_name = models.CharField(max_length=255)  # as its owner calls it
+    file_name = models.CharField(_("file name"), max_length=255)  # as its owner calls it
     sha256 = models.CharField(max_length=64, editable=False)
     size = models.BigIntegerField(editable=False)  # bytes
-    mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True)
-    tags = models.ManyToManyField(Tag, blank=True)
-    policy = models.CharField(max_length=9, choices=MergePolicy, default=MergePolicy.OVERWRITE)
+    mailing_list = models.ForeignKey(
+        MailingList,
+        on_delete=models.SET_NULL,
+        null=True,
+        verbose_name=_("mailing list"),
+    )
+    tags = models.ManyToManyField(
+        Tag,
+        blank=True,
+        verbose_name=_("tags"),
+    )
+    policy = models.CharField(
+        _("policy"), max_length=9, choices=MergePolicy, default=MergePolicy.OVERWRITE
+    )
     declaration = models.CharField(
         _("where the consent comes from"),
         max_length=200,
@@ -75,11 +86,11 @@ class Import(models.Model):
     rows = models.BigIntegerField(default=0, editable=False)
     addresses = models.BigIntegerField(null=True, editable=False)
     merged = models.BigIntegerField(default=0, editable=False)
-    new = models.BigIntegerField(default=0, editable=False)
-    changed = models.BigIntegerField(default=0, editable=False)
+    new = models.BigIntegerField(_("new"), default=0, editable=False)
+    changed = models.BigIntegerField(_("changed"), default=0, editable=False)
     unchanged = models.BigIntegerField(default=0, editable=False)
     duplicates = models.BigIntegerField(default=0, editable=False)
-    invalid = models.BigIntegerField(default=0, editable=False)
+    invalid = models.BigIntegerField(_("invalid"), default=0, editable=False)
     suppressed = models.BigIntegerField(default=0, editable=False)
     # What the check found, for a person: role and disposable addresses, typing errors.
     findings = models.JSONField(default=dict, editable=False)
@@ -88,12 +99,14 @@ class Import(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     finished_at = models.DateTimeField(null=True, editable=False)
 
     objects = ImportQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=ImportStatus.values), name="import_status_known"

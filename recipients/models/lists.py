@@ -57,11 +57,12 @@ def hidden_lists(user: Viewer) -> tuple[int, ...]:
 
 
 class MailingList(models.Model):
-    name = models.CharField(max_length=200, validators=[validate_header_text])
+    name = models.CharField(_("name"), max_length=200, validators=[validate_header_text])
     description = models.TextField(
-        blank=True, help_text=_("Shown where people choose their lists.")
+        _("description"), blank=True, help_text=_("Shown where people choose their lists.")
     )
     is_public = models.BooleanField(
+        _("is public"),
         default=False,
         db_default=False,
         help_text=_("Recipients may subscribe to it themselves where they choose their lists."),
@@ -75,7 +76,7 @@ class MailingList(models.Model):
         help_text=_("Of opens and clicks. Where campaign or installation want less, that holds."),
     )
     # The stable part of List-ID (RFC 2919 2): a renamed list stays the same list.
-    identifier = models.UUIDField(default=uuid.uuid4, editable=False)
+    identifier = models.UUIDField(_("identifier"), default=uuid.uuid4, editable=False)
     # Said apart from who they are: where the last of them goes, it does not open to everybody.
     is_limited = models.BooleanField(
         _("limited"),
@@ -84,16 +85,24 @@ class MailingList(models.Model):
         help_text=_("Only these users and groups see it, its recipients and its campaigns."),
     )
     limited_to_users = models.ManyToManyField(
-        settings.AUTH_USER_MODEL, blank=True, related_name="limited_lists"
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="limited_lists",
+        verbose_name=_("limited to users"),
     )
     limited_to_groups = models.ManyToManyField(
-        "auth.Group", blank=True, related_name="limited_lists"
+        "auth.Group",
+        blank=True,
+        related_name="limited_lists",
+        verbose_name=_("limited to groups"),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = MailingListQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("mailing list")
+        verbose_name_plural = _("mailing lists")
         ordering = ["name"]  # there are few
         constraints = [
             models.UniqueConstraint(fields=["name"], name="mailing_list_name_unique"),
@@ -120,18 +129,27 @@ class Subscription(Imported):
     # PostgreSQL does not check these two: it would lock the list's row for each row of an import,
     # which takes longer than the row. What is deleted takes its subscriptions with it in Python.
     recipient = models.ForeignKey(
-        "recipients.Recipient", on_delete=models.CASCADE, db_constraint=False
+        "recipients.Recipient",
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        verbose_name=_("recipient"),
     )
     mailing_list = models.ForeignKey(
-        MailingList, on_delete=models.CASCADE, db_index=False, db_constraint=False
+        MailingList,
+        on_delete=models.CASCADE,
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("mailing list"),
     )
-    state = models.CharField(max_length=12, choices=SubscriptionState)
+    state = models.CharField(_("state"), max_length=12, choices=SubscriptionState)
     created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
+    changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
     objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
         constraints = [
             # Its index also serves the snapshot and segments: a list's members and their states, in
             # order of recipient.

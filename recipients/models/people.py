@@ -43,7 +43,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
 class Recipient(Imported):
     # As written by its owner, with the domain as A-label: what RCPT TO says.
-    address = models.CharField(max_length=254)
+    address = models.CharField(_("address"), max_length=254)
     # The address for comparing: lower case, domain as A-label.
     key = models.CharField(max_length=254, editable=False)
     domain = models.CharField(max_length=253, editable=False)
@@ -51,24 +51,27 @@ class Recipient(Imported):
     external_id = models.CharField(max_length=200, blank=True, default="", db_default="")
     needs_smtputf8 = models.BooleanField(default=False, editable=False)
     # By the names of `Field`, in the form that `FieldKind` says.
-    fields = models.JSONField(default=dict, blank=True)
-    language = models.CharField(max_length=35, blank=True)  # BCP 47
-    time_zone = models.CharField(max_length=64, blank=True)
+    fields = models.JSONField(_("fields"), default=dict, blank=True)
+    language = models.CharField(_("language"), max_length=35, blank=True)  # BCP 47
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
     tracking_consent = models.CharField(
+        _("tracking consent"),
         max_length=7,
         choices=TrackingConsent,
         default=TrackingConsent.UNKNOWN,
         db_default=TrackingConsent.UNKNOWN,
     )
     paused_until = models.DateField(
-        null=True, blank=True, help_text=_("Wants no message before that day.")
+        _("paused until"), null=True, blank=True, help_text=_("Wants no message before that day.")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     objects = RecipientQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
         constraints = [
             models.UniqueConstraint(fields=["key"], name="recipient_key_unique"),
             # Only those that have one are in its index.
@@ -98,11 +101,13 @@ class Recipient(Imported):
 class Tag(models.Model):
     """A word that staff put on recipients; nobody subscribes to it, and no recipient sees it."""
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(_("name"), max_length=100)
     recipients = models.ManyToManyField(Recipient, through="Tagging", related_name="tags")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
         ordering = ["name"]  # there are few
         constraints = [models.UniqueConstraint(fields=["name"], name="tag_name_unique")]
 

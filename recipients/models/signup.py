@@ -21,39 +21,60 @@ QUIET = timedelta(hours=24)
 class SignupForm(models.Model):
     """A page, or a form in somebody's page, by which people subscribe to a list."""
 
-    slug = models.SlugField(max_length=80, help_text=_("Its page is /subscribe/SLUG."))
-    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="forms")
+    slug = models.SlugField(_("slug"), max_length=80, help_text=_("Its page is /subscribe/SLUG."))
+    mailing_list = models.ForeignKey(
+        MailingList,
+        on_delete=models.CASCADE,
+        related_name="forms",
+        verbose_name=_("mailing list"),
+    )
     # Who asks to confirm, and by which transport; empty: the oldest sender.
     sender = models.ForeignKey(
-        "campaigns.Sender", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        "campaigns.Sender",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("sender"),
     )
     # It is in the subject of the message that asks to confirm.
-    title = models.CharField(max_length=200, validators=[validate_header_text])
-    introduction = models.TextField(blank=True)
+    title = models.CharField(_("title"), max_length=200, validators=[validate_header_text])
+    introduction = models.TextField(_("introduction"), blank=True)
     wording = models.TextField(
-        help_text=_("What people agree to; it is kept with each consent, word for word.")
+        _("wording"),
+        help_text=_("What people agree to; it is kept with each consent, word for word."),
     )
-    language = models.CharField(max_length=35, blank=True, help_text=_("BCP 47: en, vi, pt-BR."))
-    fields = models.ManyToManyField(Field, blank=True, help_text=_("Asked beside the address."))
+    language = models.CharField(
+        _("language"), max_length=35, blank=True, help_text=_("BCP 47: en, vi, pt-BR.")
+    )
+    fields = models.ManyToManyField(
+        Field,
+        blank=True,
+        help_text=_("Asked beside the address."),
+        verbose_name=_("fields"),
+    )
     # All that ever stood in it: a copy in somebody's page may still show earlier words.
     wordings = models.ManyToManyField(ConsentWording, blank=True, editable=False)
     welcome_subject = models.CharField(
+        _("welcome subject"),
         max_length=200,
         blank=True,
         validators=[validate_header_text],
         help_text=_("Empty: Welcome to, and the list's name."),
     )
     welcome_text = models.TextField(
+        _("welcome text"),
         blank=True,
         help_text=_(
             "Sent once, when a person confirms for the first time. Empty: nothing is sent."
         ),
     )
-    is_open = models.BooleanField(default=True)
+    is_open = models.BooleanField(_("is open"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         verbose_name = _("sign-up form")
+        verbose_name_plural = _("sign-up forms")
         constraints = [models.UniqueConstraint(fields=["slug"], name="signup_form_slug_unique")]
 
     def __str__(self) -> str:

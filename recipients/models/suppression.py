@@ -57,13 +57,15 @@ class Suppression(models.Model):
     key = models.CharField(_("address or domain"), max_length=254, null=True)  # noqa: DJ001
     # recipients.digests.digest of the key.
     digest = models.BinaryField(max_length=32, null=True, editable=False)
-    reason = models.CharField(max_length=12, choices=SuppressionReason)
-    source = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    reason = models.CharField(_("reason"), max_length=12, choices=SuppressionReason)
+    source = models.CharField(_("source"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = SuppressionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("suppression")
+        verbose_name_plural = _("suppressions")
         constraints = [
             models.UniqueConstraint(fields=["key"], name="suppression_key_unique"),
             models.UniqueConstraint(fields=["digest"], name="suppression_digest_unique"),

@@ -95,7 +95,11 @@ class Delivery(models.Model):
     # which takes longer than the row. The snapshot holds the run's lock and reads recipients in the
     # statement that writes; of one that is deleted at that moment the id stays, and finds nobody.
     run = models.ForeignKey(
-        "campaigns.Run", on_delete=models.PROTECT, db_index=False, db_constraint=False
+        "campaigns.Run",
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("run"),
     )
     recipient = models.ForeignKey(
         "recipients.Recipient",
@@ -103,17 +107,20 @@ class Delivery(models.Model):
         null=True,
         blank=True,
         db_constraint=False,
+        verbose_name=_("recipient"),
     )
     # The id of the TaskResult that says the same in Celery's words.
     task_id = models.UUIDField(db_default=RandomUUID(), editable=False)
-    address = models.CharField(max_length=254)
+    address = models.CharField(_("address"), max_length=254)
     # The recipient's key when the row was written: what makes two addresses the same.
     key = models.CharField(max_length=254, editable=False)
     domain = models.CharField(max_length=253)
-    state = models.CharField(max_length=11, choices=DeliveryState)
-    skip_reason = models.CharField(max_length=20, choices=SkipReason, blank=True, db_default="")
-    attempts = models.PositiveSmallIntegerField(db_default=0)
-    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(_("state"), max_length=11, choices=DeliveryState)
+    skip_reason = models.CharField(
+        _("skip reason"), max_length=20, choices=SkipReason, blank=True, db_default=""
+    )
+    attempts = models.PositiveSmallIntegerField(_("attempts"), db_default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
     # When a message last went out to wake a worker for this retry.
     dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Which claim holds the row; kept when it runs out, so that a late answer finds its row.
@@ -121,17 +128,20 @@ class Delivery(models.Model):
     # Since when nobody knows whether it arrived; and when it was attempted again in spite of that.
     doubted_at = models.DateTimeField(null=True, blank=True, editable=False)
     resent_at = models.DateTimeField(null=True, blank=True, editable=False)
-    reply_code = models.PositiveSmallIntegerField(null=True, blank=True)
-    enhanced_status_code = models.CharField(max_length=11, blank=True, db_default="")
-    diagnostic = models.TextField(blank=True, db_default="")
+    reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)
+    enhanced_status_code = models.CharField(
+        _("enhanced status code"), max_length=11, blank=True, db_default=""
+    )
+    diagnostic = models.TextField(_("diagnostic"), blank=True, db_default="")
     message_id = models.CharField("Message-ID", max_length=320, blank=True, db_default="")
-    created_at = models.DateTimeField(db_default=Now())
-    attempted_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
+    attempted_at = models.DateTimeField(_("attempted at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint(fields=["run", "recipient"], name="delivery_recipient_unique"),
@@ -229,7 +239,11 @@ class RunCounters(models.Model):
     """How many deliveries of a run are in each state; moved by the statement that moves them."""
 
     run = models.OneToOneField(
-        "campaigns.Run", on_delete=models.CASCADE, primary_key=True, related_name="counters"
+        "campaigns.Run",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="counters",
+        verbose_name=_("run"),
     )
     queued = models.IntegerField(db_default=0)
     sending = models.IntegerField(db_default=0)
@@ -239,13 +253,14 @@ class RunCounters(models.Model):
     unconfirmed = models.IntegerField(db_default=0)
     skipped = models.IntegerField(db_default=0)
     cancelled = models.IntegerField(db_default=0)
-    moved_at = models.DateTimeField(db_default=Now())
+    moved_at = models.DateTimeField(_("moved at"), db_default=Now())
     # When a message was last sent; how many in that minute of the clock, and in the one before it.
     sent_at = models.DateTimeField(null=True)
     minute_sent = models.IntegerField(db_default=0)
     minute_before = models.IntegerField(db_default=0)
 
     class Meta:
+        verbose_name = _("run counters")
         verbose_name_plural = _("run counters")
 
     def __str__(self) -> str:

@@ -172,12 +172,15 @@ class InboundMessage(models.Model):
 
     digest = models.BinaryField(max_length=32)  # SHA-256 of the bytes
     raw = models.BinaryField(null=True)  # at most a megabyte; gone where somebody was erased
-    recipient = models.CharField(max_length=320, blank=True)  # of the envelope, where it is known
-    origin = models.CharField(max_length=200)  # the mailbox, or "pipe"
-    received_at = models.DateTimeField()
-    status = models.CharField(max_length=11, choices=InboundStatus, default=InboundStatus.NEW)
-    explanation = models.CharField(max_length=300, blank=True)
-    handled_at = models.DateTimeField(null=True)
+    # of the envelope, where it is known
+    recipient = models.CharField(_("recipient"), max_length=320, blank=True)
+    origin = models.CharField(_("origin"), max_length=200)  # the mailbox, or "pipe"
+    received_at = models.DateTimeField(_("received at"))
+    status = models.CharField(
+        _("status"), max_length=11, choices=InboundStatus, default=InboundStatus.NEW
+    )
+    explanation = models.CharField(_("explanation"), max_length=300, blank=True)
+    handled_at = models.DateTimeField(_("handled at"), null=True)
     # What it was about, where it proved that.
     delivery = models.ForeignKey(
         "tracking.Delivery",
@@ -191,6 +194,8 @@ class InboundMessage(models.Model):
     objects = InboundMessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("inbound message")
+        verbose_name_plural = _("inbound messages")
         constraints = [
             models.UniqueConstraint(fields=["digest"], name="inbound_message_once"),
             models.CheckConstraint(
@@ -215,14 +220,17 @@ class InboundMessage(models.Model):
 class Mailbox(models.Model):
     """How a mailbox of bounces was last read; which ones there are, BOUNCE_MAILBOXES says."""
 
-    address = models.CharField(max_length=300)  # its URL without the password
-    read_at = models.DateTimeField(null=True)
-    received_at = models.DateTimeField(null=True)  # when there last was something in it
-    error = models.CharField(max_length=500, blank=True)  # of the last time; empty: none
-    messages = models.PositiveBigIntegerField(default=0)
+    address = models.CharField(_("address"), max_length=300)  # its URL without the password
+    read_at = models.DateTimeField(_("read at"), null=True)
+    # when there last was something in it
+    received_at = models.DateTimeField(_("received at"), null=True)
+    # of the last time; empty: none
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    messages = models.PositiveBigIntegerField(_("messages"), default=0)
 
     class Meta:
-        verbose_name_plural = "mailboxes"
+        verbose_name = _("mailbox")
+        verbose_name_plural = _("mailboxes")
         constraints = [models.UniqueConstraint(fields=["address"], name="mailbox_unique")]
 
     def __str__(self) -> str:
@@ -243,15 +251,15 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
 class WebhookEvent(models.Model):
     """What a provider told us, as Anymail reads it; stored first and worked off later."""
 
-    provider = models.CharField(max_length=30)
+    provider = models.CharField(_("provider"), max_length=30)
     key = models.BinaryField(max_length=32)  # digest of what makes it this event and no other
-    event_type = models.CharField(max_length=20)  # Anymail's word
-    message_id = models.CharField(max_length=320, blank=True)
+    event_type = models.CharField(_("event type"), max_length=20)  # Anymail's word
+    message_id = models.CharField(_("message id"), max_length=320, blank=True)
     # timestamp, recipient, metadata, reject_reason, description, mta_response, esp_event …
-    payload = models.JSONField()
-    received_at = models.DateTimeField()
-    handled_at = models.DateTimeField(null=True)
-    explanation = models.CharField(max_length=300, blank=True)
+    payload = models.JSONField(_("payload"))
+    received_at = models.DateTimeField(_("received at"))
+    handled_at = models.DateTimeField(_("handled at"), null=True)
+    explanation = models.CharField(_("explanation"), max_length=300, blank=True)
 
     objects = WebhookEventQuerySet.as_manager()
 
