@@ -47,10 +47,11 @@ def test_a_refusal_speaks_it_too(vietnamese: Client) -> None:
     assert not Suppression.objects.exists()
 
 
-def test_a_choice_of_a_model_speaks_it_in_the_console(vietnamese: Client) -> None:
+def test_the_console_speaks_it_of_models_and_their_choices(vietnamese: Client) -> None:
     page = vietnamese.get("/admin/recipients/suppression/").content.decode()
 
     assert "yêu cầu không nhận thư nào" in page
+    assert "Danh sách chặn" in page  # the model's name
 
 
 def test_rules_are_whole_sentences_in_each_language() -> None:
