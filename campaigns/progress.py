@@ -27,6 +27,13 @@ class Progress:
     """When one was last sent."""
 
     @property
+    def states(self) -> list[tuple[str, str, int]]:
+        """Each state with its name for people and its count."""
+        return [
+            (state, str(DeliveryState(state).label), count) for state, count in self.counts.items()
+        ]
+
+    @property
     def total(self) -> int:
         return sum(self.counts.values())
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django.utils.translation import override
 
 from campaigns import reasons
@@ -10,7 +11,16 @@ from campaigns.preflight import watching
 from campaigns.preflight.findings import Finding, Severity
 from recipients.translatable import Translatable
 from tests.console import superuser, text
-from tests.factories import make_campaign, make_list, make_recipient, make_run, make_sender
+from tests.factories import (
+    make_campaign,
+    make_delivery,
+    make_list,
+    make_recipient,
+    make_run,
+    make_sender,
+)
+from tracking import feedback
+from tracking.models import Category, Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +65,18 @@ def test_numbers_are_written_as_the_language_does(vietnamese: Client) -> None:
     assert "đến giờ được 1.234.567" in page
 
 
+def test_the_states_of_a_run_s_deliveries_are_named_in_the_language_of_the_profile(
+    vietnamese: Client,
+) -> None:
+    make_recipient(lists=[make_list()])
+    run = make_run(make_campaign("Spring"))
+
+    page = text(vietnamese.get(f"/campaigns/{run.campaign_id}/"))
+
+    assert "Chờ gửi 1" in page
+    assert "Queued" not in page
+
+
 def test_why_a_run_is_held_is_stored_in_english_and_read_in_each_language() -> None:
     run = make_run(make_campaign("Spring"))
     run.held_reason = reasons.HOPELESS % {"count": 10, "reason": "550 5.7.1 go away"}
@@ -80,3 +102,18 @@ def test_what_a_check_has_stored_is_read_in_each_language() -> None:
         assert (stored.sentence, stored.remedy) == ("shore.org has no DMARC record.", "Mend it.")
     with override("vi"):
         assert stored.sentence == "shore.org không có bản ghi DMARC."
+
+
+def test_a_file_of_people_is_english_whoever_fetches_it(vietnamese: Client) -> None:
+    run = make_run(make_campaign("Spring"))
+    row = make_delivery(run, make_recipient(), failure=Category.RATE)
+    Delivery.objects.filter(pk=row.pk).update(
+        state="failed", diagnostic="450 slow down", finished_at=timezone.now()
+    )
+    feedback.note_failures([feedback.Failure(row.pk, Category.RATE)], now=timezone.now())
+
+    address = f"/runs/{run.pk}/report/people/?did=failed"
+    page, file = vietnamese.get(address), vietnamese.get(f"{address}&format=csv")
+
+    assert "too many messages: 450 slow down" in file.getvalue().decode()
+    assert "too many messages" not in text(page)
