@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tracking.models import SkipReason
+from tracking.models import DeliveryState, SkipReason
 
 
 def kind_in_words(kind: str, name: str) -> str:
@@ -57,7 +57,8 @@ class Written:
     """The reason in words, or the reply of the next hop."""
 
     def __str__(self) -> str:
-        return f"{self.due}: {self.state}" + (f", {self.why}" if self.why else "")
+        state = DeliveryState(self.state).label.lower()
+        return f"{self.due}: {state}" + (f", {self.why}" if self.why else "")
 
 
 @dataclass(frozen=True, slots=True)
