@@ -38,7 +38,7 @@ def test_versions_say_who_saved_them_and_what_sent_them(
     assert (newest.version.number, newest.version.saved_by) == (2, "ada")
     assert (newest.campaigns, newest.runs) == ([run.campaign], [run])
     assert (oldest.version.number, oldest.campaigns, oldest.runs) == (1, [], [])
-    assert f"/admin/campaigns/run/{run.pk}/change/" in page.content.decode()
+    assert f"/runs/{run.pk}/" in page.content.decode()
 
 
 def test_a_comparison_shows_lines_with_signs_and_the_words_that_changed(
