@@ -1,5 +1,6 @@
 """Campaigns, what they are sent through, and their runs."""
 
+import uuid
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -365,10 +366,12 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
     def visible_to(self, user: Viewer) -> Self:
         """All; where a list is hidden from the user, those that speak of lists that are not alone.
 
-        A segment asks about everybody, so a campaign with one is hidden as well.
+        A segment asks about everybody, so a campaign with one is hidden as well. What single
+        messages go by (`Campaign.is_stream`) has no page, and is shown to nobody.
         """
+        shown = self.filter(is_stream=False)
         if not (hidden := hidden_lists(user)):
-            return self
+            return shown
         beyond = (
             Campaign.lists.through.objects.filter(mailinglist__in=hidden),
             Campaign.excluded_lists.through.objects.filter(mailinglist__in=hidden),
@@ -376,7 +379,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
             Campaign.excluded_segments.through.objects.all(),
         )
         named = (Exists(rows.filter(campaign=OuterRef("pk"))) for rows in beyond)
-        return self.exclude(reduce(or_, map(Q, named)))
+        return shown.exclude(reduce(or_, map(Q, named)))
 
     def coming(self) -> Self:
         """Those that are going to fire, or to fire again."""
@@ -395,9 +398,17 @@ class Campaign(models.Model):
     # A template may write it into the subject.
     name = models.CharField(_("name"), max_length=200, validators=[validate_header_text])
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, verbose_name=_("sender"))
-    template = models.ForeignKey(
-        EmailTemplate, on_delete=models.PROTECT, verbose_name=_("template")
+    # Not optional to its readers: a stream alone has none (campaign_stream_or_template), for each
+    # of its messages has a content of its own, and no page asks a stream.
+    template: "models.ForeignKey[EmailTemplate, EmailTemplate]" = models.ForeignKey(
+        EmailTemplate,
+        on_delete=models.PROTECT,
+        null=True,  # type: ignore[misc]
+        verbose_name=_("template"),
     )
+    # What the single messages of a sender go by (campaigns.transactional); each is a run of it. It
+    # has no audience, and is neither scheduled nor shown among the campaigns.
+    is_stream = models.BooleanField(default=False, db_default=False, editable=False)
     version = models.ForeignKey(
         TemplateVersion,
         on_delete=models.PROTECT,
@@ -500,6 +511,17 @@ class Campaign(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=CampaignStatus.values), name="campaign_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_stream=True) ^ Q(template__isnull=False),
+                name="campaign_stream_or_template",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_stream=False) | ~Q(status=CampaignStatus.SCHEDULED),
+                name="campaign_stream_never_fires",
+            ),
+            models.UniqueConstraint(
+                fields=["sender"], condition=Q(is_stream=True), name="campaign_stream_unique"
             ),
             models.CheckConstraint(
                 condition=Q(priority__in=Priority.values), name="campaign_priority_known"
@@ -804,13 +826,20 @@ _LONGEST_REASON = 200
 
 
 class RunQuerySet(models.QuerySet["Run"]):
-    def visible_to(self, user: Viewer) -> Self:
-        """All; where a list is hidden from the user, those that went, and go, beyond none of them.
+    def of_campaigns(self) -> Self:
+        """All but the single messages."""
+        return self.filter(message=None)
+
+    def visible_to(self, user: Viewer, *, with_messages: bool = False) -> Self:
+        """Those of campaigns; where a list is hidden from the user, that went beyond none of them.
 
         A campaign may have had another audience when a run of it was fired.
+
+        :param with_messages: single messages as well; not where a list is hidden: nobody knows
+            whether their recipients are on it.
         """
         if not (hidden := hidden_lists(user)):
-            return self
+            return self if with_messages else self.of_campaigns()
         by_hidden = Run.lists.through.objects.filter(mailinglist__in=hidden, run=OuterRef("pk"))
         shown = Campaign.objects.visible_to(user).values("pk")
         return self.filter(campaign__in=shown).exclude(Exists(by_hidden))
@@ -834,12 +863,13 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(resends, counters__unconfirmed__gt=0).exclude(status=RunStatus.CANCELLED)
 
     def unfinished(self) -> Self:
-        """Where something may still have to be done, unless a person has to say so first."""
+        """Campaigns' runs with something left to do, unless a person has to say so first."""
         going = Q(status__in=(RunStatus.PREPARING, RunStatus.SENDING, RunStatus.PAUSED))
         unwritten = Q(status=RunStatus.CANCELLED, prepared_at__isnull=True)
         left_open = Q(pk__in=Run.objects.with_open_deliveries().values("pk"))
         in_doubt = Q(pk__in=Run.objects.resending().values("pk"))
-        return self.filter(going | unwritten | left_open | in_doubt).exclude(status=RunStatus.HELD)
+        unfinished = self.of_campaigns().filter(going | unwritten | left_open | in_doubt)
+        return unfinished.exclude(status=RunStatus.HELD)
 
     def having(self, *statuses: RunStatus) -> Self:
         return self.filter(status__in=statuses)
@@ -872,8 +902,47 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.select_related("counters", "campaign")
 
 
+class MessageQuerySet(models.QuerySet["Message"]):
+    def open(self) -> Self:
+        """Not at their end yet."""
+        return self.filter(look_at__isnull=False)
+
+
+class Message(models.Model):
+    """A single message that a program asked for; its run is of one recipient."""
+
+    # Its name outside: no number of ours, and none that could be guessed.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # As `Recipient.key`; empty where the person was erased.
+    key = models.CharField(max_length=254, blank=True)
+    language = models.CharField(max_length=35, blank=True)
+    # What its template is filled with; nothing of it is kept when the message is at its end.
+    fields = models.JSONField(default=dict)
+    # When somebody looks after it, if nobody has before: its task is lost, a limit keeps it, it is
+    # attempted again. None: it is at its end.
+    look_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # transactional.due, each second; gates.admit, where a limit is to be shared
+            models.Index(
+                fields=["look_at"], name="message_open", condition=Q(look_at__isnull=False)
+            ),
+            # tracking.privacy: what was sent to an address whose recipient is gone
+            models.Index(fields=["key"], name="message_key", condition=~Q(key="")),
+            # transactional.forget_old
+            models.Index(fields=["created_at"], name="message_created"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Run(models.Model):
-    """One firing of a campaign."""
+    """One firing of a campaign, or a single message."""
 
     campaign = models.ForeignKey(
         Campaign,
@@ -881,6 +950,9 @@ class Run(models.Model):
         related_name="runs",
         db_index=False,
         verbose_name=_("campaign"),
+    )
+    message = models.OneToOneField(
+        Message, on_delete=models.PROTECT, null=True, editable=False, related_name="run"
     )
     version = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, verbose_name=_("version")
@@ -926,9 +998,11 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         constraints = [
-            # A double fire makes no second run.
+            # A double fire makes no second run. Messages may come at the same moment.
             models.UniqueConstraint(
-                fields=["campaign", "occurrence"], name="run_occurrence_unique"
+                fields=["campaign", "occurrence", "message"],
+                name="run_occurrence_unique",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
                 condition=Q(status__in=RunStatus.values), name="run_status_known"
@@ -944,6 +1018,8 @@ class Run(models.Model):
                 name="run_active",
                 condition=Q(status__in=["preparing", "sending", "paused", "held"]),
             ),
+            # pages and sums that speak of campaigns: however many messages there are between
+            models.Index(fields=["id"], name="run_of_campaign", condition=Q(message=None)),
         ]
 
     def __str__(self) -> str:

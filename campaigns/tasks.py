@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import approval, notices, screenshots, summaries
+from campaigns import approval, notices, screenshots, summaries, transactional
 from campaigns import retention as keep
 from campaigns.models import Campaign, Run, RunStatus
 from campaigns.preflight import jobs as preflights
@@ -29,6 +29,7 @@ from campaigns.sending import (
     pages,
     reconcile,
     retries,
+    single,
     snapshot,
     time_to_live,
 )
@@ -83,6 +84,8 @@ def retry() -> None:
         return
     for run_id in pages.due_runs(now=timezone.now()):
         advance(run_id)
+    for run_id in single.due(now=timezone.now()):
+        hand_over.delay(run_id)
     for queue, runs in lanes.sending_by_queue().items():
         if _queued_tasks(queue) < ENOUGH_QUEUED:
             for batch in retries.due(runs, now=timezone.now(), lost_after=_redispatch()):
@@ -114,6 +117,12 @@ def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
         logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
         time.sleep(AFTER_A_FAULT)
         return {}
+
+
+@shared_task(name="campaigns.hand_over", ignore_result=True)
+def hand_over(run_id: int) -> None:
+    """Attempt a single message; what breaks off here is looked after once more."""
+    single.hand_over(run_id, clock=utc_now)
 
 
 @shared_task(name="campaigns.close_page", ignore_result=True)
@@ -215,7 +224,7 @@ def heal(run_id: int) -> None:
 @shared_task(name="campaigns.guard", ignore_result=True)
 def guard_runs() -> None:
     """Warn of runs that receivers turn against, or pause them; Beat calls this."""
-    for run_id in Run.objects.having(RunStatus.SENDING).ids():
+    for run_id in Run.objects.of_campaigns().having(RunStatus.SENDING).ids():
         if guard.watch(run_id, now=timezone.now()):
             logger.warning("run %s was paused by its guardrails", run_id)
 
@@ -228,6 +237,8 @@ def retention() -> None:
     of_media.forget_unnamed(now=timezone.now())
     of_inbound.clean(now=timezone.now())
     of_hits.clean(now=timezone.now())
+    transactional.forget_contents()
+    transactional.forget_old(now=timezone.now())
     webhooks.forget_old(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
@@ -264,6 +275,11 @@ def settle_journals(**_: Any) -> None:
 def wake_notices() -> None:
     """Have new messages of ours sent at once, or fail: then the sweep sends them."""
     hurry(send_notices.apply_async)
+
+
+def wake_message(run_id: int) -> None:
+    """Have a new message handed over at once, or fail: then it is looked after a little later."""
+    hurry(hand_over.apply_async, (run_id,))
 
 
 def wake_preflight(preflight_id: int) -> None:

@@ -281,6 +281,9 @@ TOKEN_KEYS = env.read("TOKEN_KEYS", read.keys, default=read.NONE) or (
     env.attempt(lambda: home.secret("token_key"), otherwise="unusable"),
 )
 
+# What became of single messages is kept so long after they were accepted; 0: for ever.
+MESSAGE_DAYS = env.read("MESSAGE_DAYS", read.days, default=90)
+
 # Which installation a database belongs to; kept outside of it. Where the database is elsewhere,
 # this machine's state directory says nothing about it.
 INSTANCE_ID = env.text("INSTANCE_ID") or (
@@ -428,6 +431,7 @@ CELERY_TASK_ROUTES = {
     # It waits for the servers of others, up to half a minute each time.
     "tracking.poll_mailbox": {"queue": "imports"},
     "tracking.*": {"queue": "tracking"},
+    "campaigns.hand_over": {"queue": "transactional"},
     "campaigns.send_notices": {"queue": "transactional"},
     "campaigns.send_summaries": {"queue": "transactional"},
     "accounts.send_mail": {"queue": "transactional"},

@@ -58,11 +58,11 @@ def library() -> Library:
     return Library(
         snippets={each.name: Piece(Kind(each.kind), each.source) for each in Snippet.objects.all()},
         layouts={each.name: Piece(Kind(each.kind), each.source) for each in Layout.objects.all()},
-        media=_address_of_file,
+        media=address_of_file,
     )
 
 
-def _address_of_file(path: str) -> str | None:
+def address_of_file(path: str) -> str | None:
     try:
         return media.lookup(path)
     except media.Refused as refusal:
@@ -197,7 +197,7 @@ def restore(
     :raises Refused: its layout or a snippet is gone, or it has a fault by now.
     """
     draft = Draft.from_json(version.source)
-    template = EmailTemplate.objects.get(pk=version.template_id)
+    template = EmailTemplate.objects.get(versions=version)
     layout = Layout.objects.filter(name=draft.layout).first() if draft.layout else None
     if draft.layout and layout is None:
         raise Refused(

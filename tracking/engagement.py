@@ -117,14 +117,15 @@ SELECT %(to)s, mailed_at, mailed_run, opened_at, opened_run, clicked_at, clicked
        clicked_run = GREATEST(activity.clicked_run, excluded.clicked_run)
 """
 
-# Runs of which nothing is about to be sent, that were never folded or have moved since. A retry
-# that is left does not keep a run: it is found by the next pass.
+# Runs of campaigns of which nothing is about to be sent, that were never folded or have moved
+# since. A retry that is left does not keep a run: it is found by the next pass.
 _DUE = """
 SELECT counters.run_id
-  FROM tracking_runcounters counters
+  FROM campaigns_run run
+  JOIN tracking_runcounters counters ON counters.run_id = run.id
   LEFT JOIN tracking_fold fold ON fold.run_id = counters.run_id
  WHERE counters.queued + counters.sending = 0 AND counters.sent + counters.unconfirmed > 0
-   AND counters.moved_at < %(quiet_since)s
+   AND counters.moved_at < %(quiet_since)s AND run.message_id IS NULL
    AND (fold.folded_at IS NULL
         OR fold.moved_at < counters.moved_at AND fold.folded_at < %(folded_before)s)
  ORDER BY counters.run_id
@@ -189,8 +190,10 @@ def take_back(deeds: Sequence[Deed]) -> None:
 
 
 def unfolded_runs() -> list[int]:
-    """Return the runs whose messages Activity does not know of yet; these few are looked at."""
-    mailed = RunCounters.objects.exclude(sent=0, unconfirmed=0)
+    """Return the campaigns' runs whose messages Activity does not know of yet; these few are looked
+    at. A single message counts for no segment.
+    """
+    mailed = RunCounters.objects.filter(run__message=None).exclude(sent=0, unconfirmed=0)
     # What was sent after a pass, or while one is under way, it may not have seen: retries.
     whole = Fold.objects.filter(folded_at__isnull=False, cursor=0)
     seen = whole.filter(run=OuterRef("run"), moved_at__gte=OuterRef("moved_at"))

@@ -18,8 +18,9 @@ from tracking.tallying.forgetting import forget_domains
 from tracking.tallying.lock import hold_sums
 from tracking.webhooks import forgetting as webhooks
 
-# By the indexes: on recipients, on the keys of each run, on the keys of those left out. Also what
-# was mailed to these addresses when they were another row's, or of a row that was deleted.
+# By the indexes: on recipients, on the keys of each campaign's run and of single messages, on the
+# keys of those left out. Also what was mailed to these addresses when they were another row's, or
+# of a row that was deleted.
 _THEIRS = """
 SELECT id FROM tracking_delivery WHERE recipient_id = ANY(%(ids)s::bigint[])
  UNION
@@ -27,6 +28,13 @@ SELECT delivery.id
   FROM campaigns_run run
   JOIN tracking_delivery delivery ON delivery.run_id = run.id
  WHERE delivery.key = ANY(%(keys)s::text[]) AND delivery.skip_reason = ''
+   AND run.message_id IS NULL
+ UNION
+SELECT delivery.id
+  FROM campaigns_message message
+  JOIN campaigns_run run ON run.message_id = message.id
+  JOIN tracking_delivery delivery ON delivery.run_id = run.id
+ WHERE message.key = ANY(%(keys)s::text[]) AND message.key <> ''
  UNION
 SELECT id FROM tracking_delivery WHERE key = ANY(%(keys)s::text[]) AND skip_reason <> ''
 """
@@ -64,6 +72,9 @@ _TWICE = f"""
      WHERE EXISTS (SELECT FROM tracking_delivery own
                     WHERE own.run_id = %(run)s AND own.recipient_id = %(to)s)
 """
+
+# By which they would be found once more.
+_FORGET_MESSAGES = "UPDATE campaigns_message SET key = '' WHERE key = ANY(%(keys)s::text[])"
 
 # What identifies nobody stays: when something was asked for, and what it was taken for.
 _FORGET_HITS = """
@@ -133,6 +144,8 @@ def forget(person: Person, now: datetime) -> None:
         ledger.unname(others, alone=named)
         Departure.objects.filter(delivery__in=ids).delete()
         DeliveryEvent.objects.filter(delivery__in=ids).recount()
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_MESSAGES, {"keys": person.keys})
     forget_mentions("tracking_departure", "comment", person.keys)
 
 

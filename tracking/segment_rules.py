@@ -75,6 +75,7 @@ _SINCE_RUN = """(SELECT min(newest.run_id)
            FROM (SELECT counters.run_id FROM tracking_runcounters counters
                    JOIN campaigns_run run ON run.id = counters.run_id
                   WHERE counters.sent + counters.unconfirmed > 0 AND run.created_at < {now}
+                    AND run.message_id IS NULL
                   ORDER BY counters.run_id DESC LIMIT {count}) AS newest)"""
 
 

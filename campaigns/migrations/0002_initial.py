@@ -1,4 +1,5 @@
 import datetime
+import uuid
 import django.core.validators
 import django.db.models.deletion
 import recipients.validators
@@ -42,7 +43,8 @@ class Migration(migrations.Migration):
                 ('excluded_segments', models.ManyToManyField(blank=True, related_name='excluding_campaigns', to='recipients.segment', verbose_name='excluded segments')),
                 ('lists', models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.mailinglist', verbose_name='lists')),
                 ('segments', models.ManyToManyField(blank=True, related_name='campaigns', to='recipients.segment', verbose_name='segments')),
-                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.emailtemplate', verbose_name='template')),
+                ('is_stream', models.BooleanField(db_default=False, default=False, editable=False)),
+                ('template', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.emailtemplate', verbose_name='template')),
                 ('version', models.ForeignKey(blank=True, editable=False, help_text='The content, frozen when the campaign was scheduled.', null=True, on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion', verbose_name='version')),
                 ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='campaigns.sender', verbose_name='sender')),
             ],
@@ -51,7 +53,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'campaigns',
                 'permissions': [('approve_campaign', 'Can approve what another person wants to send')],
                 'indexes': [models.Index(condition=models.Q(('status', 'scheduled')), fields=['next_fire_at'], name='campaign_due')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='campaign_tracking_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('hours_from', None), ('hours_until', None)), models.Q(('hours_from__isnull', False), ('hours_until__isnull', False), models.Q(('hours_from', models.F('hours_until')), _negated=True)), _connector='OR'), name='campaign_hours_are_a_span'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'scheduled', 'finished', 'cancelled'])), name='campaign_status_known'), models.CheckConstraint(condition=models.Q(('is_stream', True), ('template__isnull', False), _connector='XOR'), name='campaign_stream_or_template'), models.CheckConstraint(condition=models.Q(('is_stream', False), models.Q(('status', 'scheduled'), _negated=True), _connector='OR'), name='campaign_stream_never_fires'), models.UniqueConstraint(condition=models.Q(('is_stream', True)), fields=('sender',), name='campaign_stream_unique'), models.CheckConstraint(condition=models.Q(('priority__in', ['campaign', 'transactional'])), name='campaign_priority_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='campaign_tracking_known'), models.CheckConstraint(condition=models.Q(('unconfirmed_policy__in', ['hold', 'resend'])), name='campaign_unconfirmed_policy_known'), models.CheckConstraint(condition=models.Q(('next_fire_at__isnull', True), ('status', 'scheduled'), _connector='OR'), name='campaign_fires_only_when_scheduled'), models.CheckConstraint(condition=models.Q(models.Q(('hours_from', None), ('hours_until', None)), models.Q(('hours_from__isnull', False), ('hours_until__isnull', False), models.Q(('hours_from', models.F('hours_until')), _negated=True)), _connector='OR'), name='campaign_hours_are_a_span'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'scheduled'), _negated=True), ('version__isnull', False), _connector='OR'), name='campaign_scheduled_has_version')],
             },
         ),
         migrations.CreateModel(
@@ -207,6 +209,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Message',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('key', models.CharField(blank=True, max_length=254)),
+                ('language', models.CharField(blank=True, max_length=35)),
+                ('fields', models.JSONField(default=dict)),
+                ('look_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='message_open'), models.Index(condition=models.Q(('key', ''), _negated=True), fields=['key'], name='message_key'), models.Index(fields=['created_at'], name='message_created')],
+            },
+        ),
+        migrations.CreateModel(
             name='Run',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -229,13 +245,14 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
                 ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='campaigns.campaign', verbose_name='campaign')),
                 ('lists', models.ManyToManyField(blank=True, editable=False, related_name='runs', to='recipients.mailinglist')),
+                ('message', models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='run', to='campaigns.message')),
                 ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='templates_app.templateversion', verbose_name='version')),
             ],
             options={
                 'verbose_name': 'run',
                 'verbose_name_plural': 'runs',
-                'indexes': [models.Index(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held'])), fields=['id'], name='run_active')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held', 'completed', 'cancelled'])), name='run_status_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='run_tracking_known'), models.UniqueConstraint(fields=('campaign', 'occurrence'), name='run_occurrence_unique')],
+                'indexes': [models.Index(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held'])), fields=['id'], name='run_active'), models.Index(condition=models.Q(('message', None)), fields=['id'], name='run_of_campaign')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['preparing', 'sending', 'paused', 'held', 'completed', 'cancelled'])), name='run_status_known'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='run_tracking_known'), models.UniqueConstraint(fields=('campaign', 'occurrence', 'message'), name='run_occurrence_unique', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(

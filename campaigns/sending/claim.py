@@ -31,8 +31,9 @@ _HAS_SEGMENTS = """EXISTS (
 # was withdrawn since the snapshot counts, for the address of then, which is mailed, as for the
 # recipient's present one. Who came by a list has to be on one of the campaign's; who may have come
 # by a segment, on any, without having left one of the campaign's. Segments and exclusions are not
-# asked again. (`OFFSET 0`: else the reason is looked for once for each use of it; `run_id + 0`: by
-# the ids, not through all of the run.)
+# asked again. A single message answers to what its recipient did: it needs no list, and no pause
+# keeps it; who is suppressed gets none either. (`OFFSET 0`: else the reason is looked for once for
+# each use of it; `run_id + 0`: by the ids, not through all of the run.)
 _JUDGED = f"""
       FROM tracking_delivery delivery
       JOIN campaigns_run run ON run.id = %(run)s
@@ -43,6 +44,7 @@ _JUDGED = f"""
                          WHERE suppression.key IN (recipient.key, recipient.domain,
                                                    delivery.key, delivery.domain))
                 THEN 'suppressed'
+           WHEN run.message_id IS NOT NULL THEN ''
            WHEN NOT EXISTS (SELECT 1 FROM recipients_subscription
                              WHERE recipient_id = recipient.id AND state = 'confirmed'
                                AND mailing_list_id = {_LISTS})

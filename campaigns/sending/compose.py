@@ -58,7 +58,8 @@ class Skeleton:
 
     :param sender: who it is from; the one mailbox of From.
     :param list_name: the phrase of List-ID, for people; may be empty.
-    :param list_id: its identifier, stable over campaigns: `local.domain` (RFC 2919 3).
+    :param list_id: its identifier, stable over campaigns: `local.domain` (RFC 2919 3). Empty: it
+        goes to one person, by no list, and says that a program wrote it (RFC 3834 5).
     :param feedback_id: `campaign:list:type:sender`, the same for all recipients; the last part
         has 5 to 15 characters (Gmail's feedback loop).
     :raises BadHeader: one of them may not stand in a header.
@@ -69,24 +70,19 @@ class Skeleton:
         *,
         sender: Mailbox,
         reply_to: Mailbox | None,
-        list_name: str,
-        list_id: str,
-        feedback_id: str,
+        list_name: str = "",
+        list_id: str = "",
+        feedback_id: str = "",
     ) -> None:
         self._bodies = _Bodies()
         self._from = _header("From", format_mailbox(sender))
         self._reply_to = _header("Reply-To", format_mailbox(reply_to)) if reply_to else b""
-        identifier = f"<{_matching(_LIST_ID, list_id, 'List-ID')}>"
-        list_phrase = f"{phrase(list_name)} " if list_name else ""
-        self._fixed = b"".join(
-            [
-                _header("List-ID", f"{list_phrase}{identifier}"),
-                _header("Feedback-ID", _matching(_FEEDBACK_ID, feedback_id, "Feedback-ID")),
-                b"Precedence: bulk\r\n",
-                b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
-                b"MIME-Version: 1.0\r\n",
-            ]
+        kind = (
+            _of_list(list_name, list_id, feedback_id)
+            if list_id
+            else b"Auto-Submitted: auto-generated\r\n"
         )
+        self._fixed = kind + b"X-Auto-Response-Suppress: OOF, AutoReply\r\nMIME-Version: 1.0\r\n"
 
     def message(
         self,
@@ -97,7 +93,7 @@ class Skeleton:
         text: Sequence[str],
         message_id: str,
         date: datetime,
-        unsubscribe_url: str,
+        unsubscribe_url: str | None,
         unsubscribe_mailto: str | None,
         to_name: str = "",
         attached: Attached | None = None,
@@ -108,7 +104,8 @@ class Skeleton:
 
         :param html: in pieces, each of which is encoded once; none for a message of text alone.
         :param date: the time of the attempt, aware.
-        :param unsubscribe_url: answers GET with a page and POST at once (RFC 8058).
+        :param unsubscribe_url: answers GET with a page and POST at once (RFC 8058); None: there is
+            nothing to leave.
         :param unsubscribe_mailto: a whole `mailto:` URI, or None.
         :param attached: files that the message has; its end, their `tail`, is left to the caller.
         :raises BadHeader: a value may not stand in its header, or the headers are too long.
@@ -125,8 +122,9 @@ class Skeleton:
                 _header("Subject", unstructured(subject)),
                 b"Date: %b\r\n" % _date(int(date.timestamp())),
                 b"Message-ID: %b\r\n" % identifier.encode(),
-                _unsubscribe(unsubscribe_url, unsubscribe_mailto),
-                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+                b""
+                if unsubscribe_url is None
+                else _unsubscribe(unsubscribe_url, unsubscribe_mailto),
                 self._fixed,
                 content_type,
             ]
@@ -184,7 +182,18 @@ def _unsubscribe(url: str, mailto: str | None) -> bytes:
     line = "List-Unsubscribe: " + ", ".join(f"<{uri}>" for uri in uris)
     if len(line) > _LONGEST_LINE:
         raise BadHeader("List-Unsubscribe: the URLs are too long for one line")
-    return line.encode() + b"\r\n"
+    return line.encode() + b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+
+
+def _of_list(name: str, identifier: str, feedback_id: str) -> bytes:
+    list_id = f"<{_matching(_LIST_ID, identifier, 'List-ID')}>"
+    return b"".join(
+        [
+            _header("List-ID", f"{phrase(name)} {list_id}" if name else list_id),
+            _header("Feedback-ID", _matching(_FEEDBACK_ID, feedback_id, "Feedback-ID")),
+            b"Precedence: bulk\r\n",
+        ]
+    )
 
 
 @lru_cache(maxsize=64)

@@ -38,11 +38,11 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     """
     if instance.check():
         return {"held": len(ids)}
-    run = Run.objects.select_related("campaign__sender").get(pk=run_id)
+    run = Run.objects.select_related("campaign__sender", "message").get(pk=run_id)
     try:
         mailing = Mailing(run)
     except NoMailing as error:
-        Run.objects.having(RunStatus.SENDING).filter(pk=run_id).hold(str(error))
+        _give_up(run, str(error))
         return {"held": len(ids)}
     except OSError as error:
         said = reasons.NOT_FETCHED % {"error": storing.in_words(error)}
@@ -73,6 +73,15 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     if chunk.failures.reason:
         hold_if_hopeless(run_id, chunk.failures.reason)
     return Counter(_name(result.outcome) for result in results)
+
+
+def _give_up(run: Run, reason: str) -> None:
+    """Have a campaign wait for a person; a message waits by itself until it can be made."""
+    sending = Run.objects.having(RunStatus.SENDING).filter(pk=run.pk)
+    if run.message:
+        sending.note_obstacle(reason)
+    else:
+        sending.hold(reason)
 
 
 def _admit(run_id: int, wanted: int, lease: uuid.UUID, clock: Clock) -> Admission:

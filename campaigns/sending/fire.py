@@ -65,7 +65,7 @@ def fire(campaign_id: int, *, now: datetime, doubt: Callable[[Run], str] = _none
     _attach(run)
     if run.tracking != Tracking.OFF:
         registry.links_of(campaign.version)
-        transaction.on_commit(partial(_publish_targets, run.pk), robust=True)
+        transaction.on_commit(partial(publish_targets, run.pk), robust=True)
     if reason := _doubt(run, now=now) or doubt(run):
         Run.objects.filter(pk=run.pk).hold(reason)
         return None
@@ -81,7 +81,7 @@ def _attach(run: Run) -> None:
     )
 
 
-def _publish_targets(run_id: int) -> None:
+def publish_targets(run_id: int) -> None:
     """Have the links of a run lead on while the database is away."""
     targets.store(run_id, registry.targets_of_run(run_id))
 

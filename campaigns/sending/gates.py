@@ -16,7 +16,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from campaigns.models import Gate, Page, PageState, Slot, Transport
-from campaigns.sending import breaker, domain_gates, windows
+from campaigns.sending import breaker, domain_gates, precedence, windows
 from campaigns.sending.outcomes import (
     Accepted,
     Cause,
@@ -31,6 +31,8 @@ from campaigns.sending.outcomes import (
 # the end of each message would else leave nobody of whom anything is known.
 DOUBTS = 3
 SOON = timedelta(seconds=1)  # until somebody else's connections may be free
+# Messages that wait longer will find room when their time comes.
+_MESSAGES_WITHIN = timedelta(seconds=60)
 
 # The ways out of runs, with what is needed to say at once that one is not limited and open. An
 # installation has a handful of transports and gates; a sender without a route has EMAIL_URL.
@@ -43,7 +45,8 @@ _WAYS = """
            EXISTS (SELECT FROM campaigns_domainlimit)
            OR EXISTS (SELECT FROM campaigns_gate other
                        WHERE other."group" <> ''
-                         AND (other.shut_until IS NOT NULL OR other.allowance IS NOT NULL))
+                         AND (other.shut_until IS NOT NULL OR other.allowance IS NOT NULL)),
+           run.message_id IS NOT NULL
       FROM campaigns_run run
       JOIN campaigns_campaign campaign ON campaign.id = run.campaign_id
       LEFT JOIN campaigns_route route ON route.sender_id = campaign.sender_id
@@ -68,6 +71,8 @@ class Way:
     """No limit, and the gate is open."""
     guards_domains: bool
     """Somewhere a limit of a domain is set, or a gate to one is shut."""
+    is_for_message: bool
+    """The run is a single message, which goes before campaigns."""
 
     @property
     def label(self) -> str:
@@ -229,21 +234,32 @@ def _look(way: Way, transport: Transport | None, gate: Gate, *, now: datetime) -
     reason = of_clock if clock.rule else ""
     if clock.left == 0:
         return _Look(0, None, clock.more_at, reason)
-    free = _free_connections(transport, now=now)
+    free = _free_connections(transport, way, now=now)
     if free == 0:
         said = _("all connections that %(label)s may have are in use") % {"label": way.label}
         return _Look(0, 0, now + SOON, said)
     if gate.allowance is not None:
         reason = breaker.in_words(gate, way.label)
     rooms = [one for one in (clock.left, gate.allowance) if one is not None]
-    return _Look(min(rooms, default=None), free, clock.more_at, reason)
+    room = min(rooms, default=None)
+    if room and not way.is_for_message:
+        before = precedence.waiting(way.transport, most=room, within=_MESSAGES_WITHIN, now=now)
+        if before == room:
+            said = _("single messages go first, and use what %(label)s has")
+            return _Look(0, free, now + SOON, said % {"label": way.label})
+        room -= before
+    return _Look(room, free, clock.more_at, reason)
 
 
-def _free_connections(transport: Transport | None, *, now: datetime) -> int | None:
+def _free_connections(transport: Transport | None, way: Way, *, now: datetime) -> int | None:
     if transport is None or transport.connections is None:
         return None
     taken = transport.slots.filter(until__gt=now).aggregate(n=Sum("connections"))["n"] or 0
-    return max(0, transport.connections - taken)
+    most = transport.connections
+    # A campaign keeps what it has for seconds: so it leaves one where messages may come.
+    if most > 1 and not way.is_for_message and precedence.are_sent_by(way.transport):
+        most -= 1
+    return max(0, most - taken)
 
 
 def _look_from_afar(way: Way, now: datetime) -> Forecast:

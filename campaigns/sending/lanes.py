@@ -27,8 +27,10 @@ def lane_of(run_id: int) -> Lane:
 
 
 def sending_by_queue() -> dict[str, list[int]]:
-    """Return the runs being sent, by the queue of their deliveries; no queue that is not there."""
-    runs = Run.objects.having(RunStatus.SENDING).order_by("id")
+    """Return the campaigns' runs being sent, by the queue of their deliveries; no queue that is not
+    there.
+    """
+    runs = Run.objects.of_campaigns().having(RunStatus.SENDING).order_by("id")
     found: dict[str, list[int]] = defaultdict(list)
     for run_id, *of_run in runs.values_list("id", "campaign__priority", "campaign__sender__queue"):
         lane = _lane(*of_run)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns import reasons
-from campaigns.models import Campaign, Run, Sender
+from campaigns.models import Campaign, Message, Run, Sender
 from campaigns.sending import dkim
 from campaigns.sending.attached import Named, Unfit, attached, files_of_run
 from campaigns.sending.claim import Claimed
@@ -102,14 +102,14 @@ class PersonalContent:
         self._measurable = measuring.measurable()
         self._asks_open = bool(self._measured and self._measured.reads(_OPEN))
         self._asks_click = bool(self._measured and self._measured.reads(_CLICK))
-        self._common = {
+        self._common: dict[str, Any] = {
             "campaign_name": run.campaign.name,
             "list_name": list_name,
             "sender_name": run.campaign.sender.display_name,
             "sender_address": run.campaign.sender.postal_address,
         }
 
-    def render(self, delivery: Claimed, *, unsubscribe_url: str) -> Rendered:
+    def render(self, delivery: Claimed, *, unsubscribe_url: str | None) -> Rendered:
         """Render the message of one recipient.
 
         :raises RenderError: a field has no value, or the result is too large.
@@ -124,7 +124,7 @@ class PersonalContent:
             context[_CLICK] = links.click_token(delivery.id, self._run_id)
         return self._measured.render(context)
 
-    def context(self, delivery: Claimed, *, unsubscribe_url: str) -> dict[str, Any]:
+    def context(self, delivery: Claimed, *, unsubscribe_url: str | None) -> dict[str, Any]:
         """Return what the message of one recipient is rendered from."""
         context = self.values(delivery)
         context["unsubscribe_url"] = unsubscribe_url
@@ -160,6 +160,28 @@ class PersonalContent:
         }
 
 
+class SingleContent(PersonalContent):
+    """What a single message says: filled with what came with it, and not with what is known of the
+    recipient. It offers no page of ours, for it goes by no list.
+    """
+
+    def __init__(self, run: Run, message: Message) -> None:
+        super().__init__(run, list_name="")
+        sender = run.campaign.sender
+        self._common = {
+            **message.fields,
+            "sender_name": sender.display_name,
+            "sender_address": sender.postal_address,
+        }
+        self._language = message.language
+
+    def context(self, delivery: Claimed, *, unsubscribe_url: str | None) -> dict[str, Any]:
+        return self.values(delivery)
+
+    def values(self, delivery: Claimed) -> dict[str, Any]:
+        return {**self._common, "email": delivery.address, "language": self._language}
+
+
 def audience_of(run: Run) -> tuple[MailingList | Segment | None, str]:
     """Return what stands for the audience in headers, and what recipients know it as.
 
@@ -183,13 +205,10 @@ class Mailing:
     ) -> None:
         """Prepare to send a run, with its own files or those that are named."""
         sender = run.campaign.sender
-        source, list_name = audience_of(run)
-        if source is None:
-            raise NoMailing(_(reasons.NO_AUDIENCE))
+        self._offers_to_leave = run.message is None
         try:
-            self._content = PersonalContent(run, list_name=list_name)
+            self._content, self._skeleton = _said(run)
             self._keys = keys_of(sender.dkim_domain) if sender.dkim_domain else []
-            self._skeleton = _skeleton(sender, source, list_name, run.campaign_id)
             named = files_of_run(run.pk) if files is None else files
             self._attached = attached(named) if named else None
         except (BadAddress, BadHeader, NoKey, RenderError, Unfit) as error:
@@ -214,7 +233,7 @@ class Mailing:
 
         :raises NotComposed: a field is missing or would break out of its header.
         """
-        unsubscribe_url = links.unsubscribe_url(delivery.id)
+        unsubscribe_url = links.unsubscribe_url(delivery.id) if self._offers_to_leave else None
         identifier = message_id(links.message_token(delivery.id), self._domain)
         try:
             content = self._content.render(delivery, unsubscribe_url=unsubscribe_url)
@@ -246,6 +265,18 @@ class Mailing:
     def printed_fields(self, language: str) -> frozenset[str]:
         """Return the names that readers of this language get as they are, without a default."""
         return self._content.printed(language)
+
+
+def _said(run: Run) -> tuple[PersonalContent, Skeleton]:
+    sender = run.campaign.sender
+    if run.message:
+        mailbox = sender.display_name, sender.address, sender.reply_to
+        return SingleContent(run, run.message), _skeleton_of(*mailbox)
+    source, list_name = audience_of(run)
+    if source is None:
+        raise NoMailing(_(reasons.NO_AUDIENCE))
+    skeleton = _skeleton(sender, source, list_name, run.campaign_id)
+    return PersonalContent(run, list_name=list_name), skeleton
 
 
 def _skeleton(

@@ -83,7 +83,10 @@ class Step:
 
 
 def _steps(delivery: Delivery) -> Iterator[Step]:
-    yield Step(delivery.created_at, _("Written down, as one of the run's recipients"))
+    is_single = delivery.run.message_id is not None
+    written = _("Accepted, a single message that a program asked for")
+    listed = _("Written down, as one of the run's recipients")
+    yield Step(delivery.created_at, written if is_single else listed)
     if delivery.attempted_at:
         what = _("Attempted, attempt number %d") % delivery.attempts
         yield Step(delivery.attempted_at, what, answer_of(delivery))

@@ -20,7 +20,7 @@ from campaigns.forms.doubts import DoubtsForm, Verdict
 from campaigns.models import ACTIVE_RUN_STATUSES, Run, RunStatus
 from campaigns.progress import in_words, progress
 from campaigns.reporting.domains import Domain, domains
-from campaigns.sending import waiting
+from campaigns.sending import single, waiting
 from campaigns.views.reports.charts import width_of
 from recipients.fragments import fragment
 from recipients.paging import key_page
@@ -183,7 +183,8 @@ def _problem(event: DeliveryEvent) -> Problem:
 @require_http_methods(["GET", "HEAD", "POST"])
 def run_doubts(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the messages that may have arrived or not, and settle what became of them."""
-    run = found(request, pk)
+    runs = Run.objects.visible_to(request.user, with_messages=True)
+    run = get_object_or_404(runs.with_counters(), pk=pk)
     doubted = Delivery.objects.of_run(run.pk).doubted()
     page = key_page(doubted, request.GET)
     form = DoubtsForm(
@@ -228,5 +229,6 @@ def _settle(request: HttpRequest, doubted: "QuerySet[Delivery]", form: DoubtsFor
         said = ngettext("%s is counted as sent now.", "%s are counted as sent now.", count)
     else:
         count = unconfirmed.resend(ids, now=now)
+        single.wake(ids, now=now)
         said = ngettext("%s is sent once more.", "%s are sent once more.", count)
     messages.success(request, said % number(count))

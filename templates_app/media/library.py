@@ -104,6 +104,15 @@ def create(content: Stored, *, folder: str, name: str, by: str) -> MediaFile:
 
 
 @transaction.atomic
+def keep(content: Stored) -> MediaBlob:
+    """Keep bytes that get no name: whoever attaches them says so in the same transaction.
+
+    :raises Refused: they were being deleted at this moment.
+    """
+    return _locked(content)
+
+
+@transaction.atomic
 def point(media_file: MediaFile, content: Stored, *, by: str) -> MediaFile:
     """Let a name lead to other bytes, which are of its type.
 

@@ -157,12 +157,12 @@ class Migration(migrations.Migration):
                 ('source', models.JSONField()),
                 ('saved_by', models.CharField(blank=True, max_length=150, verbose_name='saved by')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('template', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='templates_app.emailtemplate', verbose_name='template')),
+                ('template', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='templates_app.emailtemplate', verbose_name='template')),
             ],
             options={
                 'verbose_name': 'template version',
                 'verbose_name_plural': 'template versions',
-                'constraints': [models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'), models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique')],
+                'constraints': [models.UniqueConstraint(fields=('template', 'number'), name='template_version_number_unique'), models.UniqueConstraint(fields=('template', 'digest'), name='template_version_digest_unique'), models.UniqueConstraint(condition=models.Q(('template', None)), fields=('digest',), name='template_version_inline_unique')],
             },
         ),
         migrations.CreateModel(

@@ -210,9 +210,11 @@ class TemplateVersion(Content):
     """The content of a template at one moment. Never changed: a run sends what was checked."""
 
     template = models.ForeignKey(
-        # Versions that a campaign has sent, or will send, are protected by the campaign.
+        # Versions that a campaign has sent, or will send, are protected by the campaign. None: what
+        # came with a single message, and belongs to no template.
         EmailTemplate,
         on_delete=models.CASCADE,
+        null=True,
         related_name="versions",
         db_index=False,
         verbose_name=_("template"),
@@ -235,10 +237,14 @@ class TemplateVersion(Content):
             models.UniqueConstraint(
                 fields=["template", "digest"], name="template_version_digest_unique"
             ),
+            # The same content, with other fields, is kept once.
+            models.UniqueConstraint(
+                fields=["digest"], condition=Q(template=None), name="template_version_inline_unique"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.template} v{self.number}"
+        return f"{self.template} v{self.number}" if self.template else self.subject
 
     def contents(self) -> "list[TemplateVersion | VersionVariant]":
         """Return what readers of each language get, the fallback first."""

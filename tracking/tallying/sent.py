@@ -68,15 +68,17 @@ INSERT INTO tracking_runtally AS tally (run_id, ledger_counted_to) VALUES (%(run
 """
 # Those at rest whose ledger has moved since; of those that are being sent the ones that were last
 # counted a while ago, the longer the larger they are: a million rows are a second's work.
+# Nobody asks for sums of single messages.
 _DUE = """
 SELECT counters.run_id
-  FROM tracking_runcounters counters
+  FROM campaigns_run run
+  JOIN tracking_runcounters counters ON counters.run_id = run.id
   LEFT JOIN tracking_runtally tally ON tally.run_id = counters.run_id
  WHERE counters.moved_at IS DISTINCT FROM tally.ledger_counted_to
    AND (counters.queued + counters.sending + counters.retry = 0
         OR %(now)s > coalesce(tally.ledger_counted_to, '-infinity')
                      + interval '1 minute' * (1 + counters.sent / 100000))
-   AND counters.sent + counters.failed > 0
+   AND counters.sent + counters.failed > 0 AND run.message_id IS NULL
  ORDER BY counters.run_id
 """
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from campaigns.management.base import CampaignCommand
 from campaigns.models import Campaign, RunStatus
+from campaigns.sending import single
 from campaigns.services import Refused
 from tracking import unconfirmed
 from tracking.models import Delivery, DeliveryQuerySet
@@ -34,7 +35,9 @@ class Command(CampaignCommand):
             count = unconfirmed.mark_sent(ids, reason="an operator says that it arrived", now=now)
             self.stdout.write(f"{count} marked as sent")
         elif options["resend"]:
-            self.stdout.write(f"{unconfirmed.resend(ids, now=now)} will be sent once more")
+            count = unconfirmed.resend(ids, now=now)
+            single.wake(ids, now=now)
+            self.stdout.write(f"{count} will be sent once more")
         else:
             self._print(found)
 

@@ -92,13 +92,14 @@ def template_versions(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def template_restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    version = version_of(found(pk), number)
-    template = version.template
+    template = found(pk)
+    version = version_of(template, number)
     data = request.POST if request.method == "POST" else None
     form = RestoreForm(data, is_raw=_is_raw(version), may_write_raw=may_write_raw(request))
     if form.is_valid():
         try:
-            return _restore(request, version, keep_raw=form.cleaned_data.get("keep_raw", False))
+            keep_raw = form.cleaned_data.get("keep_raw", False)
+            return _restore(request, template, version, keep_raw=keep_raw)
         except Refused as refusal:
             form.add_error(None, sentence(refusal))
     return page(
@@ -127,7 +128,9 @@ def scheduled_with_another(version: TemplateVersion, *, user: Viewer) -> list[st
     return [f"{each} ({each.version})" for each in campaigns.select_related("version__template")]
 
 
-def _restore(request: HttpRequest, version: TemplateVersion, *, keep_raw: bool) -> HttpResponse:
+def _restore(
+    request: HttpRequest, template: EmailTemplate, version: TemplateVersion, *, keep_raw: bool
+) -> HttpResponse:
     restored = restore(
         version, known=known_fields(), by=request.user.get_username(), keep_raw=keep_raw
     )
@@ -138,7 +141,7 @@ def _restore(request: HttpRequest, version: TemplateVersion, *, keep_raw: bool) 
     if _is_raw(version) and not keep_raw:
         said += " " + _("What mail may not have is left out.")
     messages.success(request, said)
-    return redirect(url_of(restored.template, "edit"))
+    return redirect(url_of(template, "edit"))
 
 
 def _rows(request: HttpRequest, versions: Sequence[TemplateVersion]) -> list[Row]:

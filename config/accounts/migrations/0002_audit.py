@@ -229,7 +229,7 @@ _EACH = [
     _trigger(
         "campaigns_run",
         when="AFTER UPDATE OF status",
-        condition="OLD.status IS DISTINCT FROM NEW.status",
+        condition="OLD.status IS DISTINCT FROM NEW.status AND NEW.message_id IS NULL",
         ignored=("audience", "snapshot_cursor", "prepared_at", "started_at", "finished_at"),
     ),
     _trigger(

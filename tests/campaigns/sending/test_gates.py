@@ -4,18 +4,20 @@ import random
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from campaigns.models import Gate, Route, Run, Sender, Slot, Transport
+from campaigns.models import Gate, Message, Route, Run, Sender, Slot, Transport
 from campaigns.sending import gates
 from campaigns.sending.gates import Admission
 from campaigns.sending.outcomes import Accepted, Cause, Deferred, InDoubt, Outcome, Scope
 from campaigns.services import Refused, set_limits, set_routes, set_transport_url
-from tests.factories import make_campaign, make_list, make_recipients, make_run
+from campaigns.transactional import Inline, accept
+from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,54 @@ def refused(cause: Cause = Cause.CONNECTION, code: int | None = None, text: str 
 def seconds_of(moment: datetime | None) -> float:
     assert moment
     return (moment - NOW).total_seconds()
+
+
+# --- single messages go before -----------------------------------------------------------------
+
+
+def message_of(sender: Sender) -> Run:
+    asked: dict[str, Any] = {"content": Inline("Hi", text="Hi"), "fields": {}, "now": NOW}
+    return Run.objects.get(message=accept(to="ada@example.org", sender=sender, **asked))
+
+
+def test_a_campaign_leaves_room_for_the_messages_that_wait(run: Run) -> None:
+    route(per_second=10)
+    messages = [message_of(run.campaign.sender) for _ in range(3)]
+
+    assert gates.forecast(run.pk, now=NOW).room == 7
+    assert admit(run, 10).granted == 7
+    assert [admit(one, 1).granted for one in messages] == [1, 1, 1]
+    assert admit(run, 10).granted == 0
+
+
+def test_a_campaign_gets_nothing_while_messages_want_all_and_asks_again_soon(run: Run) -> None:
+    route(per_second=2)
+    for _ in range(3):
+        message_of(run.campaign.sender)
+
+    refused_now = admit(run, 10)
+
+    assert refused_now.granted == 0
+    assert seconds_of(refused_now.resume_at) == 1
+    assert "single messages go first" in refused_now.reason
+
+
+def test_messages_by_another_transport_take_no_room(run: Run) -> None:
+    route(per_second=10)
+    message_of(make_sender("Shop <shop@example.org>"))
+
+    assert admit(run, 10).granted == 10
+
+
+def test_a_campaign_leaves_one_connection_where_messages_may_come(run: Run) -> None:
+    route(connections=3)
+    message = message_of(run.campaign.sender)
+    Message.objects.update(look_at=None)
+
+    first, second = admit(run, 10, connections=4), admit(run, 10, connections=4)
+
+    assert (first.connections, second.granted) == (2, 0)
+    assert admit(message, 1).connections == 1
 
 
 # --- limits -----------------------------------------------------------------------------------
