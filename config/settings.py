@@ -61,7 +61,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # RFC 8058 3.1: a one-click POST must not be answered by a redirect. A personal link neither: it has
 # been counted when it comes here, and would be again.
-SECURE_REDIRECT_EXEMPT = [r"^u/", r"^(healthz|readyz)$", r"^c/[^/]+/"]
+SECURE_REDIRECT_EXEMPT = [r"^u/", r"^(healthz|readyz|metrics)$", r"^c/[^/]+/"]
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
@@ -94,6 +94,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.web.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -109,6 +110,7 @@ MIDDLEWARE = [
     "config.accounts.profile.ProfileMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -567,6 +569,14 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expire_seconds": 3600},
     },
 }
+
+# --- metrics ----------------------------------------------------------------------------------
+
+# Who may read /metrics: whoever shows the token, and whoever comes from these networks.
+METRICS_TOKEN = env.read("METRICS_TOKEN", read.long_secret, default="")
+_LOOPBACK: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+METRICS_NETWORKS = env.read("METRICS_NETWORKS", read.networks, default=_LOOPBACK)
+PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 
 # --- log --------------------------------------------------------------------------------------
 

@@ -3,13 +3,14 @@ from django.urls import include, path
 
 from config import views
 from config.accounts.urls import console_doors
-from config.web import health
+from config.web import health, metrics
 
 handler403 = views.forbidden
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("config.accounts.urls")),
     *console_doors,
     path("api/v1/", include("config.api.urls")),

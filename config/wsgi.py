@@ -3,9 +3,11 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from config.env import refuse_problems
+from config.metrics import shared
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 refuse_problems()
+shared.install()
 
 _django = get_wsgi_application()
 

@@ -20,6 +20,7 @@ from campaigns.sending.gates import Admission
 from campaigns.sending.hopeless import hold_if_hopeless
 from campaigns.sending.journal import Journal
 from campaigns.sending.mailing import Mailing, NoMailing
+from campaigns.sending.meter import METER
 from campaigns.sending.outcomes import Cause, Deferred, Outcome, Scope
 from campaigns.sending.record import Result, policy_of_installation, record
 from campaigns.sending.transports import BadTransportURL
@@ -61,6 +62,7 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
     with _claimed(run_id, ids, admission, clock=clock) as (claimed, journal):
         chunk = Chunk(run_id, claimed, mailing, journal, clock)
         untouched: Outcome | None = None
+        began = time.perf_counter()
         try:
             untouched = _send(chunk, admission, clock=clock)
         except Exception as error:
@@ -70,6 +72,7 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
             deliveries = [(delivery.id, delivery.attempts) for delivery in claimed.deliveries]
             results = journal.notes.conclude(deliveries, untouched=untouched)
             _record(run_id, claimed, results, clock=clock)
+            METER.chunk(time.perf_counter() - began)
     if chunk.failures.reason:
         hold_if_hopeless(run_id, chunk.failures.reason)
     return Counter(_name(result.outcome) for result in results)
@@ -143,6 +146,7 @@ def _send(chunk: Chunk, admission: Admission, *, clock: Clock) -> Outcome | None
         try:
             stopped = _hand_over(chunk, admission)
         finally:
+            METER.messages(admission.way.name, (outcome for _, outcome in chunk.answers))
             gates.report(admission, chunk.answers, now=clock(), stopped=stopped)
         if stopped is None or not chunk.left:
             return stopped

@@ -1,5 +1,6 @@
 """The workers: which queues they serve, what waits in these, and whether Beat ticks."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,41 @@ def queues(*, patience: float = PATIENCE) -> list[Queue] | None:
     except (OSError, KombuError, redis.RedisError):
         return None
     return [Queue(name, waiting[name], sorted(serving[name])) for name in names]
+
+
+def oldest(names: Iterable[str]) -> dict[str, float]:
+    """Return since when (Unix time) the oldest message waits, of each queue where that is known.
+
+    RabbitMQ shows no message that it does not hand over.
+
+    :raises redis.RedisError:
+    """
+    if settings.BROKER_URL.startswith("amqp"):
+        return {}
+    with redis_client(settings.BROKER_URL).pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.lindex(name, -1)
+        found = dict(zip(names, pipe.execute(), strict=True))
+    return {name: at for name, message in found.items() if (at := _queued_at(message))}
+
+
+def _queued_at(message: bytes | None) -> float | None:
+    if message is None:
+        return None
+    try:
+        return float(json.loads(message)["headers"]["queued_at"])
+    except (ValueError, LookupError, TypeError):
+        return None  # of another program, or of another release
+
+
+def waiting(names: Iterable[str]) -> dict[str, int | None]:
+    """Return how many messages wait in each queue; None: not known.
+
+    :raises OSError, KombuError, redis.RedisError: the broker does not answer
+    """
+    with broker_connection() as link:
+        link.ensure_connection(max_retries=1, interval_start=0)
+        return _waiting(names, link)
 
 
 def _waiting(names: Iterable[str], link: Connection) -> dict[str, int | None]:
