@@ -1,4 +1,5 @@
 import json
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -6,11 +7,15 @@ from typing import Any
 import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS
 from babel.messages.pofile import write_po
+from django.conf import settings
 from django.core.management import call_command
 from django.utils.translation import override
 
 from config.web import messages
 from recipients.translatable import Translatable
+
+LANGUAGES = [code for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
+PLACEHOLDER = re.compile(r"%\((\w+)\)|\{(\w*)\}")
 
 TEMPLATE = b"""<h1 class="X">{% translate 'A/B test, "X"' %} XXX</h1>
 {% blocktranslate count n=rows|length trimmed %}
@@ -20,6 +25,11 @@ TEMPLATE = b"""<h1 class="X">{% translate 'A/B test, "X"' %} XXX</h1>
 {% endblocktranslate %}
 {{ title|default:_("No title") }} {% translate "Open" context "a door" %}
 """
+
+
+def forms(said: Any) -> list[str]:
+    """Return what is said of one, and of many; of a message without a number, the one."""
+    return [said] if isinstance(said, str) else list(said)
 
 
 @pytest.fixture
@@ -95,3 +105,38 @@ def test_of_packages_is_sought_what_they_have_not_translated_themselves() -> Non
     assert {"Forgot your password?", "Reset filters", "Campaigns"} <= in_vietnamese
     assert "Save and continue editing" not in in_vietnamese  # Django has it
     assert "Forgot your password?" not in in_german
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_message_is_translated_and_none_that_is_gone(language: str) -> None:
+    sought = {(message.id, message.context) for message in messages.sought(language)}
+    catalogue = messages.catalogue_of(language)
+
+    assert {(message.id, message.context) for message in catalogue} == sought
+    assert messages.not_translated(catalogue) == []
+    assert not catalogue.obsolete
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_says_what_its_message_says_it_about(language: str) -> None:
+    catalogue = messages.catalogue_of(language)
+
+    refused = [str(error) for message in catalogue for error in message.check(catalogue)]
+    other = [
+        message.id
+        for message in catalogue
+        for form in forms(message.string)
+        if form
+        if set(PLACEHOLDER.findall(forms(message.id)[-1])) != set(PLACEHOLDER.findall(form))
+    ]
+
+    assert (refused, other) == ([], [])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_compiled_is_what_people_wrote(language: str) -> None:
+    folder = Path(settings.LOCALE_PATHS[0]) / language / "LC_MESSAGES"
+
+    read = (folder / "django.mo").read_bytes()
+
+    assert read == messages.compiled(messages.catalogue_of(language))
