@@ -926,6 +926,8 @@ class Message(models.Model):
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("view",)
+        permissions = [("send_message", "Can send single messages")]
         indexes = [
             # transactional.due, each second; gates.admit, where a limit is to be shared
             models.Index(

@@ -219,6 +219,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
             ],
             options={
+                'permissions': [('send_message', 'Can send single messages')],
+                'default_permissions': ('view',),
                 'indexes': [models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='message_open'), models.Index(condition=models.Q(('key', ''), _negated=True), fields=['key'], name='message_key'), models.Index(fields=['created_at'], name='message_created')],
             },
         ),

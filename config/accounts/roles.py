@@ -46,6 +46,7 @@ recipients.consentwording recipients.merge
 templates_app.emailtemplate templates_app.templateversion templates_app.templatevariant
 templates_app.snippet templates_app.layout templates_app.mediafile templates_app.screenshot
 campaigns.campaign campaigns.plan campaigns.approval campaigns.run campaigns.page
+campaigns.message
 campaigns.preflight campaigns.sender campaigns.sendercheck campaigns.transport
 campaigns.dkimkey campaigns.domainlimit campaigns.domaingroup
 tracking.delivery tracking.departure tracking.link
@@ -65,6 +66,7 @@ _MARKETER_TOO = {
     "recipients.change_recipient",
     "recipients.add_suppression",
     "tracking.change_delivery",  # settle what is in doubt
+    "campaigns.send_message",
 }
 
 # Beside everything of ours.

@@ -36,6 +36,8 @@ OPERATIONS: dict[str, str] = {
     "GET /lists/{pk}/subscriptions": "recipients.view_subscription",
     "POST /lists/{pk}/subscriptions": "recipients.change_recipient",
     "POST /lists/{pk}/unsubscriptions": "recipients.change_recipient",
+    "POST /messages": "campaigns.send_message",
+    "GET /messages/{pk}": "campaigns.view_message",
 }
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")

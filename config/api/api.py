@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.types import DictStrAny
 
+from campaigns.api import messages
 from config.api.authentication import Bearer
 from config.api.errors import answer_problems
 from config.api.openapi import Description
@@ -54,3 +55,4 @@ api = API(
 answer_problems(api)
 api.add_router("/recipients", people.router, tags=["Recipients"])
 api.add_router("/lists", lists.router, tags=["Lists"])
+api.add_router("/messages", messages.router, tags=["Messages"])
