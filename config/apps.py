@@ -14,7 +14,9 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         # Registers the checks, and makes the Celery application current, so that every process
         # of Django's can send tasks.
-        from config import celery, checks  # noqa: F401
+        from config import celery, checks, telemetry  # noqa: F401
+
+        telemetry.start()
 
         gc.freeze()
         gc.enable()

@@ -10,12 +10,15 @@ from celery.signals import (
     beat_init,
     before_task_publish,
     celeryd_init,
+    setup_logging,
+    task_postrun,
     task_prerun,
     worker_process_init,
 )
 from django.db import close_old_connections
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
-from config import broker
+from config import broker, logs
 from config.env import refuse_problems
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -43,10 +46,31 @@ def spare_the_collector(**_: Any) -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+@setup_logging.connect
+def log_as_everywhere(loglevel: int | None = None, logfile: str | None = None, **_: Any) -> None:
+    logs.set_up(level=loglevel, file=logfile)
+
+
 @before_task_publish.connect
-def note_the_time(headers: dict[str, Any], **_: Any) -> None:
-    """Have a message say since when it waits: no broker of ours does."""
+def label(headers: dict[str, Any], **_: Any) -> None:
+    """Have a message say since when it waits, as no broker of ours does, and who asked for it."""
     headers["queued_at"] = time.time()
+    if request_id := get_contextvars().get("request_id"):
+        headers["request_id"] = request_id
+
+
+@task_prerun.connect
+def name_in_logs(task: Any, task_id: str, **_: Any) -> None:
+    """Have what a task logs name it, and the request that it comes from."""
+    clear_contextvars()
+    bind_contextvars(task=task.name, task_id=task_id)
+    if request_id := getattr(task.request, "request_id", None):
+        bind_contextvars(request_id=request_id)
+
+
+@task_postrun.connect
+def forget(**_: Any) -> None:
+    clear_contextvars()
 
 
 @task_prerun.connect

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import time
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -79,6 +80,22 @@ def flag(value: str) -> bool:
     if value.lower() not in answers:
         raise ValueError(f"write 1 or 0, not {value!r}")
     return answers[value.lower()]
+
+
+def log_format(value: str) -> str:
+    if value not in {"console", "json"}:
+        raise ValueError(f"write console or json, not {value!r}")
+    return value
+
+
+def sentry_dsn(value: str) -> str:
+    """Read where Sentry takes errors; what tells it is not installed with everything else."""
+    url = _split(value)
+    if url.scheme not in {"http", "https"} or not (url.username and url.hostname):
+        raise ValueError("write https://key@host/project, as Sentry shows it")
+    if find_spec("sentry_sdk") is None:
+        raise ValueError("sentry-sdk is not installed: install requirements/production.txt")
+    return value
 
 
 def tracking(value: str) -> str:

@@ -95,6 +95,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.web.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.web.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -580,10 +581,13 @@ PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 1
 
 # --- log --------------------------------------------------------------------------------------
 
+# Lines for people, or for programs.
+LOG_FORMAT = env.read("LOG_FORMAT", read.log_format, default="console")
+SENTRY_DSN = env.read("SENTRY_DSN", read.sentry_dsn, default="")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": "config.logs.formatter", "kind": LOG_FORMAT}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {

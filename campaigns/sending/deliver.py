@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from structlog.contextvars import bind_contextvars
 
 from campaigns import reasons
 from campaigns.models import Run, RunStatus
@@ -55,7 +56,9 @@ def deliver(run_id: int, ids: list[int], *, clock: Clock) -> dict[str, int]:
         wanted, ids = len(ids), hours.hold_back(run_id, ids, rules, now=clock())
         if not ids:
             return {"waiting": wanted}
-    admission = _admit(run_id, len(ids), uuid.uuid4(), clock)
+    lease = uuid.uuid4()
+    bind_contextvars(run=run_id, chunk=str(lease))  # in logs, until the task ends
+    admission = _admit(run_id, len(ids), lease, clock)
     if not admission.granted:
         retries.put_back(ids)
         return {"waiting": len(ids)}
