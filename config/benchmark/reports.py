@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, Run, RunStatus, Sender
-from config.benchmark import machine, report
+from config.benchmark import console, machine, report
 from recipients import consent
 from recipients.models import MailingList, Recipient, Tracking
 from templates_app.services import create_template, freeze
@@ -98,13 +98,22 @@ SELECT delivery.id, run_id, recipient_id, kind, category, kind = 'bounced' AND d
             AS told (kind, category, is_so)
  WHERE run_id = %(run)s AND is_so
 """
+# Celery's words of the newest runs: older ones are deleted (TASK_RESULT_DAYS).
+_TASK_RESULTS = """
+INSERT INTO django_celery_results_taskresult
+       (task_id, task_name, status, content_type, content_encoding, result, date_created, date_done)
+SELECT task_id::text, 'campaigns.deliver',
+       CASE state WHEN 'sent' THEN 'SUCCESS' ELSE 'FAILURE' END,
+       'application/json', 'utf-8', '{"state": "' || state || '"}', finished_at, finished_at
+  FROM tracking_delivery WHERE run_id = %(run)s AND %(is_new)s
+"""
 _COUNTERS = """
 INSERT INTO tracking_runcounters (run_id, sent, failed)
 SELECT %(run)s, count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'failed')
   FROM tracking_delivery WHERE run_id = %(run)s
 """
 _ANALYZE = "ANALYZE tracking_delivery, tracking_hit, tracking_deliveryevent"
-_OF_A_RUN = (_DELIVERIES, _HITS, _EVENTS, _COUNTERS, _ANALYZE)
+_OF_A_RUN = (_DELIVERIES, _HITS, _EVENTS, _TASK_RESULTS, _COUNTERS, _ANALYZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +148,7 @@ def make_history(deliveries: int, events: int, *, say: Callable[[str], object]) 
         for run, size, programs in zip(runs, sizes, machines, strict=True):
             say(f"run {run.pk}: {size:,} deliveries")
             values = {"run": run.pk, "at": run.started_at, "count": size, "before": before}
-            values |= {"links": LINKS, "machines": programs}
+            values |= {"links": LINKS, "machines": programs, "is_new": size == rest}
             for statement in _OF_A_RUN:
                 cursor.execute(statement, {**values, "opened": opened})
             sent.recount(run.pk)
@@ -191,7 +200,7 @@ def _runs(count: int) -> list[Run]:
     ]
 
 
-def pages(runs: Sequence[Run]) -> Mapping[str, str]:
+def pages(runs: Sequence[Run]) -> dict[str, str]:
     """Return the address of each page, of the largest run and of its campaign."""
     run, campaign = runs[0], runs[0].campaign
     deliveries = Delivery.objects.of_run(run.pk)
@@ -222,8 +231,7 @@ def pages(runs: Sequence[Run]) -> Mapping[str, str]:
     found["history of a recipient"] = reverse("campaigns:recipient_history", args=[recipient.pk])
     growth = reverse("campaigns:list_growth", args=[mailing_list.pk])
     found |= {"growth of a list": growth, "growth of a list by week": f"{growth}?by=week"}
-    found |= _of_the_ledger(run, recipient.address, middle)
-    return found
+    return {**found, **_of_the_ledger(run, recipient.address, middle), **console.pages(run)}
 
 
 def _of_the_ledger(run: Run, address: str, middle: int) -> Mapping[str, str]:
@@ -240,6 +248,10 @@ def _of_the_ledger(run: Run, address: str, middle: int) -> Mapping[str, str]:
     }
     for state in DeliveryState.values:
         found[f"ledger of a run, {state}"] = f"{ledger}?run={run.pk}&state={state}"
+    found["health"] = reverse("health")
+    found["dashboard"] = reverse("campaigns:dashboard")
+    found["campaigns"] = reverse("campaigns:campaign_list")
+    found["calendar"] = reverse("campaigns:campaign_calendar")
     return found
 
 

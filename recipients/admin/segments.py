@@ -19,7 +19,7 @@ from recipients.segments.words import describe
 class SegmentAdmin(NarrowedAdmin):
     """Only looked at here: rules are written, and segments deleted, on pages of staff's."""
 
-    list_display = ("name", "in_words", "recipients", "updated_at")
+    list_display = ("name", "description", "recipients", "updated_at")
     search_fields = ("name",)
     ordering = ("name",)
     actions = None

@@ -9,8 +9,10 @@ import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.db.models import Model
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import (
@@ -39,6 +41,8 @@ from tests.factories import (
     make_recipient,
     make_run,
     make_segment,
+    make_sender,
+    make_template,
 )
 from tracking.inbound.storing import store
 from tracking.models import Mailbox, WebhookEvent
@@ -47,37 +51,45 @@ MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 pytestmark = pytest.mark.django_db
 
 
+def make_rows(n: int = 0) -> None:
+    """Make at least one row of every model; called again, one more."""
+    mailing_list = make_list(f"Readers {n}")
+    recipient = make_recipient(f"ada{n}@example.org", lists=[mailing_list])
+    form = make_form(f"birds{n}", mailing_list=mailing_list)
+    write(NoticeKind.WELCOME, recipient=recipient, form=form, now=timezone.now())
+    template = make_template(f"Newsletter {n}")
+    sender = make_sender(f"news{n}@example.org")
+    make_run(make_campaign(f"Spring {n}", lists=[mailing_list], template=template, sender=sender))
+    Field.objects.create(name=f"first_name_{n}")
+    Suppression.objects.create(key=f"gone{n}@example.org", reason=SuppressionReason.MANUAL)
+    jobs.begin(io.BytesIO(f"email\nben{n}@example.org\n".encode()), name="people.csv")
+    make_segment(f"Hanoi {n}")
+    make_file(f"Plan{n}.pdf", f"%PDF-1.7\n%{n}\n%%EOF\n".encode())
+    Snippet.objects.create(name=f"footer{n}", kind=Kind.HTML, source="<p>Bye</p>")
+    Layout.objects.create(name=f"Plain {n}", kind=Kind.HTML, source="{{ content }}")
+    Tag.objects.create(name=f"VIP {n}")
+    Export.objects.create(what="all recipients", created_at=timezone.now())
+    set_transport_url(Transport(name=f"relay{n}"), url="smtp://127.0.0.1:25")
+    dkim_keys.create(f"{n}.example.org", selector="s1", algorithm=Algorithm.ED25519)
+    DomainLimit.objects.create(group=f"group{n}", per_second=5)
+    DomainGroup.objects.create(domain=f"{n}.example.org", group=f"group{n}")
+    Group.objects.create(name=f"Editors {n}")
+    User.objects.create_user(f"somebody{n}")
+    every = IntervalSchedule.objects.create(every=n + 1, period=IntervalSchedule.SECONDS)
+    PeriodicTask.objects.create(name=f"tick {n}", task="campaigns.tick", interval=every)
+    CrontabSchedule.objects.create(minute=n)
+    SolarSchedule.objects.create(event="sunrise", latitude=n, longitude=n)
+    ClockedSchedule.objects.create(clocked_time=timezone.now())
+    Mailbox.objects.create(address=f"imaps://mail{n}.example.org")
+    store(f"Subject: Undelivered {n}".encode(), origin="pipe", now=timezone.now())
+    now = timezone.now()
+    WebhookEvent.objects.create(provider="brevo", key=b"%d" % n, payload={}, received_at=now)
+    GroupResult.objects.create(group_id=f"group{n}", result="[]")
+
+
 @pytest.fixture
 def rows(disk: Path) -> None:
-    """At least one row of every model."""
-    recipient = make_recipient(lists=[make_list()])
-    write(NoticeKind.WELCOME, recipient=recipient, form=make_form(), now=timezone.now())
-    make_run(make_campaign())
-    Field.objects.create(name="first_name")
-    Suppression.objects.create(key="gone@example.org", reason=SuppressionReason.MANUAL)
-    jobs.begin(io.BytesIO(b"email\nada@example.org\n"), name="people.csv")
-    make_segment()
-    make_file()
-    Snippet.objects.create(name="footer", kind=Kind.HTML, source="<p>Bye</p>")
-    Layout.objects.create(name="Plain", kind=Kind.HTML, source="{{ content }}")
-    Tag.objects.create(name="VIP")
-    Export.objects.create(what="all recipients", created_at=timezone.now())
-    set_transport_url(Transport(name="relay"), url="smtp://127.0.0.1:25")
-    dkim_keys.create("example.org", selector="s1", algorithm=Algorithm.ED25519)
-    DomainLimit.objects.create(group="google", per_second=5)
-    DomainGroup.objects.create(domain="example.org", group="google")
-    Group.objects.create(name="Editors")
-    User.objects.create_user("somebody")
-    every = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)
-    PeriodicTask.objects.create(name="tick", task="campaigns.tick", interval=every)
-    CrontabSchedule.objects.create()
-    SolarSchedule.objects.create(event="sunrise", latitude=0, longitude=0)
-    ClockedSchedule.objects.create(clocked_time=timezone.now())
-    Mailbox.objects.create(address="imaps://mail.example.org")
-    store(b"Subject: Undelivered", origin="pipe", now=timezone.now())
-    now = timezone.now()
-    WebhookEvent.objects.create(provider="brevo", key=b"1", payload={}, received_at=now)
-    GroupResult.objects.create(group_id="group", result="[]")
+    make_rows()
 
 
 def paths(model: type[Model]) -> dict[str, str]:
@@ -102,6 +114,13 @@ def every_path() -> dict[tuple[str, str], str]:
     return {
         (model._meta.label, name): path for model in MODELS for name, path in paths(model).items()
     }
+
+
+def queries(client: Client, path: str) -> int:
+    client.get(path)  # what is read once is in memory then
+    with CaptureQueriesContext(connection) as captured:
+        client.get(path)
+    return len(captured)
 
 
 def _is_unfold(model_admin: Any) -> bool:
@@ -136,6 +155,18 @@ def test_a_superuser_gets_every_page_that_there_is(rows: None, rf: RequestFactor
     assert {model for model, _ in led} == {
         model._meta.label for model in MODELS if hasattr(model._default_manager, "visible_to")
     } - {"campaigns.Run", "tracking.Delivery"}  # looked at, not edited
+
+
+def test_a_longer_list_takes_no_more_queries(rows: None) -> None:
+    client = superuser()
+    lists = {model._meta.label: paths(model)["changelist"] for model in MODELS}
+    few = {label: queries(client, path) for label, path in lists.items()}
+    for n in range(1, 4):
+        make_rows(n)
+
+    many = {label: queries(client, path) for label, path in lists.items()}
+
+    assert many == few
 
 
 def test_staff_without_permission_get_no_page(rows: None) -> None:
