@@ -79,7 +79,6 @@ class TaskResultAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     """One row for each delivery, and those of the engine's own tasks."""
 
     list_display = ("task_id", "task_name", "status", "date_created", "date_done")
-    list_filter = ("status",)
     search_fields = ("task_id__exact",)
     search_help_text = _("The whole task id")
     ordering = ("-pk",)

@@ -122,7 +122,7 @@ class Filter:
         if self.segment:
             asked.append(Q(pk__in=those(self.segment.rules, now=now)))
         if self.suppressed == YES:
-            asked.append(_is_suppressed())
+            asked.append(is_suppressed())
         return asked
 
 
@@ -142,7 +142,7 @@ _SUPPRESSION = Subquery(
 )
 
 
-def _is_suppressed() -> Q:
+def is_suppressed() -> Q:
     """Ask for the address, and for the domain only where some domain is suppressed: few are."""
     addresses = Q(key__in=Suppression.objects.filter(key__isnull=False).values("key"))
     domains = list(Suppression.objects.domains().values_list("key", flat=True))

@@ -11,7 +11,7 @@ from django_celery_results.models import TaskResult
 
 from campaigns.models import Run
 from recipients.models import MailingList, Recipient
-from tracking.models import Delivery, DeliveryState
+from tracking.models import Delivery
 
 # What is found by, of the models that have a row for each recipient or message.
 _ASKED: Mapping[type[Model], tuple[str, ...]] = {
@@ -25,12 +25,9 @@ _ASKED: Mapping[type[Model], tuple[str, ...]] = {
         "q={recipient.address}",
         "run={run.pk}",
         "run={run.pk}&q={recipient.address}",
-        *(f"state__exact={state}" for state in DeliveryState.values),
-        *(f"run={{run.pk}}&state__exact={state}" for state in DeliveryState.values),
-        "skip_reason__exact=suppressed",
-        "p=200000",
+        "p=200",
     ),
-    TaskResult: ("q={result.task_id}", "status__exact=FAILURE", "status__exact=STARTED"),
+    TaskResult: ("q={result.task_id}", "p=200"),
 }
 
 

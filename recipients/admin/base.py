@@ -4,6 +4,7 @@
 # mypy: allow-subclassing-any
 from typing import Any
 
+from django.core.paginator import EmptyPage
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -15,6 +16,8 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
 from recipients.addresses import BadAddress, parse_address
+
+MOST_PAGES = 200
 
 
 class Narrowed:
@@ -50,10 +53,21 @@ class NarrowedInline(Narrowed, TabularInline):
     pass
 
 
+class FewPages(InfinitePaginator):
+    """The newest pages: each reads all rows before it, and who looks for one row asks for it."""
+
+    def validate_number(self, number: Any) -> int:
+        if (valid := int(super().validate_number(number))) > MOST_PAGES:
+            raise EmptyPage(
+                f"only the newest {MOST_PAGES} pages are shown; search for what you need"
+            )
+        return valid
+
+
 class ManyRowsAdmin(ModelAdmin):
     """A list that may have millions of rows: nothing is counted, and it is sorted by its key."""
 
-    paginator = InfinitePaginator
+    paginator = FewPages
     show_full_result_count = False
     list_disable_select_all = True
     list_per_page = 50

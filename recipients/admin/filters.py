@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from recipients.finding import is_suppressed
 from recipients.models import MailingList, Segment, Tag, Tagging
 from recipients.segments.asking import those
 from recipients.segments.grammar import BadRules
@@ -79,5 +80,5 @@ class SuppressedFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "yes":
-            return queryset.filter(is_suppressed=True)
+            return queryset.filter(is_suppressed())
         return queryset.not_suppressed() if self.value() == "no" else queryset
