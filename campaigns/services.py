@@ -378,9 +378,19 @@ def cancel(campaign: Campaign, *, now: datetime) -> int:
     return done + (left["count"] or 0)
 
 
-@transaction.atomic(durable=True)
 def _mark_cancelled(campaign: Campaign, *, now: datetime) -> list[int]:
-    """Note it where every claim looks, and return the runs; from here on nothing is claimed."""
+    with transaction.atomic(durable=True):
+        return mark_cancelled(campaign, now=now)
+
+
+@transaction.atomic
+def mark_cancelled(campaign: Campaign, *, now: datetime) -> list[int]:
+    """Note it where every claim looks, and return the runs; from the commit on nothing is claimed.
+
+    The sweep cancels their deliveries, unless `reconcile.cancel_open` does after the commit.
+
+    :raises Refused: where it has ended already.
+    """
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     runs = campaign.runs.active().select_for_update(no_key=True).ids()
     if locked.status not in _ALIVE and not runs:

@@ -1,1 +1,1 @@
-"""What programs ask of what is sent, by HTTP."""
+"""What programs ask of contents, campaigns, single messages and what became of them by HTTP."""

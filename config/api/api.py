@@ -8,11 +8,11 @@ from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.types import DictStrAny
 
-from campaigns.api import messages
+from campaigns.api import campaigns, deliveries, media, messages, runs, templates
 from config.api.authentication import Bearer
 from config.api.errors import answer_problems
 from config.api.openapi import Description
-from recipients.api import lists, people
+from recipients.api import lists, people, segments, suppressions
 from recipients.api.refusals import Problem
 
 
@@ -56,3 +56,11 @@ answer_problems(api)
 api.add_router("/recipients", people.router, tags=["Recipients"])
 api.add_router("/lists", lists.router, tags=["Lists"])
 api.add_router("/messages", messages.router, tags=["Messages"])
+api.add_router("/suppressions", suppressions.router, tags=["Suppression"])
+api.add_router("/segments", segments.router, tags=["Segments"])
+api.add_router("/templates", templates.router, tags=["Templates"])
+api.add_router("/media", media.router, tags=["Media"])
+api.add_router("/campaigns", campaigns.router, tags=["Campaigns"])
+api.add_router("/runs", runs.router, tags=["Runs"])
+api.add_router("/deliveries", deliveries.router, tags=["Deliveries"])
+api.add_router("/events", deliveries.events_router, tags=["Events"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.signals import got_request_exception
 from django.db import transaction
@@ -22,7 +23,7 @@ from recipients.api.refusals import Problem
 
 View = Callable[..., HttpResponseBase]
 
-MOST_BYTES = 25 * 1024 * 1024  # of a body; files of the library have a limit of their own
+MOST_BYTES = 25 * 1024 * 1024  # of a body, at least: a file of the library may be larger
 
 _SAFE = {"GET", "HEAD"}
 
@@ -94,12 +95,11 @@ def _read(request: HttpRequest) -> None:
 
     :raises Problem: it is larger than anybody needs.
     """
-    if request.content_type == "multipart/form-data":
-        return
+    most = max(MOST_BYTES, (settings.MEDIA_FILE_MB + 1) * 1024 * 1024)
     size = request.META.get("CONTENT_LENGTH") or "0"
-    if not size.isdecimal() or int(size) > MOST_BYTES:
-        raise Problem(413, f"A body has at most {MOST_BYTES:,} bytes.")
-    request._body = request.read(MOST_BYTES + 1)  # noqa: SLF001
+    if not size.isdecimal() or int(size) > most:
+        raise Problem(413, f"A body has at most {most:,} bytes.")
+    request._body = request.read(most)  # noqa: SLF001
 
 
 def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:

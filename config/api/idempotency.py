@@ -84,8 +84,18 @@ def _lock(name: str) -> None:
 
 
 def _digest(request: HttpRequest) -> bytes:
-    said = f"{request.META.get('CONTENT_TYPE', '')}\n{request.META.get('QUERY_STRING', '')}\n"
-    return sha256(said.encode() + request.body).digest()
+    """Return what stands for a request; of a form by its parts: their boundary is made anew."""
+    said = sha256(f"{request.content_type}\n{request.META.get('QUERY_STRING', '')}\n".encode())
+    if request.content_type != "multipart/form-data":
+        said.update(request.body)
+        return said.digest()
+    said.update(repr(sorted(request.POST.lists())).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            said.update(repr((name, file.name, file.content_type)).encode())
+            said.update(sha256(file.read()).digest())
+            file.seek(0)
+    return said.digest()
 
 
 def _again(known: IdempotentAnswer, sent: bytes) -> HttpResponse:

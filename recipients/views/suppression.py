@@ -1,5 +1,6 @@
 """Who is left alone: found by address first, added one or many at once, lifted by the rules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -46,18 +47,23 @@ def suppression_list(request: HttpRequest) -> HttpResponse:
     form = SuppressionFilterForm(request.GET)
     given = form.cleaned_data if form.is_valid() else {}
     asked = str(given.get("q", "")).strip()
-    found = Suppression.objects.domains() if given.get("domains") else Suppression.objects.all()
-    if reason := given.get("reason"):
-        found = found.filter(reason=reason)
-    if asked:
-        found = found.filter(_about(asked))
     context = {
         "form": form,
-        "page": key_page(found, request.GET),
+        "page": key_page(asked_for(given), request.GET),
         "lifted": _lifted(asked) if asked else (),
         "is_filtered": any(given.values()),
     }
     return render(request, "recipients/suppression_list.html", context)
+
+
+def asked_for(given: Mapping[str, Any]) -> "QuerySet[Suppression]":
+    """Return what a valid filter lets through."""
+    found = Suppression.objects.domains() if given.get("domains") else Suppression.objects.all()
+    if reason := given.get("reason"):
+        found = found.filter(reason=reason)
+    if asked := str(given.get("q", "")).strip():
+        found = found.filter(_about(asked))
+    return found
 
 
 def _about(text: str) -> Q:
@@ -87,7 +93,7 @@ def suppression_add(request: HttpRequest) -> HttpResponse:
         new = suppress_all(
             keys,
             reason=SuppressionReason(form.cleaned_data["reason"]),
-            source="; ".join(filter(None, [form.cleaned_data["source"], _added_by(request)])),
+            source="; ".join(filter(None, [form.cleaned_data["source"], added_by(request)])),
             now=timezone.now(),
         )
         known = len(keys) - new
@@ -106,7 +112,7 @@ def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
     form = LiftForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            _lift(request, entry, why=form.cleaned_data["why"])
+            lift_entry(request, entry, why=form.cleaned_data["why"])
         except NotLifted as refusal:
             form.add_error(None, sentence(refusal))
         else:
@@ -124,7 +130,11 @@ def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
     return verb_page(request, verb, form, back=back, of=whom, facts=facts)
 
 
-def _lift(request: HttpRequest, entry: Suppression, *, why: str) -> None:
+def lift_entry(request: HttpRequest, entry: Suppression, *, why: str) -> None:
+    """Lift it, as far as this user may.
+
+    :raises NotLifted: nobody may, or this user may not.
+    """
     if entry.key is None:
         raise NotLifted(_("they asked to be forgotten; only they themselves may come back"))
     lift(
@@ -136,7 +146,7 @@ def _lift(request: HttpRequest, entry: Suppression, *, why: str) -> None:
     )
 
 
-def _added_by(request: HttpRequest) -> str:
+def added_by(request: HttpRequest) -> str:
     """Say who added it, without an address: this may come into the consent ledger."""
     name = request.user.get_username()
     return f"added by {f'staff {request.user.pk}' if '@' in name else name}"
