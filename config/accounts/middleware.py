@@ -45,7 +45,7 @@ class SignInMiddleware:
         if not settings.REQUIRE_MFA or not getattr(view_func, "login_required", True):
             return None
         match = request.resolver_match
-        if (match and match.view_name in _ON_THE_WAY) or _has_second_factor(request):
+        if (match and match.view_name in _ON_THE_WAY) or has_second_factor(request):
             return None
         messages.warning(request, _("Set up a second factor first: everybody here needs one."))
         return HttpResponseRedirect(reverse("mfa_index"))
@@ -63,7 +63,7 @@ class SignInMiddleware:
         return None
 
 
-def _has_second_factor(request: HttpRequest) -> bool:
+def has_second_factor(request: HttpRequest) -> bool:
     """Whether they have one here, or came by a provider, which looks after it."""
     methods = request.session.get("account_authentication_methods", [])
     if any(each.get("method") == "socialaccount" for each in methods):

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from config.accounts import audit, mails
+from config.accounts import audit, mails, tokens
 from config.api import idempotency
 
 
@@ -20,4 +20,5 @@ def forget_audit() -> int:
 
 @shared_task(name="accounts.forget_answers", ignore_result=True)
 def forget_answers() -> int:
-    return idempotency.forget_old(now=timezone.now())
+    now = timezone.now()
+    return idempotency.forget_old(now=now) + tokens.forget_old(now=now)

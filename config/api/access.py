@@ -14,10 +14,14 @@ from recipients.api.refusals import Problem
 
 ROOT = "api/v1/"
 
-# For everybody: what the API is like.
+# For everybody: what the API is like, and where people's clients say who they are.
 PUBLIC = {
     "GET /openapi.json",
     "GET /docs",
+    "POST /token",
+    "POST /token/session",
+    "POST /token/refresh",
+    "POST /token/revoke",
 }
 
 # Of several permissions all are needed.

@@ -12,6 +12,7 @@ from campaigns.api import campaigns, deliveries, media, messages, runs, template
 from config.api.authentication import Bearer
 from config.api.errors import answer_problems
 from config.api.openapi import Description
+from config.api.tokens import router as tokens
 from recipients.api import lists, people, segments, suppressions
 from recipients.api.refusals import Problem
 
@@ -53,6 +54,7 @@ api = API(
     parser=StrictParser(),
 )
 answer_problems(api)
+api.add_router("/token", tokens, tags=["Tokens"])
 api.add_router("/recipients", people.router, tags=["Recipients"])
 api.add_router("/lists", lists.router, tags=["Lists"])
 api.add_router("/messages", messages.router, tags=["Messages"])

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from config.accounts import keys
+from config.accounts import keys, tokens
 from config.accounts.acting import actor, address_of
 from config.accounts.models import ApiKey, Origin
 from recipients.api.refusals import Problem
@@ -47,11 +47,12 @@ def caller_of(request: HttpRequest, *, now: datetime) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise _unknown("Send `Authorization: Bearer` with an API key, or an access token.")
-    key = keys.find_key(token.strip(), now=now)
-    if key is None:
-        raise _unknown("This key or token is not known, or is not valid any more.")
-    keys.note_use(key, now=now)
-    return _of_key(key)
+    if key := keys.find_key(token.strip(), now=now):
+        keys.note_use(key, now=now)
+        return _of_key(key)
+    if user := tokens.user_of(token.strip(), now=now):
+        return Caller(user, holder=f"user {user.pk}", name=user.get_username())
+    raise _unknown("This key or token is not known, or is not valid any more.")
 
 
 def introduce(request: HttpRequest, caller: Caller) -> None:

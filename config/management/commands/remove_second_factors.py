@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from config.accounts.models import SignedIn
+
 
 class Command(BaseCommand):
     help = "Take away the second factors of a user who has lost them, and end their sessions."
@@ -22,4 +24,5 @@ class Command(BaseCommand):
         count, _ = Authenticator.objects.filter(user=found).delete()
         for session in UserSession.objects.filter(user=found):
             session.end()
+        SignedIn.objects.filter(user=found).delete()
         self.stdout.write(f"{user} has no second factor any more (removed: {count}).")

@@ -24,7 +24,7 @@ V, M, P, A = "Viewer", "Marketer", "Approver", "Administrator"
 LOOKS = {
     "recipient mailinglist subscription segment tag field import signupform suppression": {V, M, P},
     "emailtemplate templateversion snippet layout mediafile": {V, M, P},
-    "campaign run page preflight sender transport delivery domainlimit dkimkey": {V, M, P},
+    "campaign message run page preflight sender transport delivery domainlimit dkimkey": {V, M, P},
     "consentevent": {V, M, P},
     "export consentdetail inboundmessage webhookevent mailbox notice": set(),
     "user group taskresult auditentry apikey": set(),
@@ -41,6 +41,7 @@ OTHERS = {
     "recipients.add_suppression": {M},
     "tracking.change_delivery": {M},
     "campaigns.approve_campaign": {P},
+    "campaigns.send_message": {M},
     "recipients.export_recipient": set(),
     "recipients.erase_recipient": set(),
     "recipients.merge_recipient": set(),
