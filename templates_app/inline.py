@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
@@ -57,10 +57,7 @@ def freeze(content: Draft) -> TemplateVersion:
 
 
 def _known(digest: str) -> TemplateVersion | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [digest])
-        found = cursor.fetchone()
-    return TemplateVersion.objects.get(pk=found[0]) if found else None
+    return next(iter(TemplateVersion.objects.raw(_KNOWN, [digest])), None)
 
 
 def _compiled(content: Draft) -> list[CompiledContent]:

@@ -34,6 +34,36 @@ UPDATE campaigns_message SET look_at = %(again)s
 RETURNING run.id
 """
 
+# What there is to do for a message, in one look: it is asked twice for each.
+_STANDS = """
+SELECT delivery.id,
+       delivery.state = 'queued'
+       OR delivery.state = 'retry' AND delivery.next_attempt_at <= %(now)s,
+       run.status = 'sending' AND delivery.state IN ('queued', 'retry')
+       AND %(now)s - run.started_at <= campaign.time_to_live
+  FROM campaigns_run run
+  JOIN campaigns_campaign campaign ON campaign.id = run.campaign_id
+  JOIN tracking_delivery delivery ON delivery.run_id = run.id
+ WHERE run.id = %(run)s
+"""
+
+# Nothing leads out of these states, so nobody has to be kept from them meanwhile.
+_END = """
+WITH ended AS (
+    UPDATE campaigns_run AS run SET status = 'completed', finished_at = %(now)s
+      FROM tracking_delivery delivery
+     WHERE run.id = %(run)s AND run.status IN ('sending', 'paused', 'held')
+       AND delivery.run_id = run.id
+       AND delivery.state IN ('sent', 'failed', 'skipped', 'cancelled')
+    RETURNING run.message_id
+), let_go AS (
+    DELETE FROM campaigns_runattachment
+     WHERE run_id = %(run)s AND EXISTS (SELECT FROM ended)
+)
+UPDATE campaigns_message SET look_at = NULL, fields = '{}'
+ WHERE id IN (SELECT message_id FROM ended)
+"""
+
 
 def due(*, now: datetime, most: int = MOST_AT_ONCE) -> list[int]:
     """Return the runs of messages that somebody is to look after now; nobody else is told them."""
@@ -59,11 +89,29 @@ def hand_over(run_id: int, *, clock: Clock) -> None:
 
     May be called at any time, and by several at once: what is claimed is nobody else's.
     """
-    _mend(run_id, now=clock())
-    delivery = Delivery.objects.of_run(run_id).claimable(now=clock()).first()
-    if delivery:
-        deliver(run_id, [delivery.pk], clock=clock)
-    _note(run_id, now=clock())
+    delivery, is_due, is_sound = _stands(run_id, now=clock())
+    if not is_sound:
+        _mend(run_id, now=clock())
+        delivery, is_due, _ = _stands(run_id, now=clock())
+    if is_due:
+        deliver(run_id, [delivery], clock=clock)
+    if not _end(run_id, now=clock()):
+        _note(run_id, now=clock())
+
+
+def _stands(run_id: int, *, now: datetime) -> tuple[int, bool, bool]:
+    """Return the message's delivery, if it may be attempted, and if nothing is to be mended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDS, {"run": run_id, "now": now})
+        delivery, is_due, is_sound = cursor.fetchone()
+    return delivery, is_due, is_sound
+
+
+def _end(run_id: int, *, now: datetime) -> bool:
+    """Note that a message is at its end, if it is; of what it was filled with nothing is kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(_END, {"run": run_id, "now": now})
+        return bool(cursor.rowcount)
 
 
 def _mend(run_id: int, *, now: datetime) -> None:
@@ -91,9 +139,8 @@ def _note(run_id: int, *, now: datetime) -> None:
     message.update(look_at=look_at)
     if delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.RETRY):
         return
-    Run.objects.having(RunStatus.SENDING).filter(pk=run_id).update(
-        status=RunStatus.COMPLETED, finished_at=now
-    )
+    under_way = Run.objects.having(RunStatus.SENDING, RunStatus.PAUSED, RunStatus.HELD)
+    under_way.filter(pk=run_id).update(status=RunStatus.COMPLETED, finished_at=now)
     if look_at is None:
         message.update(fields={})
         RunAttachment.objects.filter(run=run_id).delete()

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.test import TestCase
+from django.test import Client, TestCase
+from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Campaign, Message, Run, RunAttachment, RunStatus, Sender
-from campaigns.sending import single
+from campaigns.sending import instance, single
+from campaigns.services import resume
 from campaigns.transactional import (
     File,
     Inline,
@@ -27,7 +29,8 @@ from recipients.suppression import suppress
 from templates_app.models import TemplateVersion
 from tests.campaigns.sending.test_deliver import parsed
 from tests.factories import make_list, make_recipient, make_sender, make_template
-from tests.smtp_server import ScriptedSMTP, defer
+from tests.smtp_server import ScriptedSMTP, defer, drop
+from tracking import unconfirmed
 from tracking.models import Delivery, Engagement, RunCounters
 from tracking.tallying.sent import recount_due
 from tracking.verify import disagreements
@@ -413,6 +416,51 @@ def test_workers_are_woken_when_it_is_committed_and_not_before() -> None:
 
     assert before == []
     assert woken == Run.objects.ids()
+
+
+def test_a_message_of_a_database_that_was_copied_waits_for_a_person(smtp: ScriptedSMTP) -> None:
+    pk = take()
+    instance.hold_all()
+
+    held = hand_over(pk)
+    look_at = Message.objects.get().look_at
+    resume(Campaign.objects.get(), now=NOW)
+    sent = hand_over(pk)
+
+    assert (held, look_at, sent) == ("queued", NOW + timedelta(minutes=1), "sent")
+
+
+def test_a_message_in_doubt_that_is_to_be_sent_again_is_sent_at_once(smtp: ScriptedSMTP) -> None:
+    smtp.script(drop("dot"), times=1)
+    pk = take()
+    doubted = hand_over(pk)
+    delivery = Delivery.objects.get()
+
+    unconfirmed.resend([delivery.pk], now=NOW)
+    single.wake([delivery.pk], now=NOW)
+
+    assert doubted == "unconfirmed"
+    assert single.due(now=NOW) == [delivery.run_id]
+    assert hand_over(pk) == "sent"
+
+
+def test_the_ledger_shows_a_message_with_what_it_was_and_settles_its_doubt(
+    smtp: ScriptedSMTP, admin_client: Client
+) -> None:
+    smtp.script(drop("dot"), times=1)
+    hand_over(take())
+    delivery = Delivery.objects.get()
+
+    found = admin_client.get("/ledger/?q=ada@example.org").content.decode()
+    page = admin_client.get(f"/ledger/{delivery.pk}/").content.decode()
+    doubts = admin_client.get(reverse("campaigns:run_doubts", args=[delivery.run_id]))
+
+    assert "Messages of Shop" in found
+    assert "Receipt {{ number }}" in page
+    assert reverse("campaigns:run_doubts", args=[delivery.run_id]) in page
+    assert doubts.status_code == 200
+    of_run = admin_client.get(reverse("campaigns:run_detail", args=[delivery.run_id]))
+    assert of_run.status_code == 404
 
 
 def test_of_a_message_that_there_is_not_nothing_is_known() -> None:

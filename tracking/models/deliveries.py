@@ -72,11 +72,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         doubted = self.filter(doubted_at__isnull=False, state=DeliveryState.UNCONFIRMED)
         return doubted.filter(doubted_at__lte=before) if before else doubted
 
-    def claimable(self, *, now: datetime) -> Self:
-        """Queued, or due for another attempt."""
-        due = Q(state=DeliveryState.RETRY, next_attempt_at__lte=now)
-        return self.filter(Q(state=DeliveryState.QUEUED) | due)
-
     def sending(self) -> Self:
         """In a worker's hands."""
         return self.filter(state=DeliveryState.SENDING)
