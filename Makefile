@@ -52,6 +52,19 @@ editor: ## bundle the source editor of templates anew, of config/editor (needs n
 	@cd config/editor && npm ci --no-audit --no-fund && npm run --silent build && node licences.mjs
 	@cd config && sha256sum editor/editor.js editor/package-lock.json static/godwit/vendor/editor.min.js > editor/SHA256SUMS
 
+.PHONY: docs
+docs: install $(VENV)/documentation/installed ## make the documentation's site, with the references of commands and API
+	@$(MANAGE) write_reference docs/reference
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/documentation/bin/mkdocs build --quiet --strict --site-dir $(abspath $(STATE))/documentation
+	@echo 'the documentation is in $(STATE)/documentation/index.html'
+
+# Apart from the product's packages, which have nothing to do with it.
+$(VENV)/documentation/installed: requirements/documentation.txt
+	@$(PYTHON) -m venv $(VENV)/documentation
+	@$(VENV)/documentation/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes --requirement $<
+	@touch $@
+
 .PHONY: pictures
 pictures: install ## do the main job in a browser, and take the pictures of the README anew
 	@PICTURES=docs/images $(BIN)/python -m pytest -q -s tests/browser/test_main_job.py
@@ -95,7 +108,7 @@ $(VENV)/installed: requirements/development.txt
 lock: ## compile requirements/*.in to *.txt again, with the newest versions
 	@$(PYTHON) -m venv $(STATE)/uv
 	@$(STATE)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	@for name in base production development; do \
+	@for name in base production development documentation; do \
 		$(STATE)/uv/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 			--python-version 3.11 --generate-hashes --no-header --no-annotate \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done

@@ -2,9 +2,12 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
@@ -228,3 +231,57 @@ def test_the_table_of_states_is_that_of_the_ledger() -> None:
 
     assert statuses == {str(state): status for state, status in TASK_STATUS.items()}
     assert targets == {str(state): set(map(str, allowed)) for state, allowed in TRANSITIONS.items()}
+
+
+# --- the site ---------------------------------------------------------------------------------
+
+
+def site() -> dict[str, Any]:
+    """Return mkdocs.yml, but what is Python in it."""
+    text = re.sub(r"!!python/\S+ (\{.*\})", r"\1", read("mkdocs.yml"))
+    return dict(yaml.safe_load(text))
+
+
+def pages_of(entry: object) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    parts = entry.values() if isinstance(entry, dict) else entry
+    return [page for part in parts for page in pages_of(part)]  # type: ignore[attr-defined]
+
+
+def test_every_page_is_in_the_sites_contents_once() -> None:
+    pages = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+    assert sorted(pages_of(site()["nav"])) == sorted(
+        [*pages, "reference/api.md", "reference/commands.md"]
+    )
+
+
+def test_the_site_is_strict_and_asks_no_other_server() -> None:
+    assert site()["strict"] is True
+    assert site()["theme"]["font"] is False
+    assert not site().keys() & {"extra_css", "extra_javascript"}
+
+
+# --- the workflow -----------------------------------------------------------------------------
+
+
+def test_the_workflow_runs_the_commands_of_the_readme_on_each_python() -> None:
+    jobs = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]
+    required = tomllib.loads(read("pyproject.toml"))["project"]["requires-python"]
+    oldest, below = map(int, re.findall(r"3\.(\d+)", required))
+    steps = {name: [step.get("run", "") for step in job["steps"]] for name, job in jobs.items()}
+
+    assert "make test" in steps["test"]
+    assert any(step.startswith("make run ") for step in steps["run"])
+    for name in ("test", "run"):
+        pythons = jobs[name]["strategy"]["matrix"]["python"]
+        assert pythons == [f"3.{minor}" for minor in range(oldest, below)]
+
+
+def test_the_workflow_calls_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
+
+    called = set(re.findall(r"\bmake ([a-z]+)", read(".github/workflows/ci.yml")))
+
+    assert called <= targets
