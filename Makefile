@@ -87,6 +87,11 @@ chaos: install ## kill and restart everything at random while 20,000 (N=…) are
 soak: install ## run the fault tests that take minutes each, which `make test` leaves out
 	@$(BIN)/python -m pytest tests/soak -m soak -rA --durations=0
 
+# On loopback: it shows and stops tasks, and asks nobody who they are.
+.PHONY: flower
+flower: install ## watch workers and tasks at http://localhost:5555/ (PORT=5555)
+	@$(BIN)/celery -A config flower --address=127.0.0.1 --port=$(or $(PORT),5555)
+
 .PHONY: services
 services: install ## start PostgreSQL and Redis alone (do=status, do=down)
 	@$(MANAGE) services $(or $(do),up)

@@ -1,4 +1,6 @@
-"""Tell Docker whether a container does its work: `python docker/health.py web|worker|beat|catcher`.
+"""Tell Docker whether a container does its work: `python docker/health.py web`.
+
+Or `worker QUEUE`, `beat`, `catcher`, `flower`.
 
 Exit code 0: it does. 1: it does not, and one line says why.
 """
@@ -28,6 +30,10 @@ def web(port: str = "8000") -> None:
 
 def catcher(port: str = "8025") -> None:
     _get(int(port), "/", host="localhost")
+
+
+def flower(port: str = "5555") -> None:
+    _get(int(port), "/healthcheck", host="localhost")
 
 
 def worker(queue: str) -> None:
@@ -70,6 +76,7 @@ def _get(port: int, path: str, *, host: str) -> None:
 CHECKS: Mapping[str, Callable[..., None]] = {
     "web": web,
     "catcher": catcher,
+    "flower": flower,
     "worker": worker,
     "beat": beat,
 }
