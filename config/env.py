@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import time
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -36,6 +37,23 @@ WEBHOOK_KEYS = (
     "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
     "UNISENDER_GO_API_KEY",
 )
+# Each may be in a file, which NAME_FILE names: what is in the environment is read by more people.
+SECRETS = (
+    "ADDRESS_KEY",
+    "BOUNCE_MAILBOXES",
+    "BROKER_URL",
+    "DATABASE_URL",
+    "EMAIL_URL",
+    "MEDIA_STORAGE",
+    "OIDC_CLIENT_SECRET",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "TOKEN_KEYS",
+    "ANYMAIL_WEBHOOK_SECRET",
+    "ANYMAIL_RESEND_WEBHOOK_SECRET",
+    *(f"ANYMAIL_{name}" for name in WEBHOOK_KEYS),
+)
 DATABASE_FORM = "postgres://user:password@host:5432/name"
 STORAGE_FORM = "s3://KEY:SECRET@host/bucket?region=name&prefix=folder"
 
@@ -53,14 +71,20 @@ class Env:
 
     def read(self, name: str, convert: Callable[[str], T], default: T) -> T:
         """Return `convert(value)`, or `default` where the variable is unset or empty."""
-        value = self.values.get(name, "").strip()
-        if not value:
-            return default
         try:
-            return convert(value)
+            value = self._value(name)
+            return convert(value) if value else default
         except ValueError as error:
             self.problems.append(f"{name}: {error}")
             return default
+
+    def _value(self, name: str) -> str:
+        value = self.values.get(name, "").strip()
+        if name not in SECRETS or not (file := self.values.get(f"{name}_FILE", "").strip()):
+            return value
+        if value:
+            raise ValueError(f"it is set, and {name}_FILE as well; unset one of them")
+        return _content(file)
 
     def attempt(self, make: Callable[[], T], *, otherwise: T) -> T:
         """Return what `make` makes; a state directory that cannot be used is a problem, too."""
@@ -73,6 +97,23 @@ class Env:
 
     def text(self, name: str, default: str = "") -> str:
         return self.read(name, str, default)
+
+
+def is_given(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a secret is in the environment, or a file that it names is to have it."""
+    return any(environ.get(one, "").strip() for one in (name, f"{name}_FILE"))
+
+
+def _content(file: str) -> str:
+    """Return what is in a file of a secret, without the space around it."""
+    try:
+        content = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ValueError(f"its file {file} cannot be read: {why}") from None
+    if not content:
+        raise ValueError(f"its file {file} is empty")
+    return content
 
 
 def flag(value: str) -> bool:

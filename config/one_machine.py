@@ -17,6 +17,7 @@ from django.db import connections
 
 from config.celery import app
 from config.embedded.services import Services
+from config.env import is_given
 from config.processes import (
     LOOPBACK,
     WORKERS,
@@ -116,7 +117,7 @@ def _hang_up(*_: Any) -> None:
 def _supervise(
     services: Services, ports: Ports, when_up: Callable[[Running], None], output: TextIO
 ) -> bool:
-    catches = not os.environ.get("EMAIL_URL", "").strip()
+    catches = not is_given(os.environ, "EMAIL_URL")
     env = environment(services.home.path, ports, os.environ)
     supervisor = Supervisor(settings.BASE_DIR, env, output=output)
     arguments_of = commands(ports, catcher=catches, further_queues=settings.QUEUES)

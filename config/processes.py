@@ -18,6 +18,7 @@ import honcho.printer
 import psutil
 
 from config.embedded.ending import all_gone, send
+from config.env import is_given
 
 # Carried by each process that `manage.py run` starts; its value is the state directory.
 MARK = "GODWIT_SUPERVISED"
@@ -110,6 +111,7 @@ def environment(state_dir: Path, ports: Ports, environ: Mapping[str, str]) -> di
         "SITE_URL": f"http://localhost:{ports.web}",
     }
     given = {name: value for name, value in environ.items() if value.strip()}
+    ours = {name: value for name, value in ours.items() if not is_given(environ, name)}
     return {**ours, **given, MARK: str(state_dir), "PYTHONUNBUFFERED": "1"}
 
 

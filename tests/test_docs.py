@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
 from campaigns.sending.transports import open_transport
+from config.env import SECRETS
 from tests import settings_variables
 from tracking.ledger import TASK_STATUS, TRANSITIONS
 
@@ -165,6 +166,16 @@ def test_every_variable_that_the_settings_read_is_documented_and_no_other(tmp_pa
     _, asked = settings_variables.load({}, tmp_path)
 
     assert variables().keys() == asked
+
+
+def test_each_secret_that_may_be_in_a_file_is_named() -> None:
+    [paragraph] = re.findall(
+        r"^A secret may be in a file.*?:\n\n",
+        read("docs/configuration.md"),
+        re.MULTILINE | re.DOTALL,
+    )
+
+    assert set(re.findall(r"`([A-Z_]{5,})`", paragraph)) - {"_FILE"} == set(SECRETS)
 
 
 def test_nothing_else_reads_the_environment() -> None:

@@ -35,7 +35,9 @@ class Services:
         self._external = [
             kind
             for kind, names in VARIABLES.items()
-            if any(environ.get(name, "").strip() for name in names)
+            if any(
+                environ.get(f"{name}{end}", "").strip() for name in names for end in ("", "_FILE")
+            )
         ]
 
     def up(self) -> list[str]:

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from config.embedded import Home
 from config.embedded.services import Services
+from config.env import is_given
 from config.processes import end_leftovers
 
 # It measures its own servers; a next hop of somebody's is never mailed by it.
@@ -35,7 +36,7 @@ def move_in() -> None:
     """
     if (settings.STATE_DIR / _MARKER).exists():
         return
-    if taken := [name for name in FOREIGN if os.environ.get(name, "").strip()]:
+    if taken := [name for name in FOREIGN if is_given(os.environ, name)]:
         raise BenchmarkError(f"unset {', '.join(taken)}: it has servers and a next hop of its own")
     clear_up_after_the_killed()
     # Until somebody is there who clears up; the second life inherits it.

@@ -2,12 +2,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import env as read
+from config.embedded import Home
+from config.embedded.services import Services
 from config.env import Env
+from config.processes import Ports, environment
+from tests import settings_variables
 from tests.live import ROOT
 
 PYTHON = sys.executable
@@ -200,3 +205,86 @@ def test_an_email_url_that_cannot_be_used_is_reported_by_the_check() -> None:
     assert done.returncode == 1
     assert "EMAIL_URL: " in done.stderr
     assert "s3cret" not in done.stderr
+
+
+# --- secrets in files ---------------------------------------------------------------------------
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("\n" + "k" * 40 + "\n")
+    env = Env({"SECRET_KEY_FILE": str(tmp_path / "key")})
+
+    assert env.read("SECRET_KEY", read.long_secret, default="") == "k" * 40
+    assert env.problems == []
+
+
+def test_what_is_wrong_in_a_file_is_said_like_any_other_value(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("short")
+    env = Env({"SECRET_KEY_FILE": str(tmp_path / "key")})
+
+    assert env.read("SECRET_KEY", read.long_secret, default="none") == "none"
+    assert env.problems == ["SECRET_KEY: it is shorter than 32 characters; make a long random one"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "cannot be read: No such file or directory"), (b" \n", "is empty"),
+     (b"\xff\xfe", "cannot be read: it is no text")],
+)  # fmt: skip
+def test_a_secret_whose_file_has_none_is_a_problem_and_not_a_default(
+    content: bytes | None, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    env = Env({"TOKEN_KEYS_FILE": str(file)})
+
+    env.read("TOKEN_KEYS", read.keys, default=read.NONE)
+
+    assert env.problems == [f"TOKEN_KEYS: its file {file} {reason}"]
+
+
+def test_a_secret_is_set_in_one_place(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 40)
+    env = Env({"SECRET_KEY": "s" * 40, "SECRET_KEY_FILE": str(tmp_path / "key")})
+
+    env.read("SECRET_KEY", read.long_secret, default="")
+
+    assert env.problems == ["SECRET_KEY: it is set, and SECRET_KEY_FILE as well; unset one of them"]
+
+
+def test_what_is_no_secret_is_in_no_file(tmp_path: Path) -> None:
+    (tmp_path / "days").write_text("7")
+
+    assert (
+        Env({"HIT_DAYS_FILE": str(tmp_path / "days")}).read("HIT_DAYS", read.days, default=3) == 3
+    )
+
+
+def test_servers_that_are_named_in_files_are_not_ours_to_start(tmp_path: Path) -> None:
+    services = Services(Home(tmp_path), {"DATABASE_URL_FILE": "/run/secrets/database"})
+
+    states = {status.server: status.state for status in services.status()}
+
+    assert states == {"postgresql": "external", "redis": "down"}
+
+
+def test_messages_go_by_the_server_that_is_named_in_a_file(tmp_path: Path) -> None:
+    given = {"EMAIL_URL_FILE": "/run/secrets/email"}
+
+    assert "EMAIL_URL" not in environment(tmp_path, Ports(web=1, smtp=2, catcher=3), given)
+
+
+def test_settings_take_each_secret_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "database").write_text("postgres://u:secret@db.example.org/x")
+    (tmp_path / "oidc").write_text("client-secret")
+    files = {"DATABASE_URL_FILE": "database", "OIDC_CLIENT_SECRET_FILE": "oidc"}
+
+    names, _ = settings_variables.load(
+        {name: str(tmp_path / file) for name, file in files.items()}, tmp_path
+    )
+
+    assert names["DATABASES"]["default"]["PASSWORD"] == "secret"
+    assert names["_OIDC_APP"]["secret"] == "client-secret"
+    assert names["INSTANCE_ID"] == ""
+    assert names["ENV_PROBLEMS"] == []

@@ -11,6 +11,7 @@ from campaigns.models import Campaign
 from campaigns.reports import CampaignReport
 from config import demo
 from config.embedded import EmbeddedError
+from config.env import is_given
 from config.management.commands.services import embedded_services
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if os.environ.get("EMAIL_URL", "").strip():
+        if is_given(os.environ, "EMAIL_URL"):
             raise CommandError(
                 "the demo mails invented people; unset EMAIL_URL, it uses the catcher"
             )
