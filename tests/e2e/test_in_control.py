@@ -134,6 +134,28 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_holds(
     assert times_sent(smtp) == Counter(addresses)
 
 
+def test_a_worker_that_is_stopped_under_load_leaves_nothing_in_doubt(
+    installation: Installation, smtp: ScriptedSMTP
+) -> None:
+    with installation(SWEEP_SECONDS="1", REDISPATCH_SECONDS="1") as live:
+        campaign, addresses = send_now(4_000)
+        stopped = live.worker(queues="campaigns")
+        live.worker(queues="campaigns")
+        live.worker(queues="control,maintenance", with_beat=True)
+        smtp.wait_for(500)
+
+        stopped.send_signal(signal.SIGTERM)
+        code = stopped.wait(STOP_SECONDS)
+        left = states(campaign)
+        wait_for_end(campaign)
+
+    assert code == 0
+    assert left["queued"] > 0
+    assert states(campaign) == {"sent": 4_000}
+    assert times_sent(smtp) == Counter(addresses)
+    assert disagreements(Run.objects.ids(), kept_since=None) == []
+
+
 def test_a_child_above_its_memory_is_replaced_when_its_task_is_done(
     installation: Installation,
 ) -> None:
