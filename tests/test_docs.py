@@ -17,7 +17,8 @@ from tests import settings_variables
 from tracking.ledger import TASK_STATUS, TRANSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOP = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+DOCUMENTS = [*TOP, *sorted((ROOT / "docs").glob("*.md"))]
 IDS = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 # What a WSGI server tells of a request (PEP 3333), in a mapping that is called so as well.
 OF_A_REQUEST = re.compile(r"REQUEST_METHOD|PATH_INFO|REMOTE_ADDR|HTTP_\w+")
