@@ -25,8 +25,8 @@ from templates_app.media import storing
 INSTANCE = "campaigns_instance"
 # As `campaigns.sending.instance` compares it: no database ever lies there.
 _HOLD = f"INSERT INTO {INSTANCE} (id, installation, place) VALUES (1, %s, 'restored')"
-# A session that was ended since would be open again.
-_SESSIONS = ("usersessions_usersession", "django_session")
+# What was ended since would be open again.
+_SESSIONS = ("accounts_signedin", "usersessions_usersession", "django_session")
 _OTHERS = """
     SELECT count(*) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -18,6 +21,7 @@ from pytest_django.fixtures import Settings
 from campaigns.models import Campaign, Instance
 from campaigns.sending import instance
 from campaigns.services import schedule
+from config.accounts.models import SignedIn
 from config.backup import archive, saving
 from config.embedded.services import Services
 from recipients.models import Recipient
@@ -153,6 +157,23 @@ def test_each_row_is_there_again(campaign: Campaign, other_database: None, tmp_p
     assert Campaign.objects.get().name == campaign.name
     assert Instance.objects.get().place == "restored"
     assert "confirm_instance" in said
+
+
+def test_nobody_is_signed_in_after_it(other_database: None, tmp_path: Path) -> None:
+    user = User.objects.create(username="mai")
+    later = timezone.now() + timedelta(days=1)
+    Session.objects.create(session_key="open", expire_date=later)
+    SignedIn.objects.create(
+        user=user, digest=b"d" * 32, created_at=timezone.now(), expires_at=later
+    )
+    backup(tmp_path / "all.backup")
+
+    go_there()
+    restore(tmp_path / "all.backup")
+
+    assert User.objects.get() == user
+    assert not Session.objects.exists()
+    assert not SignedIn.objects.exists()
 
 
 def test_the_file_is_its_owners_alone_and_has_no_key_in_it(
