@@ -1,12 +1,17 @@
 """What administrators do about who works here."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
+from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from config.accounts.models import Profile
 from recipients.models import MailingList
+from recipients.retention import delete_in_batches
 
 
 @transaction.atomic
@@ -32,3 +37,14 @@ def save_profile(profile: Profile, *, first_name: str, last_name: str) -> Profil
     profile.save()
     User.objects.filter(pk=profile.user_id).update(first_name=first_name, last_name=last_name)
     return profile
+
+
+def forget_sessions(*, now: datetime) -> int:
+    """Delete sessions that are over, and from where they were; return how many rows.
+
+    A session ends so long after the sign-in, whatever is done meanwhile.
+    """
+    begun = now - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return delete_in_batches(Session.objects.filter(expire_date__lte=now)) + delete_in_batches(
+        UserSession.objects.filter(created_at__lte=begun)
+    )

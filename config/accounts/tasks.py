@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from config.accounts import audit, mails, tokens
+from config.accounts import audit, mails, services, tokens
 from config.api import idempotency
 
 
@@ -21,4 +21,5 @@ def forget_audit() -> int:
 @shared_task(name="accounts.forget_answers", ignore_result=True)
 def forget_answers() -> int:
     now = timezone.now()
-    return idempotency.forget_old(now=now) + tokens.forget_old(now=now)
+    forgotten = idempotency.forget_old(now=now) + tokens.forget_old(now=now)
+    return forgotten + services.forget_sessions(now=now)

@@ -16,6 +16,7 @@ from django.http.response import HttpResponseBase
 
 from config.accounts.models import IdempotentAnswer
 from recipients.api.refusals import Problem
+from recipients.retention import delete_in_batches
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
@@ -62,8 +63,7 @@ def once(
 
 def forget_old(*, now: datetime) -> int:
     """Delete answers that are not repeated any more; return how many."""
-    deleted, _ = IdempotentAnswer.objects.filter(created_at__lte=now - KEPT_FOR).delete()
-    return deleted
+    return delete_in_batches(IdempotentAnswer.objects.filter(created_at__lte=now - KEPT_FOR))
 
 
 def _check(key: str) -> None:
