@@ -139,6 +139,16 @@ def sentry_dsn(value: str) -> str:
     return value
 
 
+def otlp_endpoint(value: str) -> str:
+    """Read where a collector takes traces over HTTP (OTLP), without the path of one signal."""
+    url = _split(value)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("write http://host:4318, where a collector takes OTLP over HTTP")
+    if find_spec("opentelemetry") is None:
+        raise ValueError("opentelemetry is not installed: install requirements/production.txt")
+    return value
+
+
 def tracking(value: str) -> str:
     if value not in {"full", "anonymous", "off"}:
         raise ValueError(f"write full, anonymous or off, not {value!r}")

@@ -584,6 +584,9 @@ PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 1
 # Lines for people, or for programs.
 LOG_FORMAT = env.read("LOG_FORMAT", read.log_format, default="console")
 SENTRY_DSN = env.read("SENTRY_DSN", read.sentry_dsn, default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.read(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", read.otlp_endpoint, default=""
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

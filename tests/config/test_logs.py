@@ -2,19 +2,25 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 import redis
 from celery import current_app
+from django.conf import settings
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from campaigns.tasks import sweep
 from config import telemetry
 from config.logs import HIDDEN, formatter, masked
 from tests.e2e.steps import Installation
+from tests.http_server import Answer, ScriptedHTTP
 from tests.live import wait_until
 
 LOCAL = st.text(alphabet="abcdefgxyzABZ0189!#$%&'*+-/=?^_`{|}~.éüñ用户", min_size=1, max_size=64)
@@ -123,6 +129,24 @@ def test_a_worker_names_task_and_request_and_no_address(installation: Installati
     assert failed["request_id"] == "request-of-staff"
     assert failed["task"] == "recipients.import_step"
     assert "ada@" not in log.read_text()
+
+
+def test_a_request_is_traced_without_the_address_in_it() -> None:
+    path = "/healthz?q=ada@example.org"
+    asks = f"from django.test import Client; Client(SERVER_NAME='localhost').get({path!r})"
+
+    with ScriptedHTTP(Answer()) as collector:
+        environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "--command", asks]
+        subprocess.run(command, env=environ, cwd=settings.BASE_DIR, check=True)
+
+    [request] = collector.requests
+    assert request.path == "/v1/traces"
+    told = ExportTraceServiceRequest.FromString(request.body)
+    [span] = told.resource_spans[0].scope_spans[0].spans
+    assert span.name == "GET healthz"
+    assert "[address]" in str(span)
+    assert "ada" not in str(told)
 
 
 def test_what_sentry_is_told_has_no_address() -> None:
