@@ -7,9 +7,16 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
 from tests.browser.conftest import Visit, sign_in, watched
-from tests.factories import make_list, make_recipients, make_sender, make_template
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipients,
+    make_run,
+    make_sender,
+    make_template,
+)
 
 MOST_STOPS = 200  # of the tab key on one page
 
@@ -77,6 +84,31 @@ def test_a_campaign_is_made_checked_and_sent_without_a_mouse(either: Visit) -> N
     press(page, "link", "Take back")
     press(page, "button", "Take it back")
     assert Campaign.objects.get().status == CampaignStatus.DRAFT
+
+
+def status_of(run: Run) -> str:
+    return Run.objects.values_list("status", flat=True).get(pk=run.pk)
+
+
+def test_a_run_is_paused_resumed_and_stopped_for_good_without_a_mouse(either: Visit) -> None:
+    readers = make_list()
+    make_recipients(3, mailing_list=readers)
+    run = make_run(make_campaign("Spring", lists=[readers]))
+    page = either.page
+    either.open(f"/runs/{run.pk}/")
+
+    press(page, "link", "Pause")
+    press(page, "button", "Pause")
+    assert status_of(run) == RunStatus.PAUSED
+    press(page, "link", "Resume")
+    press(page, "button", "Resume")
+    assert status_of(run) == RunStatus.SENDING
+    press(page, "link", "Stop for good")
+    assert status_of(run) == RunStatus.SENDING
+    press(page, "button", "Stop the campaign")
+
+    assert status_of(run) == RunStatus.CANCELLED
+    assert "Recipients who will not be mailed: 3" in page.inner_text("main")
 
 
 def test_what_is_ticked_is_counted_and_nothing_moves_the_focus(visit: Visit) -> None:
