@@ -74,6 +74,14 @@ class AuditForm(forms.Form):
         label=_("Until"), required=False, widget=forms.DateInput({"type": "date"})
     )
 
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in ("since", "until"):
+            # No moment can be told at the ends of the calendar.
+            if answers.get(name) and not 2000 <= answers[name].year < 3000:
+                self.add_error(name, _("This year is too far away."))
+        return answers
+
     def entries(self) -> "QuerySet[AuditEntry]":
         asked = self.cleaned_data
         given = {

@@ -423,6 +423,14 @@ def test_it_is_narrowed_by(asked: dict[str, str], found: bool) -> None:
     assert ("Nothing matches" in page) != found
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "3000-01-01", "9999-12-31"])
+def test_a_day_at_the_ends_of_the_calendar_is_refused(name: str, day: str) -> None:
+    page = text(staff(MAY).get(PAGE, {name: day}))
+
+    assert "This year is too far away." in page
+
+
 def test_its_file_has_the_same_and_nothing_that_a_spreadsheet_runs() -> None:
     with by_mai():
         make_list("=1+1")
