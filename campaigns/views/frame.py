@@ -19,12 +19,15 @@ STEPS = (
 )
 
 
-def found(request: HttpRequest, pk: int) -> Campaign:
+def found(request: HttpRequest, pk: int, *, to_change: bool = False) -> Campaign:
     """Return a campaign that this user may see, with what its pages show.
 
+    :param to_change: locked, so that nobody schedules it between the look and the change.
     :raises Http404: there is none.
     """
     shown = Campaign.objects.visible_to(request.user)
+    if to_change:
+        shown = shown.select_for_update(of=("self",))
     return get_object_or_404(shown.select_related("sender", "template", "version"), pk=pk)
 
 

@@ -34,13 +34,13 @@ NEXT = 5
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@transaction.atomic
 def campaign_content(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(request, pk)
+    campaign = found(request, pk, to_change=request.method == "POST")
     form = ContentForm(request.POST or None, instance=campaign)
     if request.method == "POST" and not wording.why_locked(campaign) and form.is_valid():
-        with transaction.atomic():
-            form.save()
-            services.attach(campaign, files=list(form.cleaned_data["attached"]))
+        form.save()
+        services.attach(campaign, files=list(form.cleaned_data["attached"]))
         return _saved(request, campaign, "audience")
     if request.method == "POST" and not form.errors:
         return _locked(request, campaign)
@@ -63,17 +63,18 @@ def _locked(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@transaction.atomic
 def campaign_audience(request: HttpRequest, pk: int) -> HttpResponse:
     """Choose lists and segments, and see the sum, some of them, and why (not) somebody."""
-    campaign = found(request, pk)
+    is_saved = request.method == "POST" and "recount" not in request.POST
+    campaign = found(request, pk, to_change=is_saved)
     form = AudienceForm(request.POST or None, campaign=campaign, user=request.user)
     counted: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         if wording.why_locked(campaign):
             return _locked(request, campaign)
-        if "recount" not in request.POST:
-            with transaction.atomic():
-                _choose(campaign, form.cleaned_data)
+        if is_saved:
+            _choose(campaign, form.cleaned_data)
             return _saved(request, campaign, "schedule")
         counted = _recounted(request, campaign, form.cleaned_data)
     elif request.method != "POST":

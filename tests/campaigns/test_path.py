@@ -1,9 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
 from typing import Any
 
 import pytest
 import redis
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -33,7 +34,9 @@ from tests.factories import (
     make_sender,
     make_template,
 )
+from tests.live import wait_until
 from tests.smtp_server import ScriptedSMTP, refuse
+from tests.threads import in_a_connection_of_its_own, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 
@@ -227,20 +230,46 @@ def test_not_yet_forgets_the_time(console: Client, campaign: Campaign) -> None:
     assert not Plan.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["content", "audience", "schedule"])
-def test_what_is_scheduled_is_not_edited(step: str, console: Client, campaign: Campaign) -> None:
-    now = timezone.now()
-    services.schedule(campaign, now=now, at=now + timedelta(days=1))
-    typed = {
+def other(campaign: Campaign) -> dict[str, Any]:
+    """Return what a form of any step may be sent with."""
+    return {
         "name": "Other", "sender": campaign.sender_id, "template": campaign.template_id,
         "tracking": "off", "priority": "campaign", "late_limit": "1", "time_to_live": "1 00:00:00",
         "unconfirmed_policy": "hold", "when": "now", "time_zone": "UTC",
     }  # fmt: skip
 
-    answer = console.post(url(campaign, step), typed, follow=True)
+
+@pytest.mark.parametrize("step", ["content", "audience", "schedule"])
+def test_what_is_scheduled_is_not_edited(step: str, console: Client, campaign: Campaign) -> None:
+    now = timezone.now()
+    services.schedule(campaign, now=now, at=now + timedelta(days=1))
+
+    answer = console.post(url(campaign, step), other(campaign), follow=True)
 
     assert messages(answer) == ["Nothing was saved. It is scheduled. Take it back to edit it."]
     campaign.refresh_from_db()
+    assert (campaign.name, campaign.lists.count()) == ("Spring", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["content", "audience"])
+def test_what_is_scheduled_while_somebody_saves_stays_as_it_was_confirmed(
+    step: str, console: Client, campaign: Campaign
+) -> None:
+    now = timezone.now()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            services.schedule(campaign, now=now, at=now + timedelta(days=1))
+            saving = threads.submit(
+                in_a_connection_of_its_own,
+                lambda: console.post(url(campaign, step), other(campaign)),
+            )
+            wait_until(waiting_for_locks, "somebody saves, and waits")
+        saving.result()
+
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.SCHEDULED
     assert (campaign.name, campaign.lists.count()) == ("Spring", 1)
 
 
