@@ -1,9 +1,10 @@
 """From a plan to the departure: what is planned, and what is confirmed.
 
-A confirmation carries what its page has shown: if content or audience moved meanwhile, it is
-refused with the difference, and asked again.
+A confirmation carries what its page has shown: if content, audience or time moved meanwhile,
+it is refused with the difference, and asked again.
 """
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ class Shown:
     """Of content, audience and sender (`verdict.fingerprint`)."""
     receiving: int
     """How many would receive it at that moment."""
+    planned: str
+    """A digest of when it is to be sent; an approval is not of it."""
 
 
 class Moved(Refused):
@@ -90,9 +93,17 @@ def look(campaign: Campaign, *, now: datetime) -> Shown:
         key = verdict.fingerprint(campaign, jobs.version_of(campaign))
         transaction.set_rollback(True)  # a version that was made for it is not kept
     try:
-        return Shown(key, Audience(campaign).arithmetic(now=now).receiving)
+        receiving = Audience(campaign).arithmetic(now=now).receiving
     except BadRules as error:
         raise Refused(_("the audience cannot be found: %(error)s") % {"error": error}) from None
+    return Shown(key, receiving, _digest(campaign))
+
+
+def _digest(campaign: Campaign) -> str:
+    time = ("when", "at", "cron", "time_zone", "campaign__follows_recipients")
+    hours = ("campaign__hours_from", "campaign__hours_until")
+    chosen = Plan.objects.filter(campaign=campaign).values_list(*time, *hours).first()
+    return hashlib.sha256(repr(chosen).encode()).hexdigest()
 
 
 @transaction.atomic
@@ -109,7 +120,7 @@ def confirm(
     :raises Moved: it is not.
     :raises Refused: as `services.schedule`; or it is no draft, or nobody has said when.
     """
-    require_as_shown(campaign, shown, now=now)
+    # Locked before it is compared: who edits it now waits, and is refused then.
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.status != CampaignStatus.DRAFT:
         raise Refused(
@@ -122,6 +133,7 @@ def confirm(
             _("nobody has said yet when campaign %(campaign)s is to be sent")
             % {"campaign": campaign.pk}
         )
+    require_as_shown(locked, shown, now=now)
     at = now + timedelta(seconds=settings.DEPARTURE_SECONDS)
     return services.schedule(
         campaign,
@@ -140,6 +152,15 @@ def require_as_shown(campaign: Campaign, shown: Shown, *, now: datetime) -> None
     :raises Moved: it is not; the text says what is different.
     """
     is_now = look(campaign, now=now)
+    said = [_of_whom_and_what(is_now, shown)]
+    if is_now.planned != shown.planned:
+        said.append(_("since you looked, somebody changed when it is sent"))
+    if any(said):
+        raise Moved("; ".join(filter(None, said)), is_now)
+
+
+def _of_whom_and_what(is_now: Shown, shown: Shown) -> str:
+    """Say how content and audience differ from what was shown; empty where they do not."""
     more, is_other = is_now.receiving - shown.receiving, is_now.fingerprint != shown.fingerprint
     counted = {"count": number(abs(more)), "receiving": number(is_now.receiving)}
     if more and is_other:
@@ -154,13 +175,12 @@ def require_as_shown(campaign: Campaign, shown: Shown, *, now: datetime) -> None
                 " content, audience or sender was changed"
             )
         )
-        raise Moved(said % counted, is_now)
+        return said % counted
     if more:
         said = (
             _("since you looked, %(count)s more people would receive it: %(receiving)s")
             if more > 0
             else _("since you looked, %(count)s fewer people would receive it: %(receiving)s")
         )
-        raise Moved(said % counted, is_now)
-    if is_other:
-        raise Moved(_("since you looked, its content, audience or sender was changed"), is_now)
+        return said % counted
+    return _("since you looked, its content, audience or sender was changed") if is_other else ""

@@ -1,5 +1,6 @@
 """Campaigns: made, changed, scheduled, held, ended, and what they came to."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -239,7 +240,8 @@ def schedule_campaign(
     seen: Shown = _do(departure.look, campaign, now=now)
     if given.fingerprint or given.receiving is not None:
         receiving = seen.receiving if given.receiving is None else given.receiving
-        seen = Shown(given.fingerprint or seen.fingerprint, receiving)
+        fingerprint = given.fingerprint or seen.fingerprint
+        seen = replace(seen, fingerprint=fingerprint, receiving=receiving)
     by = request.user.get_username()
     _do(departure.confirm, campaign, seen, now=now, accepted=given.accepted, by=by)
     return shown(response, campaign, CampaignOut)

@@ -309,6 +309,7 @@ class ConfirmForm(forms.Form):
 
     fingerprint = forms.CharField(max_length=64, widget=forms.HiddenInput)
     receiving = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    planned = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     def __init__(
         self, *args: Any, must_type: bool, warnings: Sequence[Finding], **kwargs: Any

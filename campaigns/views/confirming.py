@@ -1,6 +1,6 @@
 """The last step: how many get it, what, from whom and when; and the button."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from django.contrib import messages
@@ -58,10 +58,7 @@ def campaign_confirm(request: HttpRequest, pk: int) -> HttpResponse:
         request.POST or None,
         must_type=confirming.must_type,
         warnings=judged.open_warnings,
-        initial={
-            "fingerprint": confirming.shown.fingerprint,
-            "receiving": confirming.shown.receiving,
-        },
+        initial=asdict(confirming.shown),
     )
     status, moved = 200, ""
     if request.method == "POST" and form.is_valid():
@@ -111,7 +108,7 @@ def _asked_anew(form: ConfirmForm, shown: Shown) -> ConfirmForm:
     return ConfirmForm(
         must_type="typed" in form.fields,
         warnings=(),
-        initial={"fingerprint": shown.fingerprint, "receiving": shown.receiving},
+        initial=asdict(shown),
     )
 
 
@@ -128,7 +125,7 @@ def _confirmed(
     verb = "approve" if "approve" in request.POST else "change"
     if not request.user.has_perm(f"campaigns.{verb}_campaign"):
         raise PermissionDenied
-    shown = Shown(form.cleaned_data["fingerprint"], form.cleaned_data["receiving"])
+    shown = Shown(**{each.name: form.cleaned_data[each.name] for each in fields(Shown)})
     if "ask" in request.POST:
         departure.require_as_shown(campaign, shown, now=now)
         approval.ask(campaign, shown.fingerprint, by=by, now=now)

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -108,6 +109,32 @@ def test_content_that_moved_is_shown_again(campaign: Campaign) -> None:
     campaign.template.save()
 
     with pytest.raises(Moved, match="its content, audience or sender was changed"):
+        departure.confirm(campaign, shown, now=NOW)
+
+
+@pytest.mark.parametrize("other", [When.AT, When.CRON, "hours"])
+def test_a_time_that_moved_is_shown_again(campaign: Campaign, other: str) -> None:
+    shown = planned(campaign, When.NOW)
+    plans: dict[str, dict[str, Any]] = {
+        When.AT: {"when": When.AT, "at": NOW + timedelta(days=3)},
+        When.CRON: {"when": When.CRON, "cron": "0 9 * * *"},
+        "hours": {"when": When.NOW, "hours": (time(9), time(17))},
+    }
+    departure.plan(campaign, now=NOW, time_zone=ZONE, **plans[other])
+
+    with pytest.raises(Moved, match="somebody changed when it is sent") as refusal:
+        departure.confirm(campaign, shown, now=NOW)
+
+    assert Campaign.objects.get().status == CampaignStatus.DRAFT
+    departure.confirm(campaign, refusal.value.shown, now=NOW)
+
+
+def test_all_that_moved_is_said_at_once(campaign: Campaign) -> None:
+    shown = planned(campaign)
+    make_recipient("bob@example.org", lists=list(campaign.lists.all()))
+    departure.plan(campaign, when=When.AT, at=NOW + timedelta(days=3), now=NOW, time_zone=ZONE)
+
+    with pytest.raises(Moved, match=r"1 more people .* somebody changed when it is sent"):
         departure.confirm(campaign, shown, now=NOW)
 
 
