@@ -39,7 +39,7 @@ class Row:
 def campaign_list(request: HttpRequest) -> HttpResponse:
     """Show the campaigns that a filter in the address lets through, the newest first."""
     now = timezone.now()
-    asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "status", "list")}
+    asked = asked_of(request, "q", "status", "list")
     found = _filtered(request, asked)
     page = Paginator(found.order_by("-pk"), SIZE).get_page(request.GET.get("page"))
     context = {
@@ -51,6 +51,11 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
         "lists": MailingList.objects.visible_to(request.user).order_by("name"),
     }
     return render(request, "campaigns/campaign_list.html", context)
+
+
+def asked_of(request: HttpRequest, *names: str) -> dict[str, str]:
+    """Return what the address asks for by these names, without NUL, which PostgreSQL refuses."""
+    return {name: request.GET.get(name, "")[:_LENGTH].replace("\0", "") for name in names}
 
 
 def _filtered(request: HttpRequest, asked: dict[str, str]) -> "QuerySet[Campaign]":

@@ -85,6 +85,15 @@ def test_the_list_is_filtered_by_its_address(console: Client) -> None:
     assert "Spring Sending" in pages["page=99"]
 
 
+@pytest.mark.parametrize("asked", ["/campaigns/?q=", "/campaigns/?status=", "/templates/?q="])
+def test_what_the_database_would_not_take_is_left_out_of_a_filter(
+    asked: str, console: Client
+) -> None:
+    answer = console.get(f"{asked}%00")
+
+    assert answer.status_code == 200
+
+
 def test_more_campaigns_take_no_more_queries(console: Client) -> None:
     make_recipient(lists=[make_list()])
     make_run(make_campaign("One"))

@@ -9,19 +9,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns.models import Campaign, Run, RunQuerySet
+from campaigns.views.listing import asked_of
 from campaigns.views.templates.frame import found, page
 from templates_app.models import EmailTemplate, Kind
 from templates_app.services import Refused, delete_template
 
 SIZE = 50
 _FEW = 20
-_LENGTH = 200  # of what is searched
 
 
 @require_safe
 def template_list(request: HttpRequest) -> HttpResponse:
     """Show the templates that a filter in the address lets through, the newest change first."""
-    asked = {name: request.GET.get(name, "")[:_LENGTH] for name in ("q", "kind")}
+    asked = asked_of(request, "q", "kind")
     shown = Paginator(_filtered(asked, Run.objects.visible_to(request.user)), SIZE).get_page(
         request.GET.get("page")
     )
