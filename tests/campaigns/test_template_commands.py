@@ -191,6 +191,6 @@ def test_html_comes_raw_only_where_that_is_said(folder: Path) -> None:
     call_command("import_template", "t.zip", "--name", "Clean", stderr=said)
     run("import_template", "t.zip", "--name", "Raw", "--raw")
 
-    htmls = {str(each): each.html for each in TemplateVersion.objects.all()}
+    htmls = {str(each.template): each.html for each in TemplateVersion.objects.all()}
     assert {name for name, html in htmls.items() if "onclick" in html} == {"T", "Raw"}
     assert "here what mail may not have is left out" in said.getvalue()

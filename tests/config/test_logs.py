@@ -14,7 +14,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bound_contextvars, clear_contextvars, get_contextvars
 
 from campaigns.tasks import sweep
 from config import telemetry
@@ -83,6 +83,7 @@ def test_a_line_for_programs_says_what_it_speaks_of() -> None:
 
 
 def test_a_line_for_people_is_one_and_below_it_the_traceback() -> None:
+    clear_contextvars()
     with bound_contextvars(run=7):
         first, *rest = logged("console", "it broke off", error=ValueError("why")).splitlines()
 

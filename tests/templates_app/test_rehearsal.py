@@ -71,9 +71,9 @@ def test_a_process_that_goes_beyond_a_limit_is_ended_and_said(
 STRICTER = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))
-resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
-from templates_app.rehearsal import Content, rehearse
-print(rehearse([Content("S", "<p>{{ a }}</p>", "")]))
+resource.setrlimit(resource.RLIMIT_CPU, (9, 9))
+from templates_app.rehearsal import Content, Limits, rehearse
+print(rehearse([Content("S", "<p>{{ a }}</p>", "")], limits=Limits(processor=10)))
 """
 
 

@@ -65,7 +65,8 @@ def something_of_everything() -> dict[str, Model]:
     return {
         "campaigns": campaign,
         "ledger": make_delivery(run, reader),
-        "lists": make_form().mailing_list,
+        "forms": (form := make_form()),
+        "lists": form.mailing_list,
         "media": file,
         "recipients": reader,
         "runs": run,
@@ -79,7 +80,11 @@ def something_of_everything() -> dict[str, Model]:
 def address(name: str, there: dict[str, Model]) -> str:
     kind = str(URLS[name].pattern).partition("/")[0]
     about = there[kind].pk if kind in there else 987654321
-    given: dict[str, Any] = dict.fromkeys(URLS[name].pattern.converters, 1) | {"pk": about}
+    given: dict[str, Any] = dict.fromkeys(URLS[name].pattern.converters, 1) | {
+        "pk": about,
+        "list_pk": there["lists"].pk,
+        "form_pk": there["forms"].pk,
+    }
     return reverse(name, kwargs={each: given[each] for each in URLS[name].pattern.converters})
 
 
