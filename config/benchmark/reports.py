@@ -248,7 +248,6 @@ def _of_the_ledger(run: Run, address: str, middle: int) -> Mapping[str, str]:
     }
     for state in DeliveryState.values:
         found[f"ledger of a run, {state}"] = f"{ledger}?run={run.pk}&state={state}"
-    found["health"] = reverse("health")
     found["dashboard"] = reverse("campaigns:dashboard")
     found["campaigns"] = reverse("campaigns:campaign_list")
     found["calendar"] = reverse("campaigns:campaign_calendar")
