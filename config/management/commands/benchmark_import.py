@@ -2,11 +2,10 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from config.embedded import EmbeddedError
+from config.management.benchmarking import place_of_its_own
 from config.management.commands.benchmark_send import count, new_file
-from config.management.commands.services import embedded_services
 
 
 class Command(BaseCommand):
@@ -22,15 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the installation's data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import imports
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import imports
 
-        try:
-            move_in()
             found = imports.measure(options["rows"], keep=options["keep"], say=self.stdout.write)
-        except (BenchmarkError, EmbeddedError) as error:
-            raise CommandError(str(error)) from None
         if options["json"]:
             options["json"].write_text(json.dumps(imports.as_dicts(found), indent=2) + "\n")

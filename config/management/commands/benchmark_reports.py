@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config.embedded import EmbeddedError
+from config.management.benchmarking import place_of_its_own
 from config.management.commands.benchmark_send import count
-from config.management.commands.services import embedded_services
 
 if TYPE_CHECKING:
     from config.embedded.services import Services
@@ -33,14 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the database's data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import reports
-        from config.benchmark.installation import servers
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import reports
+            from config.benchmark.installation import servers
 
-        try:
-            move_in()
             with servers(keep=options["keep"]) as services:
                 fast = reports.run(
                     options["deliveries"],
@@ -48,7 +43,5 @@ class Command(BaseCommand):
                     restart=partial(restart_postgresql, services),
                     say=self.stdout.write,
                 )
-        except (BenchmarkError, EmbeddedError) as error:
-            raise CommandError(str(error)) from None
         if not fast:
             raise CommandError("a page took longer than 300 ms")

@@ -1,11 +1,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from config.embedded import EmbeddedError
+from config.management.benchmarking import place_of_its_own
 from config.management.commands.benchmark_send import count
-from config.management.commands.services import embedded_services
 
 
 class Command(BaseCommand):
@@ -20,15 +19,9 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the database's data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import segments
-        from config.benchmark.installation import servers
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import segments
+            from config.benchmark.installation import servers
 
-        try:
-            move_in()
             with servers(keep=options["keep"]):
                 segments.run(options["recipients"], say=self.stdout.write)
-        except (BenchmarkError, EmbeddedError) as error:
-            raise CommandError(str(error)) from None
