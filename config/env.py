@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from config.embedded import EmbeddedError
+from templates_app import redis_servers
 
 T = TypeVar("T")
 
@@ -293,9 +294,12 @@ def role(value: str) -> str:
 
 
 def redis_url(value: str) -> str:
+    if redis_servers.is_sentinels(value):
+        redis_servers.sentinels(value)
+        return value
     url = _split(value)
     if url.scheme not in {"redis", "rediss", "unix"} or not (url.hostname or url.path):
-        raise ValueError("write redis://host:6379/0, rediss://… or unix:///path?db=0")
+        raise ValueError("write redis://host:6379/0, rediss://…, unix:///path?db=0 or sentinel://…")
     if url.scheme != "unix" and not url.path.lstrip("/").isdecimal() and url.path.strip("/"):
         raise ValueError("what follows the host is the number of a database: redis://host:6379/0")
     return value
@@ -303,9 +307,9 @@ def redis_url(value: str) -> str:
 
 def broker_url(value: str) -> str:
     """Read Redis' or RabbitMQ's URL; what follows the host of the latter is its virtual host."""
-    url = _split(value)
-    if url.scheme not in {"amqp", "amqps"}:
+    if not value.startswith(("amqp:", "amqps:")):
         return redis_url(value)
+    url = _split(value)
     if not url.hostname:
         raise ValueError("write amqp://user:password@host:5672/virtual_host")
     return value

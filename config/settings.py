@@ -15,6 +15,7 @@ from kombu import Exchange, Queue
 from config import env as read
 from config.embedded import Home
 from config.env import Env
+from templates_app import redis_servers
 from tracking.inbound.mailboxes import Address as BounceMailbox
 from tracking.inbound.mailboxes import parse_all as parse_mailboxes
 
@@ -237,9 +238,13 @@ BROKER_URL = env.read("BROKER_URL", read.broker_url, default=REDIS_URL)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": [REDIS_URL],  # a text would be split at each semicolon
         "KEY_PREFIX": "godwit",
-        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+        "OPTIONS": {
+            "pool_class": "templates_app.redis_servers.Pool",
+            "socket_connect_timeout": 2,
+            "socket_timeout": 2,
+        },
     },
 }
 
@@ -389,6 +394,7 @@ CHROMIUM = env.text("CHROMIUM")
 # --- Celery (names without the prefix: docs.celeryq.dev, "Configuration and defaults") ----------
 
 _RABBITMQ = BROKER_URL.startswith("amqp")
+_SENTINELS = redis_servers.sentinels(BROKER_URL) if redis_servers.is_sentinels(BROKER_URL) else None
 # The shortest of all programs on one Redis wins.
 _VISIBILITY = {} if _RABBITMQ else {"visibility_timeout": 600}
 _REDIS_OPTIONS = {
@@ -404,10 +410,17 @@ _REDIS_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
 }
+if _SENTINELS:
+    _REDIS_OPTIONS |= {
+        "master_name": _SENTINELS.master,
+        "sentinel_kwargs": _SENTINELS.kwargs,
+    }
 # Publishing waits until RabbitMQ says that it has the message.
 _RABBITMQ_OPTIONS = {"confirm_publish": True, "connect_timeout": 5}
-CELERY_BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1).replace(
-    "?db=", "?virtual_host="
+CELERY_BROKER_URL = (
+    _SENTINELS.celery_url
+    if _SENTINELS
+    else BROKER_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 )
 CELERY_BROKER_TRANSPORT_OPTIONS = _RABBITMQ_OPTIONS if _RABBITMQ else _REDIS_OPTIONS
 CELERY_VISIBILITY_TIMEOUT = 600

@@ -9,7 +9,9 @@ import re
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from redis import Redis, RedisError
+from redis import RedisError
+
+from templates_app.redis_servers import connect
 
 MINUTES = 60
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -26,7 +28,7 @@ def hold(html: str, *, user_id: int) -> str:
     """
     token = hashlib.sha256(f"{user_id}\n{html}".encode(errors="surrogatepass")).hexdigest()
     try:
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with connect(settings.REDIS_URL) as redis:
             redis.set(_key(token, user_id), html.encode(errors="replace"), ex=60 * MINUTES)
     except RedisError as error:
         raise Unheld(_("Redis does not answer: %(error)s") % {"error": error}) from None
@@ -41,7 +43,7 @@ def held(token: str, *, user_id: int) -> str | None:
     if not is_token(token):
         return None
     try:
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with connect(settings.REDIS_URL) as redis:
             found = redis.get(_key(token, user_id))
     except RedisError as error:
         raise Unheld(_("Redis does not answer: %(error)s") % {"error": error}) from None

@@ -26,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.health.facts import PATIENCE, Fact, State
+from templates_app.redis_servers import connect
 
 SKEW = 2.0  # seconds by which two clocks may differ
 LITTLE_ROOM, NO_ROOM = 5, 1  # percent of a disk
@@ -38,13 +39,12 @@ _CATCHER = b"Godwit mail catcher"
 
 def redis_client(url: str) -> "redis.Redis":
     """Return a client that waits for a moment and tries nothing twice."""
-    client: redis.Redis = redis.Redis.from_url(
+    return connect(
         url,
         socket_timeout=PATIENCE,
         socket_connect_timeout=PATIENCE,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
 
 
 def broker_connection() -> Connection:

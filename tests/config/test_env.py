@@ -49,6 +49,9 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
         (read.redis_url, "redis://localhost/abc", "the number of a database"),
         (read.redis_url, "amqp://localhost", "write redis://"),
         (read.redis_url, "redis://", "write redis://"),
+        (read.redis_url, "sentinel://a.example;redis://b.example/0", "write sentinel://"),
+        (read.redis_url, "sentinel://:s3cret@a.example:x;sentinel://b.example", "no port$"),
+        (read.broker_url, "sentinel://a.example/0?name=news", "write sentinel://"),
         (read.broker_url, "amqp:///", "write amqp://user:password@host"),
         (read.broker_url, "sqs://localhost", "write redis://"),
         (read.queue_names, "eu,campaigns", "a queue of Godwit's own"),
@@ -84,6 +87,11 @@ def test_a_wrong_value_becomes_a_sentence_and_the_default_is_used_meanwhile(
         (read.redis_url, "unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
         (read.broker_url, "amqp://mq.example:5673/news", "amqp://mq.example:5673/news"),
         (read.broker_url, "redis://cache.example/1", "redis://cache.example/1"),
+        (
+            read.broker_url,
+            "sentinel://a.example;sentinel://b.example/1",
+            "sentinel://a.example;sentinel://b.example/1",
+        ),
         (read.queue_names, "eu, team_a,eu", ("eu", "team_a")),
         (read.megabytes, "512", 512),
         (

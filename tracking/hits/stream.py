@@ -20,6 +20,7 @@ from redis import Redis, RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from templates_app import redis_servers
 from tracking.models import HitKind
 
 KEY = "godwit:hits"
@@ -189,13 +190,12 @@ class Stream:
 @cache
 def connect() -> Redis:
     """Return this process's client, which waits a second at most and tries nothing twice."""
-    client: Redis = Redis.from_url(
+    return redis_servers.connect(
         settings.REDIS_URL,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
 
 
 def hit_id(entry_id: str, index: int) -> int:
