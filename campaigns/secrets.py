@@ -31,9 +31,33 @@ def decrypt(token: str) -> str:
         raise Undecipherable(message) from None
 
 
+def renew(token: str) -> str:
+    """Return the token as SECRET_KEY makes it, of the same moment; the same one where it did.
+
+    :raises Undecipherable: where neither SECRET_KEY nor a fallback made the token.
+    """
+    try:
+        _fernet(settings.SECRET_KEY).decrypt(token.encode())
+    except InvalidToken:
+        return _renew(token)
+    return token
+
+
+def _renew(token: str) -> str:
+    try:
+        return _box().rotate(token.encode()).decode()
+    except InvalidToken:
+        message = _(reasons.OTHER_SECRET)
+        raise Undecipherable(message) from None
+
+
 def _box() -> MultiFernet:
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return MultiFernet([Fernet(_key(secret)) for secret in secrets])
+    return MultiFernet([_fernet(secret) for secret in secrets])
+
+
+def _fernet(secret: str | bytes) -> Fernet:
+    return Fernet(_key(secret))
 
 
 def _key(secret: str | bytes) -> bytes:

@@ -29,7 +29,13 @@ _SAY = "SELECT set_config('godwit.actor', %s, true)"
 
 # By people; the others are the engine's, run processes, or measure.
 _APPS = {"recipients", "templates_app", "tracking", "campaigns", "django.contrib.auth"}
-_COMMANDS = {"create_api_key", "give_role", "remove_second_factors", "restore_roles"}
+_COMMANDS = {
+    "create_api_key",
+    "give_role",
+    "remove_second_factors",
+    "restore_roles",
+    "rotate_keys",
+}
 # An import is written down as one thing, not row by row.
 _MANY_ROWS = {"import_recipients"}
 
