@@ -64,12 +64,7 @@ def plan(
     if follows_recipients and when == When.NOW:
         raise Refused(_("at each recipient's own time it needs a time; choose one"))
     services.fire_at(now=now, at=now if when == When.NOW else at, cron=cron, time_zone=time_zone)
-    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    if locked.status != CampaignStatus.DRAFT:
-        raise Refused(
-            _("campaign %(campaign)s is %(status)s; only a draft is planned")
-            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
-        )
+    locked = _locked_draft(campaign)
     locked.follows_recipients = follows_recipients
     locked.hours_from, locked.hours_until = hours or (None, None)
     locked.save()
@@ -78,9 +73,23 @@ def plan(
     return planned
 
 
+@transaction.atomic
 def unplan(campaign: Campaign) -> None:
-    """Forget when a draft is to be sent."""
-    Plan.objects.filter(campaign=campaign).delete()
+    """Forget when a draft is to be sent.
+
+    :raises Refused: it is no draft.
+    """
+    Plan.objects.filter(campaign=_locked_draft(campaign)).delete()
+
+
+def _locked_draft(campaign: Campaign) -> Campaign:
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.status != CampaignStatus.DRAFT:
+        raise Refused(
+            _("campaign %(campaign)s is %(status)s; only a draft is planned")
+            % {"campaign": campaign.pk, "status": locked.get_status_display().lower()}
+        )
+    return locked
 
 
 def look(campaign: Campaign, *, now: datetime) -> Shown:

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from campaigns.forms import overtaking
 from campaigns.forms.addresses import addr_spec
 from campaigns.models import Campaign, CampaignAttachment, Plan, When
 from campaigns.preflight.findings import Finding
@@ -74,6 +75,7 @@ class ContentForm(NewForm):
         super().__init__(*args, **kwargs)
         wanted = CampaignAttachment.objects.wanted_by(self.instance.pk)
         self.fields["attached"].initial = [row.file_id for row in wanted]
+        overtaking.remember(self)
 
     def first(self) -> list[Any]:
         """Return the fields that each campaign is about."""
@@ -121,6 +123,7 @@ class AudienceForm(forms.Form):
             field = cast("forms.ModelMultipleChoiceField[Any]", self.fields[name])
             field.queryset = choices[name.removeprefix("excluded_")]
             field.initial = [each.pk for each in getattr(campaign, name).all()]
+        overtaking.remember(self)
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
@@ -233,6 +236,7 @@ class ScheduleForm(forms.Form):
         super().__init__(*args, **kwargs)
         zones = [(zone, zone.replace("_", " ")) for zone in sorted(time_zones())]
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+        overtaking.remember(self)
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data

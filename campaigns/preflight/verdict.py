@@ -105,7 +105,8 @@ def fingerprint(campaign: Campaign, version: TemplateVersion) -> str:
     )
     whole = [
         version.digest,
-        [campaign.name, campaign.priority],
+        [campaign.name, campaign.priority, campaign.unconfirmed_policy],
+        [str(campaign.late_limit), str(campaign.time_to_live)],
         measuring.mode(campaign.tracking, lists=campaign.lists.all()),
         [sender.display_name, sender.address, sender.reply_to, sender.postal_address],
         [sender.envelope_domain, sender.dkim_domain],

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns import departure, services, wording
+from campaigns.forms import overtaking
 from campaigns.forms.path import (
     NOT_YET,
     AudienceForm,
@@ -39,6 +40,8 @@ def campaign_content(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = found(request, pk, to_change=request.method == "POST")
     form = ContentForm(request.POST or None, instance=campaign)
     if request.method == "POST" and not wording.why_locked(campaign) and form.is_valid():
+        if theirs := overtaking.theirs(form):
+            return _overtaken(request, "content", campaign, form=form, theirs=theirs)
         form.save()
         services.attach(campaign, files=list(form.cleaned_data["attached"]))
         return _saved(request, campaign, "audience")
@@ -51,6 +54,11 @@ def _saved(request: HttpRequest, campaign: Campaign, following: str) -> HttpResp
     stays = "stay" in request.POST
     messages.success(request, _("Saved."))
     return redirect(url_of(campaign, "detail" if stays else following))
+
+
+def _overtaken(request: HttpRequest, step: str, campaign: Campaign, **shown: Any) -> HttpResponse:
+    """Show the form once more, with what somebody else has saved meanwhile."""
+    return page(request, f"campaign_{step}", campaign, here=step, status=409, **shown)
 
 
 def _locked(request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -73,6 +81,10 @@ def campaign_audience(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if wording.why_locked(campaign):
             return _locked(request, campaign)
+        if is_saved and (theirs := overtaking.theirs(form)):
+            shown = {"form": form, "theirs": theirs}
+            counted = _recounted(request, campaign, form.cleaned_data)
+            return _overtaken(request, "audience", campaign, counted=counted, **shown)
         if is_saved:
             _choose(campaign, form.cleaned_data)
             return _saved(request, campaign, "schedule")
@@ -112,13 +124,18 @@ def _choose(campaign: Campaign, chosen: Mapping[str, Any]) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@transaction.atomic
 def campaign_schedule(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = found(request, pk)
+    is_saved = request.method == "POST" and "look" not in request.POST
+    campaign = found(request, pk, to_change=is_saved)
     form = _schedule_form(request, campaign)
     if request.method == "POST" and form.is_valid():
         if wording.why_locked(campaign):
             return _locked(request, campaign)
-        if "look" not in request.POST and _plan(campaign, form):
+        if is_saved and (theirs := overtaking.theirs(form)):
+            shown = {"form": form, "theirs": theirs}
+            return _overtaken(request, "schedule", campaign, times=_times(form), **shown)
+        if is_saved and _plan(campaign, form):
             return _saved(request, campaign, "check")
     times = _times(form) if form.is_bound and not form.errors else []
     return page(request, "campaign_schedule", campaign, here="schedule", form=form, times=times)

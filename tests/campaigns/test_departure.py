@@ -8,7 +8,16 @@ from pytest_django.fixtures import Settings
 from campaigns import approval, departure, services
 from campaigns.approval import NotApproved
 from campaigns.departure import Moved
-from campaigns.models import Approval, Campaign, CampaignStatus, Plan, Run, RunStatus, When
+from campaigns.models import (
+    Approval,
+    Campaign,
+    CampaignStatus,
+    Plan,
+    Run,
+    RunStatus,
+    UnconfirmedPolicy,
+    When,
+)
 from campaigns.sending import fire
 from campaigns.services import Refused
 from templates_app.models import TemplateVersion
@@ -92,6 +101,15 @@ def test_without_a_plan_nothing_is_confirmed(campaign: Campaign) -> None:
         departure.confirm(campaign, shown, now=NOW)
 
 
+def test_what_is_scheduled_keeps_its_plan(campaign: Campaign) -> None:
+    departure.confirm(campaign, planned(campaign), now=NOW)
+
+    with pytest.raises(Refused, match="only a draft is planned"):
+        departure.unplan(campaign)
+
+    assert Plan.objects.filter(campaign=campaign).exists()
+
+
 def test_an_audience_that_moved_is_shown_again_with_the_difference(campaign: Campaign) -> None:
     shown = planned(campaign)
     make_recipient("bob@example.org", lists=list(campaign.lists.all()))
@@ -107,6 +125,22 @@ def test_content_that_moved_is_shown_again(campaign: Campaign) -> None:
     shown = planned(campaign)
     campaign.template.subject = "Another one"
     campaign.template.save()
+
+    with pytest.raises(Moved, match="its content, audience or sender was changed"):
+        departure.confirm(campaign, shown, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"late_limit": timedelta(hours=1)},
+        {"time_to_live": timedelta(hours=1)},
+        {"unconfirmed_policy": UnconfirmedPolicy.RESEND},
+    ],
+)
+def test_limits_that_moved_are_shown_again(campaign: Campaign, other: dict[str, Any]) -> None:
+    shown = planned(campaign)
+    Campaign.objects.update(**other)
 
     with pytest.raises(Moved, match="its content, audience or sender was changed"):
         departure.confirm(campaign, shown, now=NOW)

@@ -248,6 +248,61 @@ def other(campaign: Campaign) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def typed_by(client: Client, campaign: Campaign, step: str) -> dict[str, Any]:
+    """Return what the form of a step sends where nothing is changed on it."""
+    form = client.get(url(campaign, step)).context["form"]
+    values = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in values.items() if value not in (None, False)}
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "second", "said"),
+    [
+        ("content", {"name": "First"}, {"name": "Second"}, "Name: First"),
+        ("content", {"time_to_live": "1:00:00"}, {"tracking": "off"}, "Time to live: 01:00:00"),
+        ("audience", {"lists": []}, {"segments": []}, "To these lists: nothing"),
+        ("schedule", {"when": "now"}, {"when": "not_yet"}, "When: As soon as it is confirmed"),
+    ],
+)
+def test_who_saves_a_step_that_somebody_else_has_saved_meanwhile_sees_the_difference(
+    step: str,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    said: str,
+    console: Client,
+    campaign: Campaign,
+) -> None:
+    opened = typed_by(console, campaign, step)
+    console.post(url(campaign, step), opened | first)
+    saved = typed_by(console, campaign, step)
+
+    answer = console.post(url(campaign, step), opened | second)
+
+    assert answer.status_code == 409
+    assert said in text(answer).partition("Saved is now:")[2]
+    assert typed_by(console, campaign, step) == saved
+    shown = answer.context["form"]
+    assert {name: shown[name].value() for name in second} == second
+    again = console.post(url(campaign, step), opened | second | {"seen": shown["seen"].value()})
+    assert again.status_code == 302
+
+
+def test_the_same_saved_twice_and_another_step_are_in_nobodys_way(
+    console: Client, campaign: Campaign
+) -> None:
+    opened = {step: typed_by(console, campaign, step) for step in ("content", "schedule")}
+    renamed = opened["content"] | {"name": "Summer"}
+
+    answers = [
+        console.post(url(campaign, "content"), renamed),
+        console.post(url(campaign, "content"), renamed),
+        console.post(url(campaign, "schedule"), opened["schedule"] | {"when": "now"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 302]
+    assert Plan.objects.get().campaign.name == "Summer"
+
+
 @pytest.mark.parametrize("step", ["content", "audience", "schedule"])
 def test_what_is_scheduled_is_not_edited(step: str, console: Client, campaign: Campaign) -> None:
     now = timezone.now()
@@ -261,7 +316,7 @@ def test_what_is_scheduled_is_not_edited(step: str, console: Client, campaign: C
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["content", "audience"])
+@pytest.mark.parametrize("step", ["content", "audience", "schedule"])
 def test_what_is_scheduled_while_somebody_saves_stays_as_it_was_confirmed(
     step: str, console: Client, campaign: Campaign
 ) -> None:
