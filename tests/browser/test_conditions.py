@@ -110,6 +110,7 @@ def test_what_has_the_focus_is_marked_and_nothing_lies_upon_it(
 ) -> None:
     page, found = visit.page, []
     page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(reduced_motion="reduce")  # or what moves away still lies there
 
     for address in (addresses[3], "/recipients/", "/senders/new/"):
         visit.open(address)

@@ -1,6 +1,7 @@
 """What every request of the API comes through."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -201,11 +202,20 @@ def test_a_body_that_is_too_large_is_not_read() -> None:
 # --- how often ---------------------------------------------------------------------------------
 
 
+def three_within_a_minute() -> list[Any]:
+    """Ask three times by a new key; again where another minute of the clock has begun meanwhile."""
+    while True:
+        crm, minute = program(), time.time() // limits.WINDOW
+        answers = [crm.get(LISTS) for _ in range(3)]
+        if time.time() // limits.WINDOW == minute:
+            return answers
+
+
 def test_who_asks_too_often_is_told_when_to_come_back(settings: Settings) -> None:
     settings.API_RATE_LIMIT = 2
-    crm, other = program(), program()
+    other = program()
 
-    answers = [crm.get(LISTS) for _ in range(3)]
+    answers = three_within_a_minute()
 
     assert [each.status_code for each in answers] == [200, 200, 429]
     assert answers[0]["RateLimit-Policy"] == '"minute";q=2;w=60'
@@ -230,11 +240,10 @@ def test_while_redis_is_away_each_process_counts_and_nobody_waits_for_it(
         "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     }
     settings.API_RATE_LIMIT = 2
-    crm = program()
 
-    answers = [crm.get(LISTS).status_code for _ in range(3)]
+    answers = three_within_a_minute()
 
-    assert answers == [200, 200, 429]
+    assert [each.status_code for each in answers] == [200, 200, 429]
     assert limits._here.is_asked()
 
 
