@@ -1,5 +1,6 @@
 """An installation for the time of a measurement: a state directory, servers, processes, an end."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -47,6 +48,7 @@ class Installation:
         options = f"?connections={connections}" if connections else ""
         url = f"smtp://{LOOPBACK}:{self._next_hop}{options}"
         environ = {**os.environ, "EMAIL_URL": url, "TMPDIR": str(self.directory)}
+        environ["API_RATE_LIMIT"] = "1000000"  # who measures asks more than one program may
         environ = environment(self.directory, self._ports, environ)
         self._crew = Processes(environ, logs=services.home.logs)
         self.latency = latency
@@ -106,6 +108,13 @@ class Installation:
         ticks = PeriodicTask.objects.filter(name="tick", last_run_at__gte=started_at)
         self._wait(ticks.exists, "Beat does not tick", *names)
 
+    def start_web(self) -> int:
+        """Start the web process with the command of `manage.py run`; give its port."""
+        arguments = commands(self._ports, catcher=False)["web"]
+        self._crew.start_python("web", arguments)
+        self._wait(lambda: _is_alive(self._ports.web), "the web process does not answer", "web")
+        return self._ports.web
+
     def start_python(self, name: str, arguments: list[str]) -> Process:
         """Start one more process of this Python that is spoken with by its standard input."""
         return self._crew.start_python(name, arguments, talks=True)
@@ -161,6 +170,13 @@ def servers(*, keep: bool = False) -> Iterator[Services]:
         move_out(services, keep=keep)
 
 
+def restart_postgresql(services: Services) -> None:
+    """End PostgreSQL and start it again: it remembers nothing then."""
+    connections_of_django.close_all()
+    services.down(["postgresql"])
+    services.up()
+
+
 @contextmanager
 def installation(
     *, latency: float = 0, connections: int | None = None, keep: bool = False
@@ -193,6 +209,17 @@ def _greets(port: int) -> bool:
             return probe.recv(3) == b"220"
     except OSError:
         return False
+
+
+def _is_alive(port: int) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _workers_answer() -> bool:

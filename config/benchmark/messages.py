@@ -1,20 +1,26 @@
 """The question of `benchmark_messages`: how long a message takes while a campaign is sent."""
 
+import http.client
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns.models import Run, RunStatus
 from campaigns.services import get_sender, schedule
-from campaigns.transactional import Inline, accept
+from config.accounts.keys import make_key
 from config.benchmark import machine, report
 from config.benchmark.engine import DUE_IN, Content, draft
 from config.benchmark.installation import Installation, installation
+from config.processes import LOOPBACK
 from config.rig.audience import make_list, make_recipients, tidy_up
 from config.rig.message import DOMAIN, make_template
 from config.rig.place import BenchmarkError
@@ -24,11 +30,12 @@ from tracking.verify import disagreements
 Say = Callable[[str], object]
 
 SENDER = f"The Shore <orders@{DOMAIN}>"
-RECEIPT = Inline(
-    "Order {{ number }}",
-    "<h1>Thank you</h1><p>{{ name }}, your order {{ number }} came to {{ sum }}.</p>",
-)
+RECEIPT = {
+    "subject": "Order {{ number }}",
+    "html": "<h1>Thank you</h1><p>{{ name }}, your order {{ number }} came to {{ sum }}.</p>",
+}
 PATIENCE_SECONDS = 120
+CALLERS = 16
 LONGEST_CAMPAIGN_SECONDS = 3_600
 
 
@@ -38,7 +45,7 @@ class Measured:
 
     when: str
     accepted: list[float]
-    """Until the caller had the id."""
+    """Until the caller had the API's answer, with the id."""
     handed_over: list[float]
     """Until the next hop's answer was about to be recorded."""
     not_sent: int
@@ -76,24 +83,67 @@ def measure(recipients: int, *, rate: float, seconds: float, say: Say) -> dict[s
         content = make_template(), make_list(recipients)
         tidy_up()
         ours.start_processes(children=2)
-        found = [_idle(ours, rate=rate, seconds=seconds), _busy(ours, content, rate=rate)]
+        caller = _Caller(ours.start_web(), _key(), get_sender(SENDER).pk)
+        found = [
+            _idle(ours, caller, rate=rate, seconds=seconds),
+            _busy(ours, caller, content, rate=rate),
+        ]
         for line in [*report.named(machine.describe()), "next hop    " + ours.sink, *_table(found)]:
             say(line)
         return {"machine": machine.describe(), "runs": [each.as_dict() for each in found]}
 
 
-def _idle(ours: Installation, *, rate: float, seconds: float) -> Measured:
+def _key() -> str:
+    user = User.objects.create_superuser("benchmark", password=None)
+    scopes = ["campaigns.send_message"]
+    return make_key(user, name="benchmark", scopes=scopes, now=timezone.now()).secret
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """A program that sends messages by the API."""
+
+    port: int
+    key: str
+    sender: int
+
+    def ask(self, number: int, due: float) -> tuple[UUID, float]:
+        """Ask for a message; give its id, and how long after `due` the answer was here.
+
+        :raises BenchmarkError: the answer is another one than 202
+        """
+        body = {
+            "to": f"m{number}@d{number % 50}.example",
+            "sender": self.sender,
+            "content": RECEIPT,
+            "fields": {"number": number, "name": "Ada", "sum": f"{number} €"},
+        }
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("POST", "/api/v1/messages", json.dumps(body), headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        took = time.time() - due
+        if answer.status != http.client.ACCEPTED:
+            raise BenchmarkError(f"the API answered {answer.status}: {text.decode()}")
+        return UUID(json.loads(text)["id"]), took
+
+
+def _idle(ours: Installation, caller: _Caller, *, rate: float, seconds: float) -> Measured:
     end = time.monotonic() + seconds
-    asked = _ask(ours, rate=rate, until=lambda: time.monotonic() > end)
+    asked = _ask(ours, caller, rate=rate, until=lambda: time.monotonic() > end)
     return _measured(ours, "alone", asked)
 
 
-def _busy(ours: Installation, content: Content, *, rate: float) -> Measured:
+def _busy(ours: Installation, caller: _Caller, content: Content, *, rate: float) -> Measured:
     now = timezone.now()
     campaign = schedule(draft(content), now=now, at=now + DUE_IN)
     time.sleep(DUE_IN.total_seconds())
     ended = Run.objects.having(RunStatus.COMPLETED).filter(campaign=campaign)
-    asked = _ask(ours, rate=rate, until=ended.exists)
+    asked = _ask(ours, caller, rate=rate, until=ended.exists)
     run = ended.with_counters().get()
     took = (run.finished_at or now) - (run.started_at or now)
     pace = run.counters.sent / (took / timedelta(seconds=1))
@@ -107,27 +157,24 @@ class _Asked:
     accepted: list[float] = field(default_factory=list)
 
 
-def _ask(ours: Installation, *, rate: float, until: Callable[[], bool]) -> _Asked:
+def _ask(ours: Installation, caller: _Caller, *, rate: float, until: Callable[[], bool]) -> _Asked:
     """Ask for a message so many times a second, as if others did: not later for being slow."""
-    asked, sender = _Asked(), get_sender(SENDER)
     deadline = time.monotonic() + LONGEST_CAMPAIGN_SECONDS
-    for number, due in _ticks(rate):
-        if until():
-            return asked
-        if time.monotonic() > deadline:
-            raise BenchmarkError(f"it does not end:\n{ours.log_of('campaigns', 'maintenance')}")
-        fields = {"number": number, "name": "Ada", "sum": f"{number} €"}
-        pk = accept(
-            to=f"m{number}@d{number % 50}.example",
-            sender=sender,
-            content=RECEIPT,
-            fields=fields,
-            now=timezone.now(),
-        )
-        asked.accepted.append(time.time() - due)
-        asked.at[Run.objects.values_list("pk", flat=True).get(message=pk)] = due
-        ours.check_processes()
-    return asked
+    waiting: list[tuple[float, Future[tuple[UUID, float]]]] = []
+    with ThreadPoolExecutor(CALLERS) as callers:
+        for number, due in _ticks(rate):
+            if until():
+                break
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"it does not end:\n{ours.log_of('campaigns', 'maintenance')}")
+            waiting.append((due, callers.submit(caller.ask, number, due)))
+            ours.check_processes()
+    dues = {answer.result()[0]: due for due, answer in waiting}
+    runs = Run.objects.filter(message__in=list(dues)).values_list("pk", "message")
+    return _Asked(
+        at={run: dues[message] for run, message in runs},
+        accepted=[answer.result()[1] for _, answer in waiting],
+    )
 
 
 def _ticks(rate: float) -> Iterator[tuple[int, float]]:

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.management.benchmarking import place_of_its_own
-from config.management.commands.benchmark_send import count, new_file
+from config.management.benchmarking import count, new_file, place_of_its_own
 
 
 class Command(BaseCommand):

@@ -4,9 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.embedded import EmbeddedError
-from config.management.commands.benchmark_send import count, new_file
-from config.management.commands.services import embedded_services
+from config.management.benchmarking import count, new_file, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -28,22 +26,15 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import messages
-        from config.processes import RunError
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import messages
 
-        try:
-            move_in()
             found = messages.measure(
                 options["recipients"],
                 rate=options["rate"],
                 seconds=options["seconds"],
                 say=self.stdout.write,
             )
-        except (BenchmarkError, EmbeddedError, RunError) as error:
-            raise CommandError(str(error)) from None
         if options["json"]:
             options["json"].write_text(json.dumps(found, indent=2, default=str) + "\n")
         if not all(run["adds_up"] for run in found["runs"]):

@@ -4,9 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.management.benchmarking import place_of_its_own
-from config.management.commands.benchmark_reports import restart_postgresql
-from config.management.commands.benchmark_send import count
+from config.management.benchmarking import count, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -23,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with place_of_its_own():
             from config.benchmark import people
-            from config.benchmark.installation import servers
+            from config.benchmark.installation import restart_postgresql, servers
 
             with servers(keep=options["keep"]) as services:
                 fast = people.run(

@@ -1,22 +1,10 @@
 from argparse import ArgumentParser
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
-from config.management.benchmarking import place_of_its_own
-from config.management.commands.benchmark_send import count
-
-if TYPE_CHECKING:
-    from config.embedded.services import Services
-
-
-def restart_postgresql(services: "Services") -> None:
-    """End PostgreSQL and start it again: it remembers nothing then."""
-    connections.close_all()
-    services.down(["postgresql"])
-    services.up()
+from config.management.benchmarking import count, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -34,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with place_of_its_own():
             from config.benchmark import reports
-            from config.benchmark.installation import servers
+            from config.benchmark.installation import restart_postgresql, servers
 
             with servers(keep=options["keep"]) as services:
                 fast = reports.run(

@@ -3,8 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.management.benchmarking import place_of_its_own
-from config.management.commands.benchmark_send import count
+from config.management.benchmarking import count, place_of_its_own
 
 
 class Command(BaseCommand):

@@ -1,12 +1,10 @@
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from pathlib import Path
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.embedded import EmbeddedError
-from config.management.commands.services import embedded_services
+from config.management.benchmarking import count, counts, new_file, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -38,34 +36,11 @@ class Command(BaseCommand):
         only.add_argument("--bare-only", action="store_true", help="the bare loop alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import speed
-        from config.processes import RunError
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import speed
 
-        try:
-            move_in()
             found = speed.measure(speed.Question.from_options(options), say=self.stdout.write)
-        except (BenchmarkError, EmbeddedError, RunError) as error:
-            raise CommandError(str(error)) from None
         if options["json"]:
             options["json"].write_text(json.dumps(found.as_dict(), indent=2, default=str) + "\n")
         if not found.adds_up:
             raise CommandError("it does not add up: see above")
-
-
-def count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError("write a whole number above 0")
-    return int(text)
-
-
-def counts(text: str) -> list[int]:
-    return sorted(count(part.strip()) for part in text.split(","))
-
-
-def new_file(text: str) -> Path:
-    if not (path := Path(text)).parent.is_dir():
-        raise ArgumentTypeError(f"there is no directory {path.parent}")
-    return path

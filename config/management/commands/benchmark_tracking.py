@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.embedded import EmbeddedError
-from config.management.commands.benchmark_send import count, new_file
+from config.management.benchmarking import count, new_file
 from config.management.commands.services import embedded_services
 
 

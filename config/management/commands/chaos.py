@@ -4,9 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.embedded import EmbeddedError
-from config.management.commands.benchmark_send import count
-from config.management.commands.services import embedded_services
+from config.management.benchmarking import count, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -25,14 +23,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.chaos.drill import drill
-        from config.processes import RunError
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.chaos.drill import drill
 
-        try:
-            move_in()
             seed = options["seed"] if options["seed"] is not None else secrets.randbelow(1_000_000)
             self.stdout.write(f"seed {seed}")
             verdict = drill(
@@ -41,8 +34,6 @@ class Command(BaseCommand):
                 seed=seed,
                 say=self.stdout.write,
             )
-        except (BenchmarkError, EmbeddedError, RunError) as error:
-            raise CommandError(str(error)) from None
         for line in verdict.lines():
             self.stdout.write(line)
         if not verdict.holds:

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.management.commands.benchmark_send import count
+from config.management.benchmarking import count
 from tracking.models import Delivery
 
 

@@ -3,9 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.embedded import EmbeddedError
-from config.management.commands.benchmark_send import count, counts, new_file
-from config.management.commands.services import embedded_services
+from config.management.benchmarking import count, counts, new_file, place_of_its_own
 
 SAMPLE = 1_000
 
@@ -34,14 +32,9 @@ class Command(BaseCommand):
         parser.add_argument("--svg", type=new_file, metavar="FILE", help="draw a chart there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import stress
-        from config.processes import RunError
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import stress
 
-        try:
-            move_in()
             answer = stress.measure(
                 options["recipients"],
                 options["workers"],
@@ -49,8 +42,6 @@ class Command(BaseCommand):
                 latency=options["latency"],
                 say=self.stdout.write,
             )
-        except (BenchmarkError, EmbeddedError, RunError) as error:
-            raise CommandError(str(error)) from None
         if options["csv"]:
             options["csv"].write_text(answer.as_csv())
         if options["svg"]:
