@@ -18,6 +18,7 @@ T = TypeVar("T")
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+_SERVER = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?", re.ASCII)
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,6})?", re.ASCII)
 _LOGIN = re.compile(r"[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]{16,}")
@@ -306,11 +307,14 @@ def redis_url(value: str) -> str:
 
 
 def broker_url(value: str) -> str:
-    """Read Redis' or RabbitMQ's URL; what follows the host of the latter is its virtual host."""
+    """Read Redis' or RabbitMQ's URL; what follows the host of the latter is its virtual host.
+
+    The nodes of a cluster are parted by semicolons, as Celery takes them.
+    """
     if not value.startswith(("amqp:", "amqps:")):
         return redis_url(value)
-    url = _split(value)
-    if not url.hostname:
+    nodes = [_split(part) for part in value.split(";")]
+    if not all(node.scheme in {"amqp", "amqps"} and node.hostname for node in nodes):
         raise ValueError("write amqp://user:password@host:5672/virtual_host")
     return value
 
@@ -333,21 +337,38 @@ def megabytes(value: str) -> int:
 
 
 def database_url(value: str) -> dict[str, Any]:
-    """Turn a PostgreSQL URL into Django's settings; `?sslmode=require` and the like are options."""
-    url = _split(value)
+    """Turn a PostgreSQL URL into Django's settings; `?sslmode=require` and the like are options.
+
+    Several servers are parted by commas, as libpq takes them: each is tried in turn.
+    """
+    url = urlsplit(value)
+    login, _, places = url.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    hosts, ports = _servers(places)
     name = unquote(url.path.lstrip("/"))
     if url.scheme not in {"postgres", "postgresql"} or not name:
         raise ValueError(f"write {DATABASE_FORM}; PostgreSQL is the only database")
     options = dict(parse_qsl(url.query))
     return {
         "NAME": name,
-        "USER": unquote(url.username or ""),
-        "PASSWORD": unquote(url.password or ""),
+        "USER": unquote(user),
+        "PASSWORD": unquote(password),
         # A socket's directory comes percent-encoded as host, or as ?host=/run/postgresql.
-        "HOST": options.pop("host", unquote(url.hostname or "")),
-        "PORT": str(url.port or ""),
+        "HOST": options.pop("host", hosts),
+        "PORT": options.pop("port", ports),
         "OPTIONS": options,
     }
+
+
+def _servers(places: str) -> tuple[str, str]:
+    """Return the hosts and the ports of `host:port,host:port`, each as libpq takes them."""
+    found = [_SERVER.fullmatch(place) for place in places.split(",")]
+    if not all(found):  # a text in which a part of the password may be
+        raise ValueError("what follows the last colon of a host is no port")
+    hosts, ports = zip(*(one.groups("") for one in found if one), strict=True)
+    if any(ports):
+        ports = tuple(port or "5432" for port in ports)
+    return ",".join(unquote(host.strip("[]")) for host in hosts), ",".join(filter(None, ports))
 
 
 def media_storage(value: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
         (read.redis_url, "sentinel://a.example;redis://b.example/0", "write sentinel://"),
         (read.redis_url, "sentinel://:s3cret@a.example:x;sentinel://b.example", "no port$"),
         (read.broker_url, "sentinel://a.example/0?name=news", "write sentinel://"),
+        (read.broker_url, "amqp://a.example;redis://b.example", "write amqp://user"),
         (read.broker_url, "amqp:///", "write amqp://user:password@host"),
         (read.broker_url, "sqs://localhost", "write redis://"),
         (read.queue_names, "eu,campaigns", "a queue of Godwit's own"),
@@ -60,6 +61,7 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
         (read.megabytes, "1g", "whole number of megabytes from 1"),
         (read.database_url, "mysql://localhost/x", "PostgreSQL is the only database"),
         (read.database_url, "postgres://localhost", "write postgres://"),
+        (read.database_url, "postgres://a.example:x,b.example/news", "is no port$"),
         (read.database_url, "postgres://u:s3cr/et@localhost/x", "is no port$"),
     ],
 )
@@ -87,6 +89,7 @@ def test_a_wrong_value_becomes_a_sentence_and_the_default_is_used_meanwhile(
         (read.redis_url, "unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
         (read.broker_url, "amqp://mq.example:5673/news", "amqp://mq.example:5673/news"),
         (read.broker_url, "redis://cache.example/1", "redis://cache.example/1"),
+        (read.broker_url, "amqp://a.example;amqp://b.example/n", "amqp://a.example;amqp://b.example/n"),
         (
             read.broker_url,
             "sentinel://a.example;sentinel://b.example/1",
@@ -100,6 +103,22 @@ def test_a_wrong_value_becomes_a_sentence_and_the_default_is_used_meanwhile(
             {
                 "NAME": "news", "USER": "us@er", "PASSWORD": "p/w", "HOST": "db.example",
                 "PORT": "6432", "OPTIONS": {"sslmode": "require"},
+            },
+        ),
+        (
+            read.database_url,
+            "postgres://u:p@a.example:6432,[::1],b.example/news?target_session_attrs=read-write",
+            {
+                "NAME": "news", "USER": "u", "PASSWORD": "p", "HOST": "a.example,::1,b.example",
+                "PORT": "6432,5432,5432", "OPTIONS": {"target_session_attrs": "read-write"},
+            },
+        ),
+        (
+            read.database_url,
+            "postgres://a.example,b.example/news",
+            {
+                "NAME": "news", "USER": "", "PASSWORD": "", "HOST": "a.example,b.example",
+                "PORT": "", "OPTIONS": {},
             },
         ),
         (

@@ -65,7 +65,7 @@ def create_campaign(installation: Live, name: str) -> str:
 def wait_for_end(installation: Live, campaign: str) -> dict[str, Any]:
     """Return the campaign's status once its run is completed."""
     database = Home(Path(installation.environ["GODWIT_STATE_DIR"])).database
-    server = make_conninfo(
+    server = installation.environ.get("DATABASE_URL") or make_conninfo(
         host=database["HOST"], port=database["PORT"], user=database["USER"], dbname=database["NAME"]
     )
 
