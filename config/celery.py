@@ -15,11 +15,13 @@ from celery.signals import (
     task_prerun,
     worker_process_init,
 )
+from django.conf import settings
 from django.db import close_old_connections
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from config import broker, logs
 from config.env import refuse_problems
+from config.signing import Files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -27,6 +29,10 @@ broker.install()
 app = Celery("godwit")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+if settings.TASK_SIGNING:
+    from config.signing import messages  # slow to import, and not needed by most
+
+    messages.install(app, Files(*settings.TASK_SIGNING))
 
 
 @celeryd_init.connect

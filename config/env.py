@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import time
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
@@ -99,6 +99,15 @@ class Env:
 
     def text(self, name: str, default: str = "") -> str:
         return self.read(name, str, default)
+
+    def all_or_none(self, names: Sequence[str], convert: Callable[[str], T]) -> list[T]:
+        """Read variables that are only set together; empty where none is, or one is missing."""
+        found = {name: self.read(name, convert, default=None) for name in names}
+        given = [value for value in found.values() if value is not None]
+        if given and (missing := [name for name, value in found.items() if value is None]):
+            self.problems.append(f"{missing[0]}: set it as well, with {', '.join(names)}")
+            return []
+        return given
 
 
 def is_given(environ: Mapping[str, str], name: str) -> bool:
@@ -235,6 +244,12 @@ def networks(value: str) -> tuple[str, ...]:
 def daemon(value: str) -> str:
     """Read where a daemon listens: `host:port`, or the path of its socket."""
     return _place(value, "host:port, or the path of a socket")
+
+
+def absolute_path(value: str) -> Path:
+    if not value.startswith("/"):
+        raise ValueError(f"write an absolute path, not {value!r}")
+    return Path(value)
 
 
 def keys(value: str) -> tuple[str, ...]:

@@ -429,8 +429,15 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_HEARTBEAT = 60 if _RABBITMQ else 0  # seconds; Redis has none
-CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
+# With which key messages to workers are signed, and whose certificates count (config.signing).
+TASK_SIGNING = env.all_or_none(
+    ["TASK_SIGNING_KEY", "TASK_SIGNING_CERT", "TASK_SIGNING_STORE"], read.absolute_path
+)
+CELERY_TASK_SERIALIZER = "auth" if TASK_SIGNING else "json"
+CELERY_ACCEPT_CONTENT = [CELERY_TASK_SERIALIZER]
+# Results are rows of the database, which signs nothing.
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 # Named, so that a name that was mistyped is an error and not a queue that nobody serves.
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_QUEUES = [

@@ -315,3 +315,13 @@ def test_settings_take_each_secret_from_a_file(tmp_path: Path) -> None:
     assert names["_OIDC_APP"]["secret"] == "client-secret"
     assert names["INSTANCE_ID"] == ""
     assert names["ENV_PROBLEMS"] == []
+
+
+def test_what_belongs_together_is_set_together() -> None:
+    names = ["KEY", "CERT"]
+    both, one = Env({"KEY": "/a", "CERT": "/b"}), Env({"KEY": "/a"})
+
+    assert both.all_or_none(names, read.absolute_path) == [Path("/a"), Path("/b")]
+    assert one.all_or_none(names, read.absolute_path) == []
+    assert Env({}).all_or_none(names, read.absolute_path) == []
+    assert (both.problems, one.problems) == ([], ["CERT: set it as well, with KEY, CERT"])
