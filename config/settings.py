@@ -218,6 +218,8 @@ API_RATE_LIMIT = env.read("API_RATE_LIMIT", read.count, default=600)
 
 # --- PostgreSQL and the broker ----------------------------------------------------------------
 
+# Whether a pooler is before PostgreSQL that hands a session on after each transaction.
+BEHIND_POOLER = env.read("BEHIND_POOLER", read.flag, default=False)
 _database = env.read("DATABASE_URL", read.database_url, default=home.database)
 DATABASES = {
     "default": {
@@ -226,6 +228,8 @@ DATABASES = {
         # (CELERY_DB_REUSE_MAX); a reused one is checked before use.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        # A cursor of the server's is its session's, which is another one after each transaction.
+        "DISABLE_SERVER_SIDE_CURSORS": BEHIND_POOLER,
         **_database,
     },
 }

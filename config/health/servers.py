@@ -80,15 +80,26 @@ def database(*, now: datetime) -> list[Fact]:
     try:
         with database_link() as link:
             with link.cursor() as cursor:
-                cursor.execute("SELECT clock_timestamp(), current_setting('server_version')")
-                there, version = cursor.fetchone()
+                cursor.execute(
+                    "SELECT clock_timestamp(), current_setting('server_version'), pg_backend_pid()"
+                )
+                there, version, session = cursor.fetchone()
+            # A pooler says another number of its own, by which it would be asked to cancel.
+            is_pooled = link.connection.info.backend_pid != session
             pending = pending_migrations(link)
     except DatabaseError as error:
         remedy = _("Start PostgreSQL, or look at DATABASE_URL.")
         return [Fact("database", title, State.BAD, in_words(error), remedy)]
     said = _("PostgreSQL %s answers.") % version
     answers = Fact("database", title, State.GOOD, said)
-    return [answers, clock((there - now).total_seconds()), migrations(pending)]
+    facts = [answers, clock((there - now).total_seconds()), migrations(pending)]
+    return [*facts, *([_pooler()] if is_pooled and not settings.BEHIND_POOLER else [])]
+
+
+def _pooler() -> Fact:
+    said = _("There is one between here and PostgreSQL.")
+    remedy = _("Set BEHIND_POOLER=1, unless it hands out whole sessions: lists would break off.")
+    return Fact("pooler", _("Pooler"), State.ATTENTION, said, remedy)
 
 
 def pending_migrations(link: BaseDatabaseWrapper) -> list[str]:

@@ -5,17 +5,17 @@ job compares what there is with what there should be, and makes it so.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from recipients import locks
 from recipients.models import Field, FieldKind
 from recipients.segments.custom import BLANK, VALUES
 
 _PREFIX = "recipient_field_"
-_LOCK = 0x676F6477  # of the session that is at work: another one would take its index for a ruin
+_LOCK = "recipients.indexes"  # of who is at work: another one would take its index for a ruin
 
 # Of a field that most leave blank, the index is small. Rules for what is not blank find it, because
 # PostgreSQL sees that what is equal to "Rome" is not "".
@@ -39,8 +39,8 @@ def mend_indexes() -> list[str]:
 
     Outside of transactions: PostgreSQL asks for that. Returns what was done, in words.
     """
-    with _alone() as cursor:
-        return list(_mend(cursor)) if cursor else []
+    with locks.alone(_LOCK) as is_ours, connection.cursor() as cursor:
+        return list(_mend(cursor)) if is_ours else []
 
 
 def _mend(cursor: CursorWrapper) -> Iterator[str]:
@@ -72,17 +72,3 @@ def _of_field(statement: str, name: str, field: Field) -> sql.Composed:
         expression=expression,
         blank=sql.SQL(BLANK[kind]).format(value=expression),
     )
-
-
-@contextmanager
-def _alone() -> Iterator[CursorWrapper | None]:
-    """Give a cursor to one session at a time, and nothing to the others."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            yield None
-            return
-        try:
-            yield cursor
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

@@ -5,14 +5,13 @@ Who dies between two of these fetches the same messages again, and stores them o
 
 import imaplib
 import poplib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 
+from recipients import locks
 from tracking.inbound.imap import IMAPSession
 from tracking.inbound.mailboxes import Address, Protocol
 from tracking.inbound.pop3 import POP3Session
@@ -23,8 +22,6 @@ from tracking.models import Mailbox
 AT_A_TIME = timedelta(seconds=50)  # the next tick goes on
 # The last: numbers that are none, and secrets that the protocol cannot say.
 _FAULTS = (Fault, imaplib.IMAP4.error, poplib.error_proto, OSError, ValueError)
-_ALONE = "SELECT pg_try_advisory_lock(hashtextextended('tracking.mailbox ' || %s, 0))"
-_DONE = "SELECT pg_advisory_unlock(hashtextextended('tracking.mailbox ' || %s, 0))"
 
 
 def mailboxes() -> tuple[Address, ...]:
@@ -39,7 +36,7 @@ def poll(address: Address, *, clock: Callable[[], datetime]) -> Mailbox | None:
 
     What goes wrong is in the row that is returned, for people to see.
     """
-    with _alone(address) as is_ours:
+    with locks.alone(f"tracking.mailbox {address}") as is_ours:
         if not is_ours:
             return None
         Mailbox.objects.get_or_create(address=str(address))
@@ -76,17 +73,3 @@ def _words(fault: Exception, address: Address) -> str:
     text = said.decode(errors="replace") if isinstance(said, bytes) else str(fault)
     text = " ".join((text or type(fault).__name__).replace("\0", "").split())
     return text.replace(address.password, "…")[:500]
-
-
-@contextmanager
-def _alone(address: Address) -> Iterator[bool]:
-    """Let one process at a time read a mailbox; a lock of the session, which ends with it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ALONE, [str(address)])
-        is_ours = cursor.fetchone()[0]
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute(_DONE, [str(address)])

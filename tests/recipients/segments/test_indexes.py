@@ -3,6 +3,7 @@ import threading
 import pytest
 from django.db import connection
 
+from recipients import locks
 from recipients.models import Field, FieldKind
 from recipients.segments.compiling import compile_rules
 from recipients.segments.indexes import mend_indexes
@@ -78,9 +79,8 @@ def test_an_index_that_broke_off_is_made_anew() -> None:
 
 def test_two_at_once_are_one() -> None:
     field = Field.objects.create(name="city")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [0x676F6477])
-        done: list[list[str]] = []
+    done: list[list[str]] = []
+    with locks.alone("recipients.indexes"):
 
         def work() -> None:
             done.append(mend_indexes())
@@ -89,7 +89,6 @@ def test_two_at_once_are_one() -> None:
         worker = threading.Thread(target=work)
         worker.start()
         worker.join()
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [0x676F6477])
 
     assert done == [[]]
     field.delete()
