@@ -78,8 +78,8 @@ def _said(status: int) -> Translatable:
     return Translatable("it answers %(status)s", {"status": str(status)})
 
 
-class _Refused(Exception):
-    """The link may not be followed."""
+class Refused(Exception):
+    """The address may not be asked."""
 
     def __init__(self, why: Translatable) -> None:
         super().__init__(why)
@@ -107,7 +107,7 @@ class Fetcher:
     def _answered(self, url: str, asked: Callable[[], Answer]) -> Answer:
         try:
             return asked()
-        except _Refused as refusal:
+        except Refused as refusal:
             return Answer(url, 0, refusal.why, is_refused=True)
         except ssl.SSLCertVerificationError as error:
             said = Translatable(
@@ -135,7 +135,7 @@ class Fetcher:
             if status not in _REDIRECTS or not location:
                 return Answer(url, status, _said(status) if status >= 400 else None)
             current = urljoin(current, location)
-        raise _Refused(
+        raise Refused(
             Translatable(
                 "it redirects more than %(most)s times",
                 {"most": _MOST_REDIRECTS},
@@ -149,13 +149,13 @@ class Fetcher:
     def _asked(self, method: str, url: str, form: bytes | None = None) -> tuple[int, str, str]:
         """Return the status, where it redirects to, and how the answer to a form begins."""
         parts = urlsplit(url)
-        connection = self._connection(parts)
+        connection = self.connection(parts)
         clock = threading.Timer(self.deadline, connection.abort)
         clock.daemon = True
         clock.start()
         try:
             connection.request(
-                method, _target(parts), form, headers=_AGENT if form is None else _FORM
+                method, target(parts), form, headers=_AGENT if form is None else _FORM
             )
             response = connection.getresponse()
             words = "" if form is None else response.read(_WORDS).decode(errors="replace")
@@ -166,25 +166,30 @@ class Fetcher:
             if connection.was_aborted:
                 raise TimeoutError
 
-    def _connection(self, parts: SplitResult) -> "_Pinned":
+    def connection(self, parts: SplitResult) -> "Pinned":
+        """Return a connection to be, to an address of the host that may be asked.
+
+        :raises Refused: one of its addresses may not.
+        :raises OSError: it has none.
+        """
         host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
         if parts.scheme not in {"http", "https"} or not host:
-            raise _Refused(Translatable("it leads to no web page"))
+            raise Refused(Translatable("it leads to no web page"))
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if port not in self.ports:
-            raise _Refused(Translatable("port %(port)s is not asked", {"port": str(port)}))
+            raise Refused(Translatable("port %(port)s is not asked", {"port": str(port)}))
         addresses = self.resolve(host, port)
         # All of them: else the second question could be for the other one.
         if not addresses or not all(map(self._may_ask, addresses)):
-            raise _Refused(Translatable("it leads into a private network, which is not asked"))
+            raise Refused(Translatable("it leads into a private network, which is not asked"))
         context = self.context if parts.scheme == "https" else None
-        return _Pinned(host, port, addresses[0], context)
+        return Pinned(host, port, addresses[0], context)
 
     def _may_ask(self, address: str) -> bool:
         return self.is_allowed(ipaddress.ip_address(address.partition("%")[0]))
 
 
-class _Pinned(http.client.HTTPConnection):
+class Pinned(http.client.HTTPConnection):
     """A connection to one address, whatever the name of its host means by now."""
 
     def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
@@ -210,7 +215,8 @@ class _Pinned(http.client.HTTPConnection):
                 return  # it has ended by itself
 
 
-def _target(parts: SplitResult) -> str:
+def target(parts: SplitResult) -> str:
+    """Return what is asked for of a host: the path and what follows it."""
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     return f"{path}?{query}" if query else path
