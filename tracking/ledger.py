@@ -156,6 +156,22 @@ SELECT count(*), max(recipient_id),
   FROM written
 """
 
+# Who is to be told of what becomes of messages reads it from here: one row for all of them. Where
+# nobody has asked, the array is empty.
+_OUTBOX = """
+noted AS (
+    INSERT INTO tracking_happening (kind, subjects, at)
+    SELECT 'delivery.' || to_state, array_agg(id ORDER BY id), %(now)s
+      FROM moved
+     WHERE to_state = ANY(ARRAY(
+               SELECT substr(kind, length('delivery.') + 1)
+                 FROM tracking_endpoint endpoint CROSS JOIN unnest(endpoint.kinds) AS kind
+                WHERE endpoint.is_active
+                  AND kind IN ('delivery.sent', 'delivery.failed', 'delivery.skipped')))
+     GROUP BY to_state
+)
+"""
+
 # `run_id + 0`: with the statistics of before, the planner takes a run of a million for one row, and
 # would join by the index on run_id, in square time.
 _MOVE = """
@@ -174,7 +190,8 @@ moved AS (
               delivery.skip_reason, delivery.reply_code, delivery.enhanced_status_code,
               delivery.diagnostic
 ),
-{books}
+{books},
+{outbox}
 SELECT id, from_state, to_state FROM moved
 """
 
@@ -268,7 +285,7 @@ def move(
     are the further assignments, in terms of `picked` and `delivery`. What the transition table does
     not allow is left as it was: callers that must know compare the answer with what they asked for.
     """
-    sql = _MOVE.format(pick=pick, changes=changes, allowed=_ALLOWED, books=_BOOKS)
+    sql = _MOVE.format(pick=pick, changes=changes, allowed=_ALLOWED, books=_BOOKS, outbox=_OUTBOX)
     with connection.cursor() as cursor:
         cursor.execute(sql, {**params, "run": run_id, "now": now})
         rows = cursor.fetchall()

@@ -147,6 +147,7 @@ def forget(person: Person, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_FORGET_MESSAGES, {"keys": person.keys})
     forget_mentions("tracking_departure", "comment", person.keys)
+    forget_mentions("tracking_call", "answer", person.keys)
 
 
 def _forget_hits(ids: Iterable[int]) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,8 +12,11 @@ from recipients.models import MailingList
 from templates_app.services import freeze
 from tests.factories import make_campaign, make_list, make_recipient, make_run, make_template
 from tracking.models import (
+    Call,
     DeliveryEvent,
     DomainTally,
+    Endpoint,
+    Happening,
     Hit,
     HourTally,
     InboundMessage,
@@ -49,6 +53,20 @@ def webhook(**changes: Any) -> Model:
     return WebhookEvent(**{**values, "payload": {}, **changes})
 
 
+def endpoint(**changes: Any) -> Model:
+    return Endpoint(**{"name": "CRM", "url": "", "kinds": [], **changes})
+
+
+def happening(**changes: Any) -> Model:
+    return Happening(**{"kind": "delivery.sent", "subjects": [1], **changes})
+
+
+def call(**changes: Any) -> Model:
+    to = Endpoint.objects.create(name="Archive", kinds=[])
+    values = {"endpoint": to, "event": uuid4(), "kind": "test", "at": NOW, "next_at": NOW}
+    return Call(**{**values, **changes})
+
+
 def campaign() -> Campaign:
     readers = make_list()
     make_recipient(lists=[readers])
@@ -65,6 +83,15 @@ def campaign() -> Campaign:
         (event, {"category": "bad"}, "delivery_event_category_known"),
         (event, {"source": "rumour"}, "delivery_event_source_known"),
         (inbound, {"status": "read"}, "inbound_message_status_known"),
+        (endpoint, {"kinds": ["delivery.lost"]}, "endpoint_kinds_known"),
+        (endpoint, {"is_active": True, "why_off": "gone"}, "endpoint_off_for_a_reason"),
+        (endpoint, {"is_active": False, "why_off": "tired"}, "endpoint_off_for_a_reason"),
+        (endpoint, {"failures": 1}, "endpoint_failing_has_time"),
+        (endpoint, {"failing_since": NOW}, "endpoint_failing_has_time"),
+        (happening, {"kind": "test"}, "happening_kind_known"),
+        (call, {"kind": "delivery.lost"}, "call_kind_known"),
+        (call, {"state": "lost"}, "call_state_known"),
+        (call, {"next_at": None}, "call_waiting_has_time"),
     ],
 )
 def test_words_that_nobody_knows_are_refused(
@@ -80,6 +107,7 @@ def test_words_that_nobody_knows_are_refused(
         (event, "delivery_event_told_once"),
         (inbound, "inbound_message_once"),
         (webhook, "webhook_once"),
+        (endpoint, "endpoint_name_unique"),
         (lambda: Mailbox(address="imaps://a"), "mailbox_unique"),
         (lambda: UserAgent(text="Mozilla/5.0"), "user_agent_unique"),
     ],

@@ -1,5 +1,6 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.functions
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import uuid
@@ -397,6 +398,71 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(models.F('run'), models.Case(models.When(models.Q(('opened_by_person_at__isnull', False), ('clicked_by_person_at__isnull', False), _connector='OR'), then=models.Value('person')), models.When(models.Q(('opened_at__isnull', False), ('clicked_at__isnull', False), _connector='OR'), then=models.Value('machine')), default=models.Value(''), output_field=models.CharField()), models.F('delivery'), name='response_of_run'), models.Index(condition=models.Q(('clicked_by_person_at__isnull', False)), fields=['run', 'delivery'], name='response_clicked'), models.Index(condition=models.Q(('bounced_at__isnull', False)), fields=['run', 'delivery'], name='response_bounced'), models.Index(condition=models.Q(('complained_at__isnull', False)), fields=['run', 'delivery'], name='response_complained'), models.Index(condition=models.Q(('unsubscribed_at__isnull', False)), fields=['run', 'delivery'], name='response_unsubscribed'), models.Index(condition=models.Q(('failure', ''), _negated=True), fields=['run', 'delivery'], name='response_failed')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Endpoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('url', models.CharField(max_length=500, verbose_name='URL')),
+                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('delivery.sent', 'a message was sent'), ('delivery.failed', 'a message failed'), ('delivery.skipped', 'a message that was queued was left out'), ('delivery.delivered', 'a mailbox has a message, as a provider says'), ('delivery.bounced', 'a message came back'), ('delivery.complained', 'somebody complained about a message'), ('delivery.opened', 'a message was opened'), ('delivery.clicked', 'a link in a message was followed'), ('recipient.unsubscribed', 'somebody left a list'), ('run.started', 'a run began'), ('run.completed', 'a run was completed'), ('run.held', 'a run waits for a person'), ('import.finished', 'an import came to its end')], max_length=30), size=None, verbose_name='events')),
+                ('encrypted_secret', models.TextField(editable=False)),
+                ('encrypted_former_secret', models.TextField(blank=True, default='', editable=False)),
+                ('former_secret_until', models.DateTimeField(editable=False, null=True)),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('why_off', models.CharField(blank=True, choices=[('failing', 'for a day no call succeeded'), ('gone', 'it answered that it is gone for good (410)')], default='', editable=False, max_length=7)),
+                ('failures', models.PositiveIntegerField(default=0, editable=False)),
+                ('failing_since', models.DateTimeField(editable=False, null=True)),
+                ('rest_until', models.DateTimeField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
+            ],
+            options={
+                'verbose_name': 'webhook',
+                'verbose_name_plural': 'webhooks',
+                'constraints': [models.UniqueConstraint(fields=('name',), name='endpoint_name_unique'), models.CheckConstraint(condition=models.Q(('kinds__contained_by', ['delivery.sent', 'delivery.failed', 'delivery.skipped', 'delivery.delivered', 'delivery.bounced', 'delivery.complained', 'delivery.opened', 'delivery.clicked', 'recipient.unsubscribed', 'run.started', 'run.completed', 'run.held', 'import.finished'])), name='endpoint_kinds_known'), models.CheckConstraint(condition=models.Q(('why_off', ''), models.Q(('is_active', False), ('why_off__in', ['failing', 'gone'])), _connector='OR'), name='endpoint_off_for_a_reason'), models.CheckConstraint(condition=models.Q(models.Q(('failing_since', None), ('failures', 0)), models.Q(('failing_since__isnull', False), ('failures__gt', 0)), _connector='OR'), name='endpoint_failing_has_time')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Happening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID())),
+                ('kind', models.CharField(max_length=30)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('subjects', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('deliveries', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), null=True, size=None)),
+                ('recipient_id', models.BigIntegerField(null=True)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['delivery.sent', 'delivery.failed', 'delivery.skipped', 'delivery.delivered', 'delivery.bounced', 'delivery.complained', 'delivery.opened', 'delivery.clicked', 'recipient.unsubscribed', 'run.started', 'run.completed', 'run.held', 'import.finished'])), name='happening_kind_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Call',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('event', models.UUIDField()),
+                ('kind', models.CharField(max_length=30)),
+                ('at', models.DateTimeField()),
+                ('subject', models.BigIntegerField(null=True)),
+                ('lane', models.BigIntegerField(null=True)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Taken'), ('given_up', 'Given up')], default='waiting', max_length=8)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('next_at', models.DateTimeField(null=True)),
+                ('leased_until', models.DateTimeField(null=True)),
+                ('first_at', models.DateTimeField(null=True)),
+                ('last_at', models.DateTimeField(null=True)),
+                ('status', models.PositiveSmallIntegerField(null=True)),
+                ('answer', models.CharField(blank=True, db_default='', default='', max_length=200)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('endpoint', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='calls', to='tracking.endpoint')),
+            ],
+            options={
+                'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'next_at', 'id'], name='call_waiting'), models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'lane', 'id'], name='call_waiting_lane'), models.Index(condition=models.Q(('leased_until__isnull', False)), fields=['endpoint', 'leased_until'], name='call_leased'), models.Index(fields=['endpoint', 'id'], name='call_log'), models.Index(condition=models.Q(('state', 'given_up')), fields=['endpoint', 'id'], name='call_given_up'), django.contrib.postgres.indexes.BrinIndex(fields=['created_at'], name='call_age')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['delivery.sent', 'delivery.failed', 'delivery.skipped', 'delivery.delivered', 'delivery.bounced', 'delivery.complained', 'delivery.opened', 'delivery.clicked', 'recipient.unsubscribed', 'run.started', 'run.completed', 'run.held', 'import.finished', 'test'])), name='call_kind_known'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'done', 'given_up'])), name='call_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('next_at__isnull', False), _connector='OR'), name='call_waiting_has_time')],
             },
         ),
     ]

@@ -23,6 +23,7 @@ from tracking.models.feedback import (
     WebhookEvent,
 )
 from tracking.models.hits import Hit, HitKind, Link, UserAgent, Verdict
+from tracking.models.outgoing import Call, CallState, Endpoint, Happened, Happening, WhyOff
 from tracking.models.tallies import (
     DomainTally,
     HourTally,
@@ -37,6 +38,8 @@ from tracking.models.tallies import (
 __all__ = [
     "OPEN_STATES",
     "Activity",
+    "Call",
+    "CallState",
     "Category",
     "Delivery",
     "DeliveryEvent",
@@ -45,10 +48,13 @@ __all__ = [
     "Departure",
     "DepartureReason",
     "DomainTally",
+    "Endpoint",
     "Engagement",
     "EventKind",
     "EventSource",
     "Fold",
+    "Happened",
+    "Happening",
     "Hit",
     "HitKind",
     "HourTally",
@@ -68,4 +74,5 @@ __all__ = [
     "UserAgent",
     "Verdict",
     "WebhookEvent",
+    "WhyOff",
 ]

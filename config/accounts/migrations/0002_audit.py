@@ -187,6 +187,14 @@ _EACH = [
     _trigger("campaigns_sender", may_name=True),
     _trigger("campaigns_transport", hidden=("encrypted_url",)),
     _trigger("campaigns_dkimkey", hidden=("encrypted_key",)),
+    # The engine counts failures in it.
+    _trigger(
+        "tracking_endpoint",
+        when="AFTER INSERT OR DELETE OR UPDATE OF name, url, kinds, is_active,"
+        " encrypted_secret",
+        ignored=("failures", "failing_since", "rest_until", "former_secret_until"),
+        hidden=("encrypted_secret", "encrypted_former_secret"),
+    ),
     _trigger("campaigns_plan", kind="campaigns.campaign", of="campaign_id"),
     *_parts("campaigns.sender", "sender_id", "campaigns_route"),
     *_parts(
