@@ -9,9 +9,10 @@ CAMPAIGNS = "campaigns"  # the deliveries of all others, unless their sender has
 MAINTENANCE = "maintenance"  # snapshots, pages, sweeps
 IMPORTS = "imports"  # files of recipients, preflights: long, and no message waits behind them
 TRACKING = "tracking"  # what comes back: mail about our mail, opens and clicks
+WEBHOOKS = "webhooks"  # calls to programs elsewhere, which may hang
 CONTROL = "control"  # Beat's ticks: short, and never behind what is long
 
-OUR_OWN = (TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL, IMPORTS, TRACKING)
+OUR_OWN = (TRANSACTIONAL, CAMPAIGNS, MAINTENANCE, CONTROL, IMPORTS, TRACKING, WEBHOOKS)
 
 
 def is_served(name: str) -> bool:

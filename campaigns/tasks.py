@@ -35,6 +35,7 @@ from campaigns.sending import (
 )
 from campaigns.sending.chunk import utc_now
 from campaigns.sending.record import policy_of_installation
+from campaigns.webhooks import endpoints, making
 from recipients import exporting, signup
 from recipients import retention as of_people
 from recipients.hurry import hurry
@@ -53,6 +54,7 @@ AFTER_A_FAULT = 1.0  # seconds; a page of which nothing was claimed is sent agai
 PREFLIGHT_SECONDS = 3.0
 PREFLIGHT_PATIENCE = timedelta(seconds=30)  # then its tasks, or their workers, are lost
 PREFLIGHTS_AT_ONCE = 8  # tasks of one preflight
+CALL_SECONDS = 5.0  # then others have their turn; Beat calls again
 ENOUGH_QUEUED = 1_000  # tasks: more in the queue would only fill the broker's memory
 
 
@@ -161,6 +163,13 @@ def send_summaries() -> None:
         summaries.send_due(clock=utc_now)
 
 
+@shared_task(name="campaigns.call_webhooks", ignore_result=True)
+def call_webhooks() -> None:
+    """Tell programs elsewhere what happened; Beat calls this each second."""
+    if not instance.check():
+        making.work(clock=utc_now, seconds=CALL_SECONDS)
+
+
 @shared_task(name="campaigns.write_export", ignore_result=True)
 def write_export(export_id: int) -> None:
     """Write the file of an export that staff asked for."""
@@ -240,6 +249,7 @@ def retention() -> None:
     transactional.forget_contents()
     transactional.forget_old(now=timezone.now())
     webhooks.forget_old(now=timezone.now())
+    endpoints.forget_old(now=timezone.now())
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)

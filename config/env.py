@@ -28,7 +28,9 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _MILLION = 1_000_000
 _TERABYTE = 1_048_576  # in megabytes
 # As campaigns.queues says what each is for; a worker of several takes them in this order.
-OWN_QUEUES = ("transactional", "control", "maintenance", "campaigns", "imports", "tracking")
+OWN_QUEUES = (
+    "transactional", "control", "maintenance", "campaigns", "imports", "tracking", "webhooks"
+)  # fmt: skip
 # By which Anymail verifies what providers sign; its names.
 WEBHOOK_KEYS = (
     "MAILERSEND_SIGNING_SECRET",

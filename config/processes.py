@@ -39,7 +39,8 @@ WORKERS = {
     "transactional": Worker(("transactional",), 2),
     "campaigns": Worker(("campaigns",), 2),
     "maintenance": Worker(("control", "maintenance", "tracking"), 2),
-    "imports": Worker(("imports",), 2),
+    # Calls of webhooks are made by one of its children at a time, so that two merge a file.
+    "imports": Worker(("webhooks", "imports"), 3),
 }
 
 

@@ -344,6 +344,10 @@ ANYMAIL: dict[str, Any] = {
 }
 # What they told is kept for so many days, and until it was worked off.
 WEBHOOK_DAYS = env.read("WEBHOOK_DAYS", read.days, default=30)
+# What we tell programs elsewhere: which private networks they may stand in, and for how many days
+# the log of the calls is kept.
+WEBHOOK_NETWORKS = env.read("WEBHOOK_NETWORKS", read.networks, default=read.NONE)
+WEBHOOK_CALL_DAYS = env.read("WEBHOOK_CALL_DAYS", read.days, default=7)
 
 # --- recipients -------------------------------------------------------------------------------
 
@@ -452,6 +456,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "campaigns.tick": {"queue": "control"},
     "campaigns.retry": {"queue": "control"},
+    "campaigns.call_webhooks": {"queue": "webhooks"},
     "recipients.import_step": {"queue": "imports"},
     "campaigns.preflight": {"queue": "imports"},
     "campaigns.check_sender": {"queue": "imports"},
@@ -532,6 +537,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tracking.handle_webhooks",
         "schedule": timedelta(seconds=3),
         "options": {"expire_seconds": 3},
+    },
+    "call_webhooks": {
+        "task": "campaigns.call_webhooks",
+        "schedule": timedelta(seconds=1),
+        "options": {"expire_seconds": 1},
     },
     "summaries": {
         "task": "campaigns.send_summaries",

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -29,10 +30,13 @@ class Request:
 
 
 class ScriptedHTTP:
-    """Gives `answer` to every POST, and keeps the requests; a context manager."""
+    """Gives `answer` to every POST, or what `choose` says, and keeps the requests."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(
+        self, answer: Answer, *, choose: Callable[[Request], Answer] | None = None
+    ) -> None:
         self.answer = answer
+        self.choose = choose
         self.requests: list[Request] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -58,8 +62,9 @@ class ScriptedHTTP:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                script.requests.append(Request(self.path, dict(self.headers), body))
-                answer = script.answer
+                request = Request(self.path, dict(self.headers), body)
+                script.requests.append(request)
+                answer = script.choose(request) if script.choose else script.answer
                 if answer.hold:
                     answer.hold.wait()
                 if answer.hang_up or answer.hold:

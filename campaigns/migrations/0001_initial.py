@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'sender',
                 'verbose_name_plural': 'senders',
-                'constraints': [models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'), models.CheckConstraint(condition=models.Q(('queue__in', ('transactional', 'campaigns', 'maintenance', 'control', 'imports', 'tracking')), _negated=True), name='sender_queue_not_our_own')],
+                'constraints': [models.UniqueConstraint(fields=('display_name', 'address'), name='sender_mailbox_unique'), models.CheckConstraint(condition=models.Q(('queue__in', ('transactional', 'campaigns', 'maintenance', 'control', 'imports', 'tracking', 'webhooks')), _negated=True), name='sender_queue_not_our_own')],
             },
         ),
     ]

@@ -1,0 +1,40 @@
+"""When a call that failed is made again, and how long an endpoint that fails is left alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+Random = Callable[[], float]
+
+GIVE_UP = timedelta(hours=24)  # after a call was first made; of an endpoint, since it fails
+REST_AFTER = 5  # calls in a row that failed; then one is tried, until one succeeds
+
+_WAITS = [
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=4),
+]
+_FIRST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
+_MOST_DOUBLINGS = 10
+_SPREAD = 0.2
+
+
+def wait(attempts: int, *, random: Random) -> timedelta:
+    """Return how long to wait after so many attempts, a fifth more or less."""
+    return _spread(_WAITS[min(attempts, len(_WAITS)) - 1], random)
+
+
+def rest(failures: int, *, random: Random) -> timedelta:
+    """Return how long to leave an endpoint alone of which so many calls in a row failed."""
+    if failures < REST_AFTER:
+        return timedelta(0)
+    doublings = min(failures - REST_AFTER, _MOST_DOUBLINGS)
+    return _spread(min(_FIRST_REST * 2**doublings, _LONGEST_REST), random)
+
+
+def _spread(span: timedelta, random: Random) -> timedelta:
+    return span * (1 - _SPREAD + 2 * _SPREAD * random())
