@@ -441,10 +441,9 @@ CELERY_BROKER_HEARTBEAT = 60 if _RABBITMQ else 0  # seconds; Redis has none
 TASK_SIGNING = env.all_or_none(
     ["TASK_SIGNING_KEY", "TASK_SIGNING_CERT", "TASK_SIGNING_STORE"], read.absolute_path
 )
-CELERY_TASK_SERIALIZER = "auth" if TASK_SIGNING else "json"
-CELERY_ACCEPT_CONTENT = [CELERY_TASK_SERIALIZER]
-# Results are rows of the database, which signs nothing.
-CELERY_RESULT_SERIALIZER = "json"
+# Signed messages are of another type (config.signing.messages), results are not.
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 # Named, so that a name that was mistyped is an error and not a queue that nobody serves.
 CELERY_TASK_CREATE_MISSING_QUEUES = False

@@ -59,6 +59,8 @@ def install(app: Celery, files: Files) -> None:
         settings.ENV_PROBLEMS.append(f"TASK_SIGNING_KEY: {problem}")
         return
     register(files)
+    app.conf.task_serializer = "auth"
+    app.conf.accept_content = ["auth"]
     app.conf.worker_consumer = "config.signing.messages:Consumer"
     before_task_publish.connect(sign_for, weak=False)
 
