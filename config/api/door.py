@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from config.api import idempotency, limits
+from config.api import guesses, idempotency, limits
 from config.api.access import PUBLIC, operation_of, require
 from config.api.authentication import caller_of, introduce
 from config.api.errors import as_problem, problem, problem_of
@@ -54,7 +54,8 @@ def _answer(view: View, request: HttpRequest, given: dict[str, Any]) -> HttpResp
     operation = operation_of(request)
     if operation in PUBLIC:
         return view(request, **given)
-    caller = caller_of(request, now=now)
+    with guesses.counted(request, request.headers.get("Authorization", ""), now=now):
+        caller = caller_of(request, now=now)
     quota = limits.take(caller.holder, at=now.timestamp())
     request.api_headers = quota.headers  # type: ignore[attr-defined]
     if quota.is_exceeded:

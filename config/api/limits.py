@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from threading import Lock
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 WINDOW = 60  # seconds
+FAILURES = 20  # in it: as many as wrong passwords from one address
 _AWAY = 10.0  # seconds for which nobody waits for a Redis that was not there
 
 logger = logging.getLogger(__name__)
@@ -48,13 +50,52 @@ def take(holder: str, *, at: float) -> Quota:
 
     :param at: seconds since 1970; windows are minutes of that clock.
     """
-    window, into = divmod(int(at), WINDOW)
-    count = _count(f"{holder}:{window}".replace(" ", "-"))
     limit: int = settings.API_RATE_LIMIT
-    return Quota(limit, limit - count, WINDOW - into)
+    return Quota(limit, limit - count(holder, at=at), _until_next(at))
 
 
-def _count(name: str) -> int:
+def fail(caller: str, *, shown: str, at: float) -> None:
+    """Count that somebody was not let in.
+
+    A key is counted once for its address, however often it is shown: a program that goes on to ask
+    with one that has ended shuts out itself, and not all others behind the same address.
+    """
+    if count(_of_key(caller, shown), at=at) == 1:
+        count(f"from {caller}", at=at)
+
+
+def wait_of(caller: str, *, shown: str, at: float) -> int:
+    """Return for how many seconds nothing that this caller shows is looked at; 0: it is."""
+    names = [_of_key(caller, shown), f"from {caller}"]
+    is_over = any(_counted(name, at=at) >= FAILURES for name in names)
+    return _until_next(at) if is_over else 0
+
+
+def _of_key(caller: str, shown: str) -> str:
+    return f"wrong {sha256(f'{caller} {shown}'.encode()).hexdigest()}"
+
+
+def _until_next(at: float) -> int:
+    return WINDOW - int(at) % WINDOW
+
+
+def _named(name: str, at: float) -> str:
+    return f"{name}:{int(at) // WINDOW}".replace(" ", "-")
+
+
+def _counted(name: str, *, at: float) -> int:
+    name = _named(name, at)
+    if not _here.is_asked():
+        try:
+            return int(cache.get(f"api:{name}", 0))
+        except RedisError as error:
+            _miss(error)
+    return _here.look(name)
+
+
+def count(name: str, *, at: float) -> int:
+    """Count something in its minute; return how often that was."""
+    name = _named(name, at)
     if _here.is_asked():
         return _here.count(name)
     key = f"api:{name}"
@@ -62,11 +103,15 @@ def _count(name: str) -> int:
         cache.add(key, 0, timeout=2 * WINDOW)
         return cache.incr(key)
     except RedisError as error:
-        logger.warning("requests of the API are counted by each process alone: %s", error)
-        _here.ask_for(_AWAY)
+        _miss(error)
     except ValueError:  # it went between the two: Redis was emptied
         pass
     return _here.count(name)
+
+
+def _miss(error: RedisError) -> None:
+    logger.warning("requests of the API are counted by each process alone: %s", error)
+    _here.ask_for(_AWAY)
 
 
 class _Here:
@@ -83,6 +128,10 @@ class _Here:
 
     def ask_for(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
+
+    def look(self, name: str) -> int:
+        with self._lock:
+            return self._counts[name]
 
     def count(self, name: str) -> int:
         window = name.rpartition(":")[2]

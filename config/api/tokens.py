@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from config.accounts import audit, tokens
 from config.accounts.middleware import has_second_factor
+from config.api import guesses
 from recipients.api.refusals import Problem
 
 router = Router(auth=None)
@@ -80,9 +81,11 @@ def sign_in_by_session(request: HttpRequest) -> TokensOut:
 @router.post("/refresh", response=TokensOut)
 def refresh(request: HttpRequest, given: Refresh) -> TokensOut:
     """Take new tokens for a refresh token, which is used up by that."""
-    answer = tokens.refresh(given.refresh_token, now=timezone.now())
-    if answer is None:
-        raise Problem(401, "This refresh token is used up, or not valid any more.")
+    now = timezone.now()
+    with guesses.counted(request, given.refresh_token, now=now):
+        answer = tokens.refresh(given.refresh_token, now=now)
+        if answer is None:
+            raise Problem(401, "This refresh token is used up, or not valid any more.")
     return _out(answer)
 
 
@@ -95,7 +98,7 @@ def revoke(request: HttpRequest, given: Refresh) -> Status[None]:
 
 def _authenticated(request: HttpRequest, given: SignIn) -> User:
     if not ratelimit.consume(request, action="login"):
-        raise Problem(429, "That was too often. Wait a minute.")
+        raise Problem(429, "That was too often. Wait a minute.", headers={"Retry-After": "60"})
     credentials = {"password": given.password, "username": given.login}
     if "@" in given.login:
         credentials["email"] = given.login
@@ -103,7 +106,8 @@ def _authenticated(request: HttpRequest, given: SignIn) -> User:
         user = get_adapter(request).authenticate(request, **credentials)
     except ValidationError:
         detail = "Too many failed attempts to sign in. Try again later."
-        raise Problem(429, detail) from None
+        wait = {"Retry-After": str(settings.LOCK_OUT_SECONDS)}
+        raise Problem(429, detail, headers=wait) from None
     if user is None or not user.is_active:
         raise Problem(401, _WRONG)
     return User.objects.get(pk=user.pk)

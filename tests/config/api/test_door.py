@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -230,6 +230,75 @@ def test_another_minute_begins_anew_at_its_first_second() -> None:
 
     assert [each.limit - each.remaining for each in quotas] == [1, 2, 1]
     assert [each.reset for each in quotas] == [1, 1, 60]
+
+
+def wrong(number: int) -> Program:
+    return Program(f"gdw_000000000000_{number}")
+
+
+def within_a_minute(requests: Callable[[], list[Any]]) -> list[Any]:
+    """Return what is answered; again where another minute of the clock has begun meanwhile."""
+    while True:
+        cache.clear()
+        minute = time.time() // limits.WINDOW
+        answers = requests()
+        if time.time() // limits.WINDOW == minute:
+            return answers
+
+
+def test_who_guesses_is_not_looked_at_any_more_whatever_they_show() -> None:
+    crm = program()
+
+    answers = within_a_minute(
+        lambda: [*(wrong(number).get(LISTS) for number in range(20)), crm.get(LISTS)]
+    )
+
+    assert [each.status_code for each in answers] == [401] * 20 + [429]
+    assert 1 <= int(answers[20]["Retry-After"]) <= 60
+    assert "Too many keys" in problem(answers[20])["detail"]
+
+
+def test_a_key_that_has_ended_shuts_out_whoever_shows_it_and_nobody_beside_them() -> None:
+    crm, ended = program(), wrong(1)
+
+    answers = within_a_minute(lambda: [*(ended.get(LISTS) for _ in range(21)), crm.get(LISTS)])
+
+    assert [each.status_code for each in answers] == [401] * 20 + [429, 200]
+
+
+def test_who_guesses_shuts_out_no_other_address() -> None:
+    crm = program()
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7", headers={"Authorization": f"Bearer {crm.secret}"})
+
+    answers = within_a_minute(
+        lambda: [
+            *(wrong(number).get(LISTS) for number in range(20)),
+            elsewhere.get("/api/v1/lists"),
+        ]
+    )
+
+    assert [each.status_code for each in answers] == [401] * 20 + [200]
+
+
+def test_who_may_guess_again_is_who_has_waited() -> None:
+    for number in range(20):
+        limits.fail("192.0.2.8", shown=str(number), at=119.0)
+
+    assert limits.wait_of("192.0.2.8", shown="20", at=119.0) == 1
+    assert limits.wait_of("192.0.2.8", shown="20", at=120.0) == 0
+
+
+def test_while_redis_is_away_each_process_counts_wrong_keys(
+    settings: Settings, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "_here", limits._Here())
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    for number in range(20):
+        limits.fail("192.0.2.9", shown=str(number), at=30.0)
+
+    assert limits.wait_of("192.0.2.9", shown="20", at=30.0) == 30
 
 
 def test_while_redis_is_away_each_process_counts_and_nobody_waits_for_it(

@@ -24,6 +24,7 @@ from pytest_django import Settings
 
 from config.accounts import tokens
 from config.accounts.models import AuditEntry, SignedIn
+from config.api import limits
 from tests.api import Program, problem
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +169,30 @@ def test_both_tokens_end_with_the_password_or_by_signing_out(mai: User, end: str
 
     assert not opens(given["access_token"])
     assert ask("/refresh", refresh_token=given["refresh_token"]).status_code == 401
+
+
+def test_who_guesses_refresh_tokens_is_not_looked_at_any_more(mai: User) -> None:
+    now = timezone.now()
+    right = tokens.sign_in(mai, now=now).refresh
+    for number in range(20):
+        for minute in (0, 60):  # the next one may have begun when it is asked
+            at = now.timestamp() + minute
+            limits.fail("127.0.0.1", shown=str(number), at=at)
+
+    refused = ask("/refresh", refresh_token=right)
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 60
+
+
+def test_a_refresh_token_that_is_not_known_is_counted(mai: User) -> None:
+    before = timezone.now().timestamp()
+    for number in range(20):
+        ask("/refresh", refresh_token=f"wrong-{number}")
+    after = timezone.now().timestamp()
+
+    minutes = {before // 60 * 60, after // 60 * 60}
+    assert sum(limits._counted("from 127.0.0.1", at=at) for at in minutes) == 20
 
 
 def test_tokens_last_as_long_as_they_say_and_no_longer(mai: User) -> None:
