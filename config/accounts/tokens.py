@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from config.accounts.models import SignedIn
@@ -85,6 +86,12 @@ def sign_out(token: str) -> bool:
     """Let a refresh token, and the access tokens that came with it, open nothing any more."""
     deleted, _ = SignedIn.objects.filter(digest=_digest(token)).delete()
     return bool(deleted)
+
+
+def elsewhere(user: User, *, session_key: str, now: datetime) -> QuerySet[SignedIn]:
+    """Return the clients of somebody that this session of theirs has not let in."""
+    signed_in = SignedIn.objects.filter(user=user, expires_at__gt=now)
+    return signed_in.exclude(session_key=session_key)
 
 
 def forget_old(*, now: datetime) -> int:

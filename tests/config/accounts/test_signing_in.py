@@ -25,8 +25,10 @@ from django.core import checks
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
+from config.accounts import tokens
 from config.accounts.tasks import send_mail
 from config.checks import single_sign_on_is_whole
 from tests.console import staff, text
@@ -349,6 +351,29 @@ def test_somebody_signs_out_everywhere_else(browser: Client) -> None:
     assert "10.255.0.3" in listed
     assert (is_in(browser), is_in(elsewhere)) == (True, False)
     assert UserSession.objects.filter(user=user).count() == 1
+
+
+def test_programs_that_signed_in_by_the_api_are_signed_out_with_the_others(
+    browser: Client,
+) -> None:
+    user, now = make_user(is_superuser=True), timezone.now()
+    sign_in(browser, user.username)
+    by_password = tokens.sign_in(user, now=now)
+    of_here = tokens.sign_in(user, session_key=browser.session.session_key or "", now=now)
+    of_another = tokens.sign_in(make_user(), now=now)
+    page = text(browser.get("/account/sessions/"))
+
+    browser.post("/account/sessions/")
+
+    given = (by_password, of_here, of_another)
+    assert "1 program is signed in by the API, too. Sign out everywhere else" in page
+    assert [tokens.user_of(each.access, now=now) is not None for each in given] == [
+        False,
+        True,
+        True,
+    ]
+    assert tokens.refresh(by_password.refresh, now=now) is None
+    assert is_in(browser)
 
 
 def test_signing_out_takes_a_button_and_not_a_link(browser: Client) -> None:
