@@ -349,13 +349,13 @@ def _grounds(subscriptions: "QuerySet[Subscription]") -> Iterator[Ground]:
 def _suppressed_by(key: str, domain: str) -> list[SuppressedBy]:
     about = Q(key__in=[key, domain]) | Q(digest=consent.subject(key))
     return [
-        SuppressedBy(each.key or "", each.get_reason_display(), _at(each.created_at), each.source)
+        SuppressedBy(each.key or "", each.get_reason_display(), _at(each.created_at), each.said)
         for each in Suppression.objects.filter(about).order_by("pk")
     ]
 
 
 def _written(delivery: Delivery) -> Written:
-    reply = filter(None, (str(delivery.reply_code or ""), delivery.diagnostic))
+    reply = filter(None, (str(delivery.reply_code or ""), delivery.said))
     return Written(
         run=delivery.run_id,
         due=_at(delivery.run.occurrence),

@@ -16,6 +16,7 @@ from campaigns import reasons
 from campaigns.queues import OUR_OWN, validate_queue
 from recipients.models import Tracking
 from recipients.models.lists import Viewer, hidden_lists
+from recipients.recognising import read
 from recipients.validators import validate_header_text
 from templates_app.models import EmailTemplate, MediaBlob, MediaFile, TemplateVersion
 
@@ -1042,11 +1043,11 @@ class Run(models.Model):
     @property
     def why_held(self) -> str:
         """Say why it waits for a person, in the reader's language."""
-        return reasons.read(self.held_reason)
+        return read(self.held_reason)
 
     @property
     def why_warned(self) -> str:
-        return reasons.read(self.warning)
+        return read(self.warning)
 
     @property
     def lateness(self) -> str:
@@ -1187,4 +1188,4 @@ class ReportSubscription(models.Model):
     @property
     def why_not_sent(self) -> str:
         """Say what the last attempt met with, in the reader's language."""
-        return reasons.read(self.problem)
+        return read(self.problem)

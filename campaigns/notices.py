@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q
 from django.template.loader import render_to_string
 
-from campaigns import secrets
+from campaigns import reasons, secrets
 from campaigns.models import Sender
 from campaigns.product_mail import product_mail
 from campaigns.sending import compose
@@ -39,12 +39,16 @@ from recipients.headers import BadHeader
 from recipients.models import Notice, NoticeKind, Suppression
 from recipients.models.signup import QUIET
 from recipients.privacy import LINK_HOLDS
+from recipients.recognising import kept
 from tracking import links
 
 AT_ONCE = 200  # by one task; the sweep sends the rest
 TIME_TO_LIVE = timedelta(hours=72)
-NOTHING_TO_CONFIRM = "there is nothing to confirm any more"
-NOT_SUBSCRIBED = "the recipient is not subscribed any more"
+NOTHING_TO_CONFIRM = kept("there is nothing to confirm any more")
+NOT_SUBSCRIBED = kept("the recipient is not subscribed any more")
+_OTHER_ADDRESS = kept("the recipient has another address now")
+_SUPPRESSED = kept("the address is suppressed")
+_TOO_OLD = kept("its link would be too old")
 
 # One row, so that a worker that dies takes no others with it. Two workers find different ones.
 _CLAIM = """
@@ -111,7 +115,7 @@ def record(notice: Notice, outcome: Outcome, *, now: datetime) -> None:
         case Accepted():
             ours.update(sent_at=now, diagnostic=diagnostic)
         case InDoubt():
-            ours.update(failed_at=now, diagnostic=f"it may have arrived: {diagnostic}")
+            ours.update(failed_at=now, diagnostic=reasons.PERHAPS_ARRIVED % {"answer": diagnostic})
         case Rejected():
             ours.update(failed_at=now, diagnostic=diagnostic)
         case Deferred():
@@ -130,7 +134,7 @@ def _outcome(
     notice: Notice, sender: Sender | None, *, used: set[Transport], now: datetime
 ) -> Outcome:
     if sender is None:
-        return _to_be_repaired("there is no sender; create one")
+        return _to_be_repaired(reasons.NO_SENDER)
     try:
         message = _compose(notice, sender, now=now)
         transport = transport_of(sender)
@@ -163,12 +167,12 @@ def _compose(notice: Notice, sender: Sender, *, now: datetime) -> Outgoing:
     """
     recipient, kind = notice.recipient, KINDS[NoticeKind(notice.kind)]
     if recipient.key != notice.key:
-        raise NotToBeSent("the recipient has another address now")
+        raise NotToBeSent(_OTHER_ADDRESS)
     lasting = Suppression.objects.lasting(
         key=recipient.key, domain=recipient.domain, digest=subject(recipient.key)
     )
     if lasting.exists() and not kind.is_for_suppressed:
-        raise NotToBeSent("the address is suppressed")
+        raise NotToBeSent(_SUPPRESSED)
     context = {"address": recipient.address, "site": settings.SITE_URL} | kind.context(notice, now)
     parts = {
         part: render_to_string(f"{kind.template}.{part}", context)
@@ -249,7 +253,7 @@ def _welcome(notice: Notice, now: datetime) -> dict[str, Any]:
 
 def _privacy(notice: Notice, now: datetime) -> dict[str, Any]:
     if now - notice.created_at > LINK_HOLDS:
-        raise NotToBeSent("its link would be too old")
+        raise NotToBeSent(_TOO_OLD)
     return {"url": links.privacy_url(notice.pk)}
 
 

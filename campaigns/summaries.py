@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import override
 
 from campaigns import reasons, secrets
 from campaigns.models import ReportFrequency, ReportSubscription, Run, Sender
@@ -161,10 +162,11 @@ def _compose(
         "url": settings.SITE_URL + reverse("campaigns:report_summaries"),
         "is_cut": len(runs) == MOST_RUNS,
     }
-    parts = {
-        part: render_to_string(f"campaigns/notice_summary.{part}", context)
-        for part in ("subject.txt", "txt", "html")
-    }
+    with override(_language_of(subscription.user)):
+        parts = {
+            part: render_to_string(f"campaigns/notice_summary.{part}", context)
+            for part in ("subject.txt", "txt", "html")
+        }
     token = f"summary-{subscription.pk}-{int(now.timestamp())}"
     return product_mail(
         sender,
@@ -176,6 +178,12 @@ def _compose(
         envelope_sender=sender.address,
         now=now,
     )
+
+
+def _language_of(user: Any) -> str:
+    """Return the language of somebody's profile, which is of the site's shell, above this app."""
+    profile = getattr(user, "profile", None)
+    return getattr(profile, "language", "") or settings.LANGUAGE_CODE
 
 
 def _record(subscription: ReportSubscription, outcome: Outcome, *, until: datetime) -> None:

@@ -30,6 +30,7 @@ from recipients.consent import subject
 from recipients.headers import BadHeader
 from recipients.models import Suppression
 from recipients.noting import count_of, note
+from recipients.recognising import read
 from recipients.segments.grammar import BadRules
 from templates_app.compiling import CompiledContent
 from templates_app.media import storing
@@ -154,7 +155,7 @@ def claim_tests(
 
 def in_words(outcome: Outcome) -> str:
     """Say what became of a test, with the answer of the next hop."""
-    said = outcome.diagnostic
+    said = read(outcome.diagnostic)
     code = outcome.enhanced_status_code  # servers say it at the beginning of their text
     parts = (str(outcome.reply_code or ""), "" if said.startswith(code) else code, said)
     answer = " ".join(part for part in parts if part)

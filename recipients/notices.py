@@ -6,6 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from recipients.models import Notice, NoticeKind, Recipient, SignupForm
+from recipients.recognising import kept
+
+_CAME_BACK = kept("came back: %(answer)s")
 
 # Called when one may have been written, after the commit; `campaigns.apps` puts its task here.
 wakers: list[Callable[[], None]] = []
@@ -39,5 +42,5 @@ def came_back(notice: Notice, *, why: str) -> None:
 
     :param why: remote text, cut after 500 characters
     """
-    text = f"came back: {why}".replace("\0", "")[:500]
+    text = (_CAME_BACK % {"answer": why}).replace("\0", "")[:500]
     Notice.objects.filter(pk=notice.pk).update(diagnostic=text)

@@ -20,10 +20,11 @@ from recipients.models import (
     Suppression,
     TrackingConsent,
 )
+from recipients.recognising import kept
 from recipients.services import hold, unsubscribe
 from recipients.signup import confirmed, subscribe
 
-SOURCE = "preference centre"
+SOURCE = kept("preference centre")
 LONGEST_PAUSE = timedelta(days=366)
 TRACKING_WORDS = "May we measure whether you open messages and which links you follow?"
 

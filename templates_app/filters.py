@@ -19,14 +19,23 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import NumberPattern, is_currency
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from minijinja import pass_state
 
 from templates_app.languages import locale_of
 from templates_app.schemes import is_program
 
-NO_VALUE = gettext_lazy("a field has no value; write | default('…') after it if it may be missing")
-TOO_LARGE = gettext_lazy("the result is too large")
+
+def gettext_noop(text: str) -> str:
+    """Mark what is translated later; Django's own needs settings, and a rehearsal has none yet."""
+    return text
+
+
+NO_VALUE = gettext_noop("a field has no value; write | default('…') after it if it may be missing")
+TOO_LARGE = gettext_noop("the result is too large")
+# Of one recipient's fields.
+NO_TIME = gettext_noop("%(value)s has no time of day, as 2026-12-04T15:30 has")
+NO_DATE = gettext_noop("%(value)s is no date like 2026-12-04 or 2026-12-04T15:30")
+NO_NUMBER = gettext_noop("%(value)s is no number like 12 or -3.5")
 
 
 class BadArgument(ValueError):
@@ -110,10 +119,7 @@ class _Local:
     def time(self, value: object, form: object = "short") -> str:
         """Write the time of day that a date and time has, in its own zone."""
         if len(_text(value)) <= _LONGEST_DATE:
-            raise ValueError(
-                _("%(value)s has no time of day, as 2026-12-04T15:30 has")
-                % {"value": _quoted(value)}
-            )
+            raise ValueError(_(NO_TIME) % {"value": _quoted(value)})
         return _time(_moment(value), _form(form), self._locale)
 
     def number(self, value: object, decimals: object = None) -> str:
@@ -246,7 +252,7 @@ def _replace(state: Any, value: object, old: object, new: object) -> str:
 @pass_state
 def _join(state: Any, value: Collection[object], separator: object = "") -> str:
     if value is None:
-        raise ValueError(NO_VALUE)
+        raise ValueError(_(NO_VALUE))
     _charge(state, len(value))
     texts, between = [_text(item) for item in value], _text(separator)
     _charge(state, sum(map(len, texts)) + len(texts) * len(between))
@@ -359,7 +365,7 @@ def _urlencode(state: Any, value: object) -> str:
 def _text(value: object) -> str:
     """Return a filter's argument as text; the engine hands over a missing value as None."""
     if value is None:
-        raise ValueError(NO_VALUE)
+        raise ValueError(_(NO_VALUE))
     return str(value)
 
 
@@ -367,7 +373,7 @@ def _charge(state: Any, characters: int) -> None:
     """Stop filters that work on too much, also in sum: the engine counts each as one step."""
     worked_on = state.get_temp("worked_on", 0) + characters
     if characters > _VALUE_LIMIT or worked_on > _WORK_LIMIT:
-        raise ValueError(TOO_LARGE)
+        raise ValueError(_(TOO_LARGE))
     state.set_temp("worked_on", worked_on)
 
 
@@ -378,7 +384,7 @@ def _quoted(value: object) -> str:
 
 def _form(form: object) -> str:
     if len(_text(form)) > _FORM_LIMIT:
-        raise ValueError(TOO_LARGE)
+        raise ValueError(_(TOO_LARGE))
     return _text(form)
 
 
@@ -389,9 +395,7 @@ def _moment(value: object) -> datetime:
     except ValueError:
         if value is None:
             raise
-    raise ValueError(
-        _("%(value)s is no date like 2026-12-04 or 2026-12-04T15:30") % {"value": _quoted(value)}
-    )
+    raise ValueError(_(NO_DATE) % {"value": _quoted(value)})
 
 
 def _number(value: object) -> Decimal:
@@ -401,7 +405,7 @@ def _number(value: object) -> Decimal:
             return Decimal(repr(value))
     elif _NUMBER.fullmatch(_text(value).strip()):
         return Decimal(_text(value).strip())
-    raise ValueError(_("%(value)s is no number like 12 or -3.5") % {"value": _quoted(value)})
+    raise ValueError(_(NO_NUMBER) % {"value": _quoted(value)})
 
 
 @lru_cache(maxsize=256)

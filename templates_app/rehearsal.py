@@ -161,7 +161,7 @@ def _tried(content: Content) -> Iterator[tuple[str, int | None, str]]:
         try:
             compiled.render({name: _value(name, whole, text, items) for name in names})
         except RenderError as error:
-            too_much = str(TOO_LARGE) in error.reason or str(TOO_MANY_STEPS) in error.reason
+            too_much = _(TOO_LARGE) in error.reason or _(TOO_MANY_STEPS) in error.reason
             if counts and (too_much or error.is_for_all):
                 yield error.part, error.line, error.reason
                 return

@@ -16,7 +16,14 @@ from django.utils.translation import gettext_lazy
 from minijinja import Environment, TemplateError, pass_state
 
 from templates_app import grammar
-from templates_app.filters import NO_VALUE, TOO_LARGE, BadArgument, filters_of, is_divisible
+from templates_app.filters import (
+    NO_VALUE,
+    TOO_LARGE,
+    BadArgument,
+    filters_of,
+    gettext_noop,
+    is_divisible,
+)
 from templates_app.marks import Marks
 from templates_app.plaintext import html_to_text
 
@@ -45,10 +52,16 @@ _TAGS_UNCOUNTED = 100
 _HINTS = 50  # to look for a name that is nearly the same takes its time
 _INTEGERS = range(-(2**63), 2**63)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_BAD_ARGUMENTS = gettext_lazy(
+BAD_ARGUMENTS = gettext_noop(
     "a filter has too few or too many arguments, or a value that it cannot take"
 )
-TOO_MANY_STEPS = gettext_lazy("it takes too many steps; loop over fewer items")
+TOO_MANY_STEPS = gettext_noop("it takes too many steps; loop over fewer items")
+WITHOUT_VALUE = gettext_noop(
+    "the field %(name)r has no value; write {{ %(field)s | default('there') }} if it may be missing"
+)
+TOO_MANY_CHARACTERS = gettext_noop("more than %(most)s characters in all fields")
+ON_A_LINE = gettext_noop("%(where)s, line %(line)s: %(message)s")
+IN_A_PART = gettext_noop("%(where)s: %(message)s")
 # Beside these, in a message: subject, html and text are what the parts are called.
 _PARTS = {"fields": gettext_lazy("fields"), "subject": gettext_lazy("subject")}
 # What may not stand in a header (recipients.headers, whose rule this is, is not ours to import):
@@ -151,7 +164,7 @@ class Compiled:
             result = result.replace("&#x2f;", "/")
         pieces = self._marks[part].pieces(result)
         if sum(map(len, pieces)) > _LIMITS[part]:
-            raise RenderError(part, None, str(TOO_LARGE))
+            raise RenderError(part, None, _(TOO_LARGE))
         return pieces
 
     def _explain(self, part: Part, values: dict[str, Any]) -> None:
@@ -163,7 +176,7 @@ class Compiled:
             raise RenderError(part, error.line, reason, tag=self._tag_of(part, error)) from None
         except TypeError as error:  # from a filter of ours, called with what it cannot take
             tag = self._failing_alone(part, str(error), values)
-            raise RenderError(part, None, str(_BAD_ARGUMENTS), is_for_all=True, tag=tag) from None
+            raise RenderError(part, None, _(BAD_ARGUMENTS), is_for_all=True, tag=tag) from None
         except ValueError as error:
             is_for_all = isinstance(error, BadArgument)
             tag = self._failing_alone(part, str(error), values)
@@ -197,14 +210,14 @@ class Compiled:
             for name in self._missing(part, values):
                 if name.line == error.line:
                     return _without_value(name.text)
-        return str(NO_VALUE) if error.kind == "UndefinedError" else _in_words(error)
+        return _(NO_VALUE) if error.kind == "UndefinedError" else _in_words(error)
 
     def _said(
         self, part: Part, error: ValueError, values: Mapping[str, Any]
     ) -> tuple[int | None, str]:
         """Return the line and the words of a filter, which does not know where it stands."""
         missing = self._missing(part, values)
-        if str(error) == str(NO_VALUE) and len({name.text for name in missing}) == 1:
+        if str(error) == _(NO_VALUE) and len({name.text for name in missing}) == 1:
             return missing[0].line, _without_value(missing[0].text)
         return None, str(error)
 
@@ -376,23 +389,19 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _without_value(name: str) -> str:
-    text = _(
-        "the field %(name)r has no value; write {{ %(field)s | default('there') }} if it may be "
-        "missing"
-    )
-    return text % {"name": name, "field": name}
+    return _(WITHOUT_VALUE) % {"name": name, "field": name}
 
 
 def _located(part: Part, line: int | None, text: str) -> str:
     said = {"where": _PARTS.get(part, part), "line": line, "message": text}
     if line:
-        return _("%(where)s, line %(line)s: %(message)s") % said
-    return _("%(where)s: %(message)s") % said
+        return _(ON_A_LINE) % said
+    return _(IN_A_PART) % said
 
 
 def _in_words(error: TemplateError) -> str:
     if error.kind == "OutOfFuel":
-        return str(TOO_MANY_STEPS)
+        return _(TOO_MANY_STEPS)
     return error.detail or str(error.kind)
 
 
@@ -409,7 +418,7 @@ def _plain_fields(context: Mapping[str, Plain]) -> dict[str, Any]:
             size += len(str(value))
     if size > _FIELDS_LIMIT:
         most = number_format(_FIELDS_LIMIT, force_grouping=True)
-        reason = _("more than %(most)s characters in all fields") % {"most": most}
+        reason = _(TOO_MANY_CHARACTERS) % {"most": most}
         raise RenderError("fields", None, reason)
     return values
 
@@ -425,6 +434,6 @@ def _count_output(state: Any, value: object) -> object:
     """Stop a loop that prints too much before it has been printed."""
     size = state.get_temp("size", 0) + len(str(value))
     if size > _LIMITS["html"]:
-        raise ValueError(TOO_LARGE)
+        raise ValueError(_(TOO_LARGE))
     state.set_temp("size", size)
     return NotImplemented

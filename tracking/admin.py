@@ -87,7 +87,7 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
         (None, {"fields": ("recipient", "address", "run", "state_in_words", "meaning")}),
         (
             gettext_lazy("The answer"),
-            {"fields": (("reply_code", "enhanced_status_code"), "diagnostic")},
+            {"fields": (("reply_code", "enhanced_status_code"), "answer")},
         ),
         (
             gettext_lazy("Attempts"),
@@ -95,7 +95,7 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
         ),
         (gettext_lazy("Records"), {"fields": ("message_id", "task_result", "created_at")}),
     )
-    readonly_fields = ("state_in_words", "meaning", "task_result")
+    readonly_fields = ("state_in_words", "meaning", "answer", "task_result")
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
@@ -114,6 +114,10 @@ class DeliveryAdmin(Narrowed, ManyRowsAdmin, ReadOnlyAdmin):
     @display(description=gettext_lazy("State"))
     def state_in_words(self, delivery: Delivery) -> SafeString:
         return state_tag(delivery.state, delivery.get_state_display())
+
+    @display(description=gettext_lazy("diagnostic"))
+    def answer(self, delivery: Delivery) -> str:
+        return delivery.said
 
     @display(description=gettext_lazy("Meaning"))
     def meaning(self, delivery: Delivery) -> str:

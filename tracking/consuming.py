@@ -14,6 +14,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from recipients import locks
 from recipients.models import Tracking
+from recipients.recognising import kept
 from tracking import measuring, unconfirmed, verdicts
 from tracking.hits.stream import Arrival, Entry, Stream
 from tracking.judging import Seen
@@ -25,6 +26,7 @@ from tracking.verdicts import Hit
 
 BATCH = 5_000  # hits in one transaction, and an entry
 CONSUMER = "consumer"  # one name for all: what one left is claimed by the next
+_ASKED_FOR = kept("arrived: its pixel or a link was asked for")
 _FIRST_READ = 50  # entries; then as many as make a batch
 _MOST_ENTRIES = 1_000
 
@@ -180,4 +182,4 @@ def _hit(pk: int, hit: Arrival, *, is_named: bool) -> Hit:
 def _confirm(hits: Iterable[Arrival], *, now: datetime) -> None:
     """Count those messages as arrived that were in doubt: somebody has them."""
     ids = {hit.delivery_id for hit in hits} - {NOBODY}
-    unconfirmed.mark_sent(ids, reason="arrived: its pixel or a link was asked for", now=now)
+    unconfirmed.mark_sent(ids, reason=_ASKED_FOR, now=now)

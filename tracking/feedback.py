@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from recipients import locks
+from recipients.recognising import english
 from tracking import suppressing, unconfirmed
 from tracking.models import (
     Category,
@@ -223,4 +224,6 @@ def _legible(text: str) -> str:
 def _settle(delivery: Delivery, fact: Fact, now: datetime) -> None:
     """What is said of a message after it was handed over shows that it was."""
     if fact.kind != EventKind.FAILED and delivery.state == DeliveryState.UNCONFIRMED:
-        unconfirmed.confirm(delivery.pk, evidence=EventKind(fact.kind).label.lower(), now=now)
+        unconfirmed.confirm(
+            delivery.pk, evidence=english(EventKind(fact.kind).label).lower(), now=now
+        )

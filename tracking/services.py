@@ -17,6 +17,7 @@ from recipients.models import (
 from tracking import feedback
 from tracking.models import Delivery, DeliveryEvent, Departure, EventKind, EventSource
 from tracking.people import held
+from tracking.suppressing import DELIVERY
 
 
 def lists_of(delivery: Delivery) -> list[MailingList]:
@@ -139,4 +140,4 @@ def _note_departure(delivery: Delivery, *, now: datetime) -> None:
 
 
 def _link_of(delivery: Delivery) -> str:
-    return f"delivery {delivery.pk}"
+    return DELIVERY % {"pk": delivery.pk}

@@ -19,6 +19,7 @@ from django.db import connection
 from recipients import notices
 from recipients import services as recipients
 from recipients.models import Notice, Recipient, SuppressionReason
+from recipients.recognising import english, kept
 from recipients.suppression import suppress, suppress_all, take_back
 from tracking.models import Category, Delivery, DeliveryEvent, EventKind, EventSource
 from tracking.owners import MESSAGES
@@ -38,8 +39,8 @@ _SOFT = _INVALID | {
 # that is away for days, or a limit of ours, says nothing about anybody.
 COUNTED = _SOFT - {Category.EXPIRED}
 _LEFT = {
-    EventKind.COMPLAINED: (SuppressionReason.COMPLAINT, "complaint about"),
-    EventKind.UNSUBSCRIBED: (SuppressionReason.UNSUBSCRIBED, "opt-out by report:"),
+    EventKind.COMPLAINED: (SuppressionReason.COMPLAINT, kept("complaint about %(what)s")),
+    EventKind.UNSUBSCRIBED: (SuppressionReason.UNSUBSCRIBED, kept("opt-out by report: %(what)s")),
 }
 # A message of which nothing came back for so long has arrived: mail systems give up after five days
 # (RFC 5321 4.5.4.1).
@@ -47,7 +48,13 @@ _SILENCE = timedelta(days=7)
 # Soft bounces are weighed so long after they were noted: by then most of what happened before them
 # has been told. What is told later has them weighed anew.
 WAIT = timedelta(hours=1)
-TAKEN_BACK = "what was told later of the same messages shows that the address takes mail"
+TAKEN_BACK = kept("what was told later of the same messages shows that the address takes mail")
+DELIVERY = kept("delivery %(pk)s")
+_OURS = kept("message of ours %(pk)s")
+_HARD = kept("hard bounce, %(label)s: %(source)s")
+_REFUSED = kept("hard bounce: refused at hand-over")
+_INVALID_TWICE = kept("invalid by the words of two bounces on different days")
+_SOFT_BOUNCES = kept("soft bounces of %(runs)s runs on %(days)s days, and no sign of life between")
 
 # All messages to an address of a recipient.
 _OF_ADDRESS = f"""
@@ -167,12 +174,12 @@ def weigh(told: Iterable[Told], limits: Limits) -> str:
     # Who has the token of one message may write about it without end.
     of_runs = len({each.run_id for each in invalid})
     if of_runs > 1 and any(_is_repeated(*pair, limits) for pair in combinations(invalid, 2)):
-        return "invalid by the words of two bounces on different days"
+        return _INVALID_TWICE
     days, runs = {each.at.date() for each in soft}, {each.run_id for each in soft}
     times = [each.at for each in soft]
     enough = min(len(days), len(runs)) >= limits.soft
     if enough and max(times) - min(times) >= limits.soft_span:
-        return f"soft bounces of {len(runs)} runs on {len(days)} days, and no sign of life between"
+        return _SOFT_BOUNCES % {"runs": len(runs), "days": len(days)}
     return ""
 
 
@@ -190,11 +197,11 @@ def follow(delivery: Delivery, event: DeliveryEvent, *, now: datetime) -> None:
     """
     if not delivery.address:
         return  # nobody knows any more whose it was
-    source = f"delivery {delivery.pk}"
+    source = DELIVERY % {"pk": delivery.pk}
     match event.kind:
         case EventKind.COMPLAINED | EventKind.UNSUBSCRIBED if event.source != EventSource.LINK:
             reason, what = _LEFT[EventKind(event.kind)]
-            _leave(delivery, reason, f"{what} {source}", now)
+            _leave(delivery, reason, what % {"what": source}, now)
         case EventKind.BOUNCED | EventKind.FAILED if event.is_hard:
             hard(delivery.key, category=event.category, source=source, now=now)
 
@@ -230,29 +237,26 @@ def follow_notice(
 
     The caller holds `recipients.locks.write_addresses`.
     """
-    source = f"message of ours {notice.pk}"
+    source = _OURS % {"pk": notice.pk}
     if left := _LEFT.get(kind):
         reason, what = left
-        leave(notice.recipient, reason=reason, source=f"{what} {source}", now=now)
-        suppress(notice.key, reason=reason, source=f"{what} {source}", now=now)
+        leave(notice.recipient, reason=reason, source=what % {"what": source}, now=now)
+        suppress(notice.key, reason=reason, source=what % {"what": source}, now=now)
     elif kind == EventKind.BOUNCED and category:
         if is_hard:
             hard(notice.key, category=category, source=source, now=now)
-        notices.came_back(notice, why=f"{category.label}: {diagnostic}")
+        notices.came_back(notice, why=f"{english(category.label)}: {diagnostic}")
 
 
 def hard(key: str, *, category: str, source: str, now: datetime) -> None:
     """Suppress an address that takes no mail by a strict code."""
-    label = Category(category).label
-    reason = SuppressionReason.BOUNCE
-    suppress(key, reason=reason, source=f"hard bounce, {label}: {source}", now=now)
+    said = _HARD % {"label": english(Category(category).label), "source": source}
+    suppress(key, reason=SuppressionReason.BOUNCE, source=said, now=now)
 
 
 def refused(keys: Iterable[str], *, now: datetime) -> None:
     """Suppress addresses of which the next hop said at once, by a strict code, that it has none."""
-    suppress_all(
-        keys, reason=SuppressionReason.BOUNCE, source="hard bounce: refused at hand-over", now=now
-    )
+    suppress_all(keys, reason=SuppressionReason.BOUNCE, source=_REFUSED, now=now)
 
 
 def leave(recipient: Recipient, *, reason: SuppressionReason, source: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from recipients.recognising import kept
 from tracking import ledger
 from tracking.models import Delivery
 
@@ -26,6 +27,11 @@ _MARKED = """
                                          ELSE '; before: ' || delivery.diagnostic END, 500)
 """
 
+SOMEBODY_SAYS = kept("%(who)s says that it arrived")
+AN_OPERATOR_SAYS = kept("an operator says that it arrived")
+_ARRIVED = kept("arrived: %(label)s")
+kept("%(reason)s; before: %(earlier)s", is_ours="reason")  # as `_MARKED` writes it
+
 # The lease goes: a worker that comes back late has no say in the new attempt.
 _SENT_AGAIN = "next_attempt_at = %(now)s, resent_at = %(now)s, lease = NULL"
 
@@ -37,7 +43,7 @@ def confirm(delivery_id: int, *, evidence: str, now: datetime) -> bool:
 
     :param evidence: what shows it, as in "unsubscribe link followed"
     """
-    return bool(mark_sent([delivery_id], reason=f"arrived: {evidence}", now=now))
+    return bool(mark_sent([delivery_id], reason=_ARRIVED % {"label": evidence}, now=now))
 
 
 def mark_sent(ids: Iterable[int], *, reason: str, now: datetime) -> int:

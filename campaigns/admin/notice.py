@@ -14,15 +14,21 @@ from templates_app.admin import ReadOnlyAdmin
 class NoticeAdmin(ManyRowsAdmin, ReadOnlyAdmin):
     """Why somebody has, or has not, got a message of ours."""
 
-    list_display = ("key", "kind", "state", "created_at", "diagnostic")
+    list_display = ("key", "kind", "state", "created_at", "answer")
     list_filter = ("kind",)
     search_fields = ("key__exact",)
     search_help_text = _("The whole address")
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("key", "kind", "form", "diagnostic")}),
+        (None, {"fields": ("key", "kind", "form", "answer")}),
         (_("Times"), {"fields": ("created_at", "next_attempt_at", "sent_at", "failed_at")}),
     )
+
+    readonly_fields = ("answer",)
+
+    @display(description=_("diagnostic"))
+    def answer(self, notice: Notice) -> str:
+        return notice.said
 
     @display(description=_("State"))
     def state(self, notice: Notice) -> SafeString:

@@ -7,11 +7,10 @@ snapshot writes down: what fails here would fail in sending.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from json import loads
+from json import dumps, loads
 from typing import Any
 
 from django.db import connection
-from django.utils.translation import gettext_noop
 
 from campaigns.audience import RECEIVING, Audience
 from campaigns.membership import membership
@@ -23,6 +22,7 @@ from campaigns.sending.attached import Named, files_of_campaign
 from campaigns.sending.claim import Claimed
 from campaigns.sending.mailing import Mailing, NotComposed
 from recipients.models import TrackingConsent
+from recipients.recognising import known
 from recipients.translatable import Translatable
 from templates_app.rendering import RenderError
 from tracking import measuring
@@ -33,7 +33,7 @@ SLICE = 5_000  # recipients of the installation among whom those of the audience
 LAST = 2**63 - 1
 
 _EXAMPLES = 10
-_OTHERS = gettext_noop("other reasons")
+_OTHER_REASONS = dumps(Translatable("other reasons").stored)
 _REASONS = 50  # more are counted together: a reason may hold what a recipient's field says
 
 # The last id of each slice: as many recipients in each, however many were deleted between.
@@ -79,7 +79,7 @@ class Tally:
 
     def count(self, counted: dict[str, Counted], name: str, ids: list[int], count: int = 1) -> None:
         if name not in counted and len(counted) >= _REASONS:
-            name = _OTHERS
+            name = _OTHER_REASONS
         counted.setdefault(name, Counted()).add(ids, count)
 
     def add(self, other: "Tally") -> None:
@@ -170,10 +170,11 @@ def _try_one(
         data, _, content = mailing.unsigned(claimed, now=now)
     except NotComposed as error:
         fault = error.__cause__
-        said = str(error)
+        said: Translatable | str = known(str(error).replace(claimed.address, "…")[:300])
         if isinstance(fault, RenderError):
+            fault.reason = fault.reason.replace(claimed.address, "…")[:300]
             said = places.say(fault, language=claimed.language)
-        tally.count(tally.failed, said.replace(claimed.address, "…")[:300], [pk])
+        tally.count(tally.failed, _key(said), [pk])
         return
     tally.largest = max(tally.largest, (len(data) + mailing.attached_size, pk))
     # At most four bytes for a character: few are encoded to find the largest.
@@ -220,8 +221,9 @@ def tally_of(preflight: Preflight) -> Tally:
     return tally
 
 
-def _reason(said: str) -> Translatable | str:
-    return Translatable(_OTHERS) if said == _OTHERS else said
+def _key(said: Translatable | str) -> str:
+    """Return a sentence as what it is counted by, and kept for readers of any language."""
+    return dumps(said.stored if isinstance(said, Translatable) else said, sort_keys=True)
 
 
 def findings(tally: Tally) -> Iterator[Finding]:
@@ -232,7 +234,7 @@ def findings(tally: Tally) -> Iterator[Finding]:
             "merge-field",
             Translatable(
                 "%(count)s of %(recipients)s recipients would get no message: %(reason)s",
-                {"count": failed.count, "recipients": tally.recipients, "reason": _reason(reason)},
+                {"count": failed.count, "recipients": tally.recipients, "reason": loads(reason)},
             ),
             Translatable("Write a default into the template, or give these recipients a value."),
             Place.RECIPIENTS,

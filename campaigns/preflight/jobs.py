@@ -25,9 +25,9 @@ from campaigns.models import (
 from campaigns.preflight import dry_run, links, senders, spam, verdict
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.senders import World
-from campaigns.reasons import known
 from campaigns.sending.mailing import NoMailing, NotComposed
 from campaigns.sending.signing import NoKey
+from recipients.recognising import known
 from recipients.segments.grammar import BadRules
 from recipients.translatable import Translatable
 from templates_app.models import TemplateVersion

@@ -14,11 +14,11 @@ from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.names import Names, Resolver, system_resolver
 from campaigns.preflight.relays import Prober
-from campaigns.reasons import known
 from campaigns.sending.dkim import Key
 from campaigns.sending.session import Relay
 from campaigns.sending.signing import NoKey, keys_of
 from campaigns.sending.transports import BadTransportURL, relay_of
+from recipients.recognising import known
 from recipients.translatable import Translatable
 from tracking import links
 from tracking.tokens import NOBODY

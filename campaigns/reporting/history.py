@@ -100,7 +100,7 @@ def _of_event(event: DeliveryEvent, row: Delivery) -> Happened:
     if event.category:
         what += f", {Category(event.category).label}"
     # What the next hop answered stands in the ledger alone.
-    said = row.diagnostic if event.kind == EventKind.FAILED else event.diagnostic
+    said = row.said if event.kind == EventKind.FAILED else event.diagnostic
     return Happened(event.at, what, said)
 
 

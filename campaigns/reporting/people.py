@@ -170,6 +170,6 @@ def _reasons(rows: Mapping[int, Delivery]) -> Mapping[int, list[str]]:
     for delivery, kind, category, said in told:
         label = str(Category(category).label) if category else gettext("reason not told")
         # What the next hop answered stands in the ledger alone.
-        diagnostic = rows[delivery].diagnostic if kind == EventKind.FAILED else said
+        diagnostic = rows[delivery].said if kind == EventKind.FAILED else said
         found.setdefault(delivery, []).append(f"{label}: {diagnostic}" if diagnostic else label)
     return found

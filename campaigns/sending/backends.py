@@ -40,6 +40,7 @@ from campaigns.sending.outcomes import (
 )
 from campaigns.sending.outgoing import Outgoing, refusal
 from campaigns.sending.source import Source
+from recipients.recognising import kept
 
 # Written anew by the backend or its provider; all other headers are passed on.
 _OWN_HEADERS = frozenset(
@@ -236,12 +237,15 @@ def outcome_of(error: Exception) -> Outcome:
     return next(outcome(error) for kinds, outcome in _OUTCOMES if isinstance(error, kinds))
 
 
+_NOTHING_SENT = kept("The email backend reports that it sent nothing.")
+_NOT_REPORTED = kept("The email backend does not report whether it sent the message.")
+
+
 def _outcome_of_count(count: int | None, message: BackendMessage) -> Outcome:
     if count == 0:
-        diagnostic = "The email backend reports that it sent nothing."
-        return Rejected(diagnostic=diagnostic, speaks_of=SpeaksOf.RECIPIENT)
+        return Rejected(diagnostic=_NOTHING_SENT, speaks_of=SpeaksOf.RECIPIENT)
     if count is None:
-        return InDoubt(diagnostic="The email backend does not report whether it sent the message.")
+        return InDoubt(diagnostic=_NOT_REPORTED)
     status = getattr(message, "anymail_status", None)
     if status is None:
         return Accepted()

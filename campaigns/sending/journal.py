@@ -34,7 +34,11 @@ from campaigns.sending.outcomes import (
     tidy,
 )
 from campaigns.sending.record import Result
+from recipients.recognising import kept
 
+_LOST_SENDING = kept("the worker was lost while it handed the message over")
+_LOST_COMPOSING = kept("the worker was lost while it composed the message")
+_LOST_COMPOSING_AGAIN = kept("the worker was lost while it composed the message, %(count)s times")
 _SUFFIX = ".journal"
 _NAME = re.compile(r"\d+-[0-9a-f]{32}")  # the run's id and the lease
 _OUTCOMES = {kind.__name__: kind for kind in (Accepted, Deferred, Rejected, InDoubt)}
@@ -69,7 +73,7 @@ class Notes:
 
     def _unanswered(self, one: int, attempts: int, untouched: Outcome | None) -> Result:
         if self.is_torn or one in self.begun:
-            doubt = InDoubt(diagnostic="the worker was lost while it handed the message over")
+            doubt = InDoubt(diagnostic=_LOST_SENDING)
             return Result(one, attempts, self.begun.get(one, ""), doubt)
         if one == self.composing:
             return Result(one, attempts, "", _lost_while_composing(attempts))
@@ -77,10 +81,9 @@ class Notes:
 
 
 def _lost_while_composing(attempts: int) -> Outcome:
-    text = "the worker was lost while it composed the message"
     if attempts >= _COMPOSED_AT_MOST:
-        return Rejected(diagnostic=f"{text}, {attempts} times")
-    return Deferred(scope=Scope.RECIPIENT, cause=Cause.OTHER, diagnostic=text)
+        return Rejected(diagnostic=_LOST_COMPOSING_AGAIN % {"count": attempts})
+    return Deferred(scope=Scope.RECIPIENT, cause=Cause.OTHER, diagnostic=_LOST_COMPOSING)
 
 
 class Journal:

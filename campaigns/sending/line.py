@@ -14,6 +14,7 @@ from campaigns.sending.outcomes import Outcome, Phase, Rejected, SpeaksOf, class
 from campaigns.sending.outgoing import Outgoing
 from campaigns.sending.replies import NoReply
 from campaigns.sending.session import Session
+from recipients.recognising import kept
 
 _RECEIVE = 65_536
 _SHUTTING = 421
@@ -359,6 +360,12 @@ def stuffed(data: bytes) -> bytes:
     return start + data + end
 
 
+_TOO_LARGE = kept("The message has %(size)s bytes; the next hop takes %(limit)s at most.")
+_NO_SMTPUTF8 = kept("The address needs SMTPUTF8, which the next hop does not offer.")
+_NO_8BITMIME = kept("The message is not 7-bit, and the next hop does not offer 8BITMIME.")
+_BAD_LINE_END = kept("The message has a line end other than CRLF.")
+
+
 def unsuited(session: Session, message: Outgoing) -> Rejected | None:
     """Return why this next hop cannot take this message, by what it offers, or None."""
     limit = session.size_limit()
@@ -366,18 +373,18 @@ def unsuited(session: Session, message: Outgoing) -> Rejected | None:
         size = message.size
         return Rejected(
             enhanced_status_code="5.3.4",
-            diagnostic=f"The message has {size} bytes; the next hop takes {limit} at most.",
+            diagnostic=_TOO_LARGE % {"size": size, "limit": limit},
         )
     if not _is_ascii(message) and not session.has_extn("smtputf8"):
         return Rejected(
             enhanced_status_code="5.6.7",
-            diagnostic="The address needs SMTPUTF8, which the next hop does not offer.",
+            diagnostic=_NO_SMTPUTF8,
             speaks_of=SpeaksOf.RECIPIENT,
         )
     if not message.data.isascii() and not session.has_extn("8bitmime"):
         return Rejected(
             enhanced_status_code="5.6.3",
-            diagnostic="The message is not 7-bit, and the next hop does not offer 8BITMIME.",
+            diagnostic=_NO_8BITMIME,
         )
     return None
 
@@ -392,9 +399,7 @@ def malformed(message: Outgoing) -> Rejected | None:
     data = message.data
     if data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
         return None
-    return Rejected(
-        enhanced_status_code="5.6.0", diagnostic="The message has a line end other than CRLF."
-    )
+    return Rejected(enhanced_status_code="5.6.0", diagnostic=_BAD_LINE_END)
 
 
 def _is_ascii(message: Outgoing) -> bool:

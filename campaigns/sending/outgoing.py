@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from campaigns.sending.outcomes import Rejected, SpeaksOf
+from recipients.recognising import kept
 
 # All that could end a command, open or close the path, or confuse a reader of logs; lone
 # surrogates cannot be written at all.
@@ -34,6 +35,10 @@ class Outgoing(NamedTuple):
         return self.data + self.tail if self.tail else self.data
 
 
+_BAD_ADDRESS = kept("The address is empty or has a character that no envelope takes.")
+_BAD_SENDER = kept("The envelope sender has a character that no envelope takes.")
+
+
 def refusal(message: Outgoing) -> Rejected | None:
     """Return why this message may not be written to any next hop, or None.
 
@@ -44,11 +49,11 @@ def refusal(message: Outgoing) -> Rejected | None:
     if not message.recipient or _UNSAFE.search(message.recipient):
         return Rejected(
             enhanced_status_code="5.1.3",
-            diagnostic="The address is empty or has a character that no envelope takes.",
+            diagnostic=_BAD_ADDRESS,
             speaks_of=SpeaksOf.RECIPIENT,
         )
     return Rejected(
         enhanced_status_code="5.1.7",
-        diagnostic="The envelope sender has a character that no envelope takes.",
+        diagnostic=_BAD_SENDER,
         speaks_of=SpeaksOf.SENDER,
     )

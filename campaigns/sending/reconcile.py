@@ -11,6 +11,7 @@ from campaigns.models import Run, RunStatus, Slot
 from campaigns.sending import journal
 from campaigns.sending.record import record
 from campaigns.sending.retry_policy import RetryPolicy
+from recipients.recognising import kept
 from tracking import ledger
 from tracking.models import Delivery, Lease
 
@@ -26,7 +27,8 @@ _EXPIRED = """
      ORDER BY delivery.id
        FOR UPDATE OF delivery SKIP LOCKED
 """
-_EXPIRED_CHANGES = "diagnostic = 'the worker was lost while it sent'"
+_LOST = kept("the worker was lost while it sent")
+_EXPIRED_CHANGES = f"diagnostic = '{_LOST}'"
 
 _OPEN = """
     SELECT delivery.id, delivery.state AS from_state, 'cancelled' AS to_state

@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils.translation import gettext_noop
+
 from campaigns.sending.outcomes import Cause, Deferred, Scope
+from recipients.recognising import kept
+
+_GIVEN_UP = kept("not delivered within %(count)s %(label)s")
+_AFTER_THIS = kept("%(reason)s; last: %(last)s", is_ours="reason")
+_UNITS = gettext_noop("hours"), gettext_noop("minutes"), gettext_noop("seconds")
 
 # A number from 0 to 1: random.random, save in tests.
 Random = Callable[[], float]
@@ -46,13 +53,14 @@ def spread(wait: timedelta, *, random: Random) -> timedelta:
 
 def expired(time_to_live: timedelta, last: str) -> str:
     """Say that a delivery was given up for its age, and what its last attempt came to."""
-    reason = f"not delivered within {_in_words(time_to_live)}"
-    return f"{reason}; last: {last}" if last else reason
+    count, unit = _in_words(time_to_live)
+    reason = _GIVEN_UP % {"count": count, "label": unit}
+    return _AFTER_THIS % {"reason": reason, "last": last} if last else reason
 
 
-def _in_words(span: timedelta) -> str:
+def _in_words(span: timedelta) -> tuple[str, str]:
     for unit, seconds in (("hours", 3600), ("minutes", 60)):
         count, rest = divmod(span.total_seconds(), seconds)
         if not rest:
-            return f"{count:.0f} {unit}"
-    return f"{span.total_seconds():g} seconds"
+            return f"{count:.0f}", unit
+    return f"{span.total_seconds():g}", "seconds"

@@ -6,9 +6,9 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from campaigns import reasons
 from campaigns.models import DomainLimit, Gate, PageState, Run, RunStatus, Transport
 from campaigns.sending import breaker, domain_gates, gates, hours, lanes
+from recipients.recognising import read
 from tracking.models import Delivery, RunCounters
 
 _BY_THE_CLOCK = gettext_noop("the recipients who are left may be mailed at other hours of the day")
@@ -21,7 +21,7 @@ def why(run: Run, *, now: datetime) -> str:
     if run.status != RunStatus.SENDING or counters is None or not counters.open:
         return ""
     if run.obstacle:
-        return _("Waiting: %(reason)s.") % {"reason": reasons.read(run.obstacle)}
+        return _("Waiting: %(reason)s.") % {"reason": read(run.obstacle)}
     lane = lanes.lane_of(run.pk)
     if not lane.is_served:
         said = _("Waiting: its sender's queue is %(queue)s, which QUEUES does not name.")

@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from campaigns import reasons, wording
+from campaigns import wording
 from campaigns.models import ACTIVE_RUN_STATUSES, Campaign, Gate, Run, RunStatus, Transport
 from campaigns.preflight import watching
 from campaigns.progress import Progress, progress
 from campaigns.sending import instance, waiting
 from recipients.fragments import fragment
 from recipients.models import Import, ImportStatus
+from recipients.recognising import read
 
 RUNS, UPCOMING, LAST, TRANSPORTS = 20, 20, 5, 20
 AHEAD = timedelta(days=7)
@@ -93,7 +94,7 @@ def _of_installation() -> list[Need]:
     problem = instance.check()
     if not problem:
         return []
-    return [Need("held", _("Held"), _("Nothing goes out: %s.") % reasons.read(problem), "")]
+    return [Need("held", _("Held"), _("Nothing goes out: %s.") % read(problem), "")]
 
 
 def _of_runs(request: HttpRequest, runs: Sequence[Progress]) -> list[Need]:

@@ -110,7 +110,7 @@ def _step(happened: Happened) -> Step:
 
 
 def answer_of(delivery: Delivery) -> str:
-    parts = (delivery.reply_code, delivery.enhanced_status_code, delivery.diagnostic)
+    parts = (delivery.reply_code, delivery.enhanced_status_code, delivery.said)
     return " ".join(str(part) for part in parts if part)
 
 

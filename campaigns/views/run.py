@@ -162,7 +162,7 @@ def _problems(run: Run) -> list[Problem]:
         newest += map(_problem, events.filter(kind=kind).order_by("-at")[:PROBLEMS])
     doubts = Delivery.objects.of_run(run.pk).doubted().order_by("-doubted_at")[:PROBLEMS]
     newest += [
-        Problem(each.doubted_at or run.created_at, each, each.state, _("In doubt"), each.diagnostic)
+        Problem(each.doubted_at or run.created_at, each, each.state, _("In doubt"), each.said)
         for each in doubts
     ]
     return sorted(newest, key=lambda one: one.at, reverse=True)[:PROBLEMS]
@@ -170,7 +170,7 @@ def _problems(run: Run) -> list[Problem]:
 
 def _problem(event: DeliveryEvent) -> Problem:
     # What the next hop answered stands in the ledger alone.
-    said = event.delivery.diagnostic if event.kind == EventKind.FAILED else event.diagnostic
+    said = event.delivery.said if event.kind == EventKind.FAILED else event.diagnostic
     what = str(event.get_kind_display())
     if event.category:
         what += f", {Category(event.category).label}"
@@ -224,7 +224,7 @@ def _settle(request: HttpRequest, doubted: "QuerySet[Delivery]", form: DoubtsFor
     if answers["whose"] == "all":
         ids = list(doubted.values_list("pk", flat=True))
     if answers["verdict"] == Verdict.ARRIVED:
-        reason = f"{request.user} says that it arrived"
+        reason = unconfirmed.SOMEBODY_SAYS % {"who": request.user}
         count = unconfirmed.mark_sent(ids, reason=reason, now=now)
         said = ngettext("%s is counted as sent now.", "%s are counted as sent now.", count)
     else:

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 from secrets import token_hex
 
-from campaigns import secrets
+from campaigns import reasons, secrets
 from campaigns.models import Sender
 from campaigns.product_mail import product_mail
 from campaigns.sending import compose
@@ -31,7 +31,7 @@ def send(*, to: str, subject: str, text: str, html: str, now: datetime) -> Outco
 def _outcome(*, to: str, subject: str, text: str, html: str, now: datetime) -> Outcome:
     sender = Sender.objects.order_by("pk").first()
     if sender is None:
-        return Rejected(diagnostic="there is no sender; create one")
+        return Rejected(diagnostic=reasons.NO_SENDER)
     token = f"account-{token_hex(16)}"
     try:
         message = product_mail(

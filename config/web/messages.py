@@ -51,6 +51,7 @@ _KEYWORDS = dict(DEFAULT_KEYWORDS) | {
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
     "Translatable": (1,),
+    "kept": (1,),
 }
 
 # Without dates and names: a commit shows messages alone.

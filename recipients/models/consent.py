@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from recipients.recognising import read
+
 
 class ConsentAction(models.TextChoices):
     GRANTED = "granted", _("Granted")  # asked for it: a form that was sent, a switch that was set
@@ -110,6 +112,11 @@ class ConsentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.purpose}, {self.source}"
+
+    @property
+    def said(self) -> str:
+        """The source; where it is a sentence of ours, in the language of the reader."""
+        return read(self.source)
 
 
 class ConsentTally(models.Model):

@@ -10,6 +10,7 @@ from recipients.models.consent import ConsentWording
 from recipients.models.fields import Field
 from recipients.models.lists import MailingList
 from recipients.models.people import Recipient
+from recipients.recognising import read
 from recipients.validators import validate_header_text
 
 # So long may a person take to confirm; who never does is forgotten then.
@@ -208,3 +209,8 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.recipient}"
+
+    @property
+    def said(self) -> str:
+        """The diagnostic; where it is a sentence of ours, in the language of the reader."""
+        return read(self.diagnostic)

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from recipients.recognising import read
+
 
 class SuppressionReason(models.TextChoices):
     SOFT_BOUNCE = "soft_bounce", _("messages came back again and again")
@@ -90,6 +92,11 @@ class Suppression(models.Model):
     def __str__(self) -> str:
         return f"{self.key or 'somebody who was erased'} ({self.reason})"
 
+    @property
+    def said(self) -> str:
+        """The source; where it is a sentence of ours, in the language of the reader."""
+        return read(self.source)
+
 
 class LiftedSuppression(models.Model):
     """A suppression that was lifted: what it said, who lifted it, and why."""
@@ -110,3 +117,8 @@ class LiftedSuppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}, lifted by {self.lifted_by or 'Godwit'}"
+
+    @property
+    def said(self) -> str:
+        """Why it was lifted; where it is a sentence of ours, in the language of the reader."""
+        return read(self.why)

@@ -19,6 +19,7 @@ from recipients.consent import subject
 from recipients.forms.verbs import LiftForm, SuppressionFilterForm, SuppressManyForm
 from recipients.models import LiftedSuppression, Suppression, SuppressionReason
 from recipients.paging import key_page
+from recipients.recognising import kept
 from recipients.sentences import moment, sentence
 from recipients.suppression import NotLifted, lift, suppress_all
 from recipients.translatable import number
@@ -120,7 +121,7 @@ def suppression_lift(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("recipients:suppression_list")
     facts: list[tuple[str, Any]] = [
         (_("Reason"), entry.get_reason_display()),
-        (_("Source"), entry.source or _("unknown")),
+        (_("Source"), entry.said or _("unknown")),
         (_("Since"), moment(entry.created_at)),
     ]
     meaning = _COMPLAINT if entry.reason == SuppressionReason.COMPLAINT else _MEANING
@@ -146,7 +147,10 @@ def lift_entry(request: HttpRequest, entry: Suppression, *, why: str) -> None:
     )
 
 
+_ADDED = kept("added by %(who)s")
+
+
 def added_by(request: HttpRequest) -> str:
     """Say who added it, without an address: this may come into the consent ledger."""
     name = request.user.get_username()
-    return f"added by {f'staff {request.user.pk}' if '@' in name else name}"
+    return _ADDED % {"who": f"staff {request.user.pk}" if "@" in name else name}

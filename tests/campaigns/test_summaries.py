@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from campaigns import summaries
 from campaigns.models import ReportFrequency, ReportSubscription
+from config.accounts.models import Profile
 from tests.console import staff
 from tests.factories import make_campaign, make_past_run
 from tests.smtp_server import ScriptedSMTP, defer
@@ -63,10 +64,25 @@ def test_a_summary_tells_what_ended_since_the_last_one(linh: User, smtp: Scripte
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     html = message.get_body(("html",)).get_content()  # type: ignore[union-attr]
     report = f"http://localhost:8000{reverse('campaigns:run_report', args=[run.pk])}"
-    assert "Opened:       25.0 % · 50 of 200" in text
+    assert "Opened: 25.0 % · 50 of 200" in text
     assert report in text
     assert f'<a href="{report}">Spring &lt;sale&gt;' in html
     assert "999" not in text
+
+
+def test_a_summary_speaks_the_language_of_who_gets_it(linh: User, smtp: ScriptedSMTP) -> None:
+    Profile.objects.create(user=linh, language="vi")
+    asked(linh, since=SEVEN - DAY)
+    make_past_run(make_campaign("Spring"), at=SEVEN, sent=2000, clicks_people=9)
+
+    send(SEVEN)
+
+    [sent] = smtp.messages
+    message = email.message_from_bytes(sent.data, policy=email.policy.default)
+    assert message["Subject"] == "Spring: đã gửi 2.000, lượt nhấp 9"
+    [text, html] = [part.get_content() for part in message.walk() if not part.is_multipart()]
+    assert "Đã hủy đăng ký: 0" in text
+    assert "Đã hủy đăng ký</th>" in html
 
 
 def test_a_summary_is_sent_once_also_where_its_worker_dies(linh: User, smtp: ScriptedSMTP) -> None:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from recipients.models.lists import Viewer, hidden_lists
+from recipients.recognising import read
 
 
 class DeliveryState(models.TextChoices):
@@ -190,6 +191,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address}: {self.state}"
+
+    @property
+    def said(self) -> str:
+        """The diagnostic; where it is a sentence of ours, in the language of the reader."""
+        return read(self.diagnostic)
 
 
 class DepartureReason(models.TextChoices):

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_http_methods
 from recipients import privacy as known_of
 from recipients.handout import CONTENT_TYPES, HandoutFormat, written
 from recipients.models import Recipient
+from recipients.recognising import kept
 from tracking import people
 
-SOURCE = "the person, by a link mailed to the address"
+SOURCE = kept("the person, by a link mailed to the address")
 
 
 @login_not_required

@@ -2,6 +2,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -12,6 +13,7 @@ from tracking.forms import DepartureForm
 from tracking.links import UNKNOWN, preferences_url, reason_url
 from tracking.models import Delivery
 
+_USED = gettext_noop("its unsubscribe link was used")
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
@@ -32,7 +34,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             return HttpResponseNotFound(UNKNOWN, content_type="text/plain")
         return render(request, "tracking/link_unknown.html", status=404)
     # Whoever asks, by whatever method, a person or a link checker: the message is there.
-    unconfirmed.confirm(delivery.pk, evidence="its unsubscribe link was used", now=timezone.now())
+    unconfirmed.confirm(delivery.pk, evidence=_USED, now=timezone.now())
     if request.method != "POST":
         return _page(request, delivery)
     name, value = ONE_CLICK

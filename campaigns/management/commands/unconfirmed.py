@@ -32,7 +32,7 @@ class Command(CampaignCommand):
         ids = list(found.values_list("pk", flat=True))
         now = timezone.now()
         if options["mark_sent"]:
-            count = unconfirmed.mark_sent(ids, reason="an operator says that it arrived", now=now)
+            count = unconfirmed.mark_sent(ids, reason=unconfirmed.AN_OPERATOR_SAYS, now=now)
             self.stdout.write(f"{count} marked as sent")
         elif options["resend"]:
             count = unconfirmed.resend(ids, now=now)
