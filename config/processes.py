@@ -97,7 +97,8 @@ def _arguments(name: str, worker: Worker) -> list[str]:
     return _words(
         "-m celery --quiet -A config worker --loglevel WARNING --pool prefork",
         f"-n {name}@%h -Q {','.join(worker.queues)} -c {worker.children}",
-        "--without-gossip --without-mingle --without-heartbeat",
+        # Flower is told of no task by a worker without gossip and heartbeat: it has no dispatcher.
+        "--without-gossip --without-mingle",
     )
 
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "config"]
-QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+QUIET = ["--without-gossip", "--without-mingle"]
 TIMEOUT = 60.0  # seconds: far above what anything here takes on a slow machine
 
 T = TypeVar("T")

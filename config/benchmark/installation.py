@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import redis
 from django.conf import settings
@@ -34,7 +35,7 @@ PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.5
 LOG_LINES = 15
 
-_HOPS = ("relay", "sink")
+_BESIDE = ("relay", "sink", "flower")
 
 
 class Installation:
@@ -115,6 +116,13 @@ class Installation:
         self._wait(lambda: _is_alive(self._ports.web), "the web process does not answer", "web")
         return self._ports.web
 
+    def start_flower(self) -> None:
+        """Start Flower with the command of `make flower`; wait until it has a task."""
+        port = self._ports.web
+        options = f"--address={LOOPBACK} --port={port}"
+        self._crew.start_python("flower", f"-m celery -A config flower {options}".split())
+        self._wait(lambda: _knows_tasks(port), "Flower is told of nothing", "flower")
+
     def start_python(self, name: str, arguments: list[str]) -> Process:
         """Start one more process of this Python that is spoken with by its standard input."""
         return self._crew.start_python(name, arguments, talks=True)
@@ -126,7 +134,7 @@ class Installation:
     def kinds(self, **senders: list[int]) -> dict[str, list[int]]:
         """Return the ids of the processes that take part, by what the report calls them."""
         servers = {name: [pid] for name, pid in self._servers.items()}
-        hops = {name: self.processes[name].pid for name in _HOPS if name in self.processes}
+        hops = {name: self.processes[name].pid for name in _BESIDE if name in self.processes}
         return {**senders, **servers, **{name: [pid] for name, pid in hops.items()}}
 
     def check_processes(self) -> None:
@@ -220,6 +228,15 @@ def _is_alive(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _knows_tasks(port: int) -> bool:
+    """Whether Flower has been told of a task: its own metrics count what it was told."""
+    try:
+        with urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=5) as answer:
+            return b"flower_events_total{" in answer.read()
+    except OSError:
+        return False
 
 
 def _workers_answer() -> bool:

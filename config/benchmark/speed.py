@@ -24,6 +24,7 @@ class Question:
     latency: float
     connections: int | None
     dkim: bool
+    flower: bool
     with_engine: bool
     with_bare_loop: bool
     keep: bool
@@ -36,6 +37,7 @@ class Question:
             latency=options["latency"],
             connections=options["connections"],
             dkim=options["dkim"],
+            flower=options["flower"],
             with_engine=not options["bare_only"],
             with_bare_loop=not options["engine_only"],
             keep=options["keep"],
@@ -98,7 +100,10 @@ def _runs(ours: Installation, content: Content, question: Question, say: Say) ->
     if question.with_engine:
         with _step(f"{content[1]}, by the engine", say):
             ours.start_processes(children=question.workers)
+            if question.flower:
+                ours.start_flower()
             yield engine.send(ours, content, workers=question.workers)
+            ours.stop("flower")
             ours.stop()
     if question.with_bare_loop:
         with _step(f"{content[1]}, by the bare loop", say):

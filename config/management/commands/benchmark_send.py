@@ -29,6 +29,7 @@ class Command(BaseCommand):
             "--connections", type=count, metavar="N", help="of each process to the next hop"
         )
         parser.add_argument("--dkim", action="store_true", help="sign each message (rsa-2048)")
+        parser.add_argument("--flower", action="store_true", help="while Flower looks on")
         parser.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers there")
         parser.add_argument("--keep", action="store_true", help="leave the installation's data")
         only = parser.add_mutually_exclusive_group()
