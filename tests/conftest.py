@@ -24,15 +24,6 @@ from tests.s3_server import S3Server
 from tests.smtp_server import ScriptedSMTP
 
 APPEND_ONLY = ("recipients_consentwording", "recipients_consentblock", "recipients_consentevent")
-INSTALLATIONS = Path(__file__).parent / "config"
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have all tests of whole installations, which look for free ports."""
-    for item in items:
-        if item.path.is_relative_to(INSTALLATIONS):
-            item.add_marker(pytest.mark.xdist_group("installations"))
 
 
 def pytest_collection_finish() -> None:

@@ -41,6 +41,9 @@ from templates_app.rendering import compile_content
 from tracking import recounting
 from tracking.models import Hit, RunTally
 
+# All of whole installations in one process: they look for free ports.
+pytestmark = pytest.mark.xdist_group("installations")
+
 SECONDS = 120  # far above what anything here takes
 
 

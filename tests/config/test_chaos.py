@@ -13,6 +13,9 @@ from config.chaos.drill import Verdict
 from config.chaos.events import EVENTS, chosen
 from config.rig.place import FOREIGN
 
+# All of whole installations in one process: they look for free ports.
+pytestmark = pytest.mark.xdist_group("installations")
+
 SECONDS = 280
 
 

@@ -17,6 +17,8 @@ from config.embedded.services import Services
 from config.processes import MARK, Ports, RunError, commands, end_leftovers, environment
 from tests.one_machine import SECONDS, Run, own_services, wait_until
 
+# All of whole installations in one process: they look for free ports.
+pytestmark = pytest.mark.xdist_group("installations")
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two accounts")
 
 
