@@ -9,6 +9,7 @@ Babel reads, compares and compiles, so nobody needs the tools of GNU gettext. A 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -82,13 +83,12 @@ def extract_template(
 
 def sought(language: str) -> Catalog:
     """Return every message that we have to translate into a language, without a translation."""
-    found = Catalog(charset="utf-8")
+    found, theirs = Catalog(charset="utf-8"), Catalog(charset="utf-8")
     for app in _APPS:
-        _add(found, settings.BASE_DIR / app, app, _METHODS)
+        _add(found, settings.BASE_DIR / app, app)
     ours = {(message.id, message.context) for message in found}
-    theirs = Catalog(charset="utf-8")
-    for package, methods in _PACKAGES.items():
-        _add(theirs, _place(package), package, methods)
+    for package in _PACKAGES:
+        _add(theirs, _place(package), package)
     translated = _translated_by_packages(language)
     for message in theirs:
         if (message.id, message.context) not in ours and _first(message) not in translated:
@@ -96,13 +96,18 @@ def sought(language: str) -> Catalog:
     return found
 
 
-def _add(found: Catalog, place: Path, name: str, methods: list[tuple[str, str]]) -> None:
-    for file, line, message, comments, context in extract_from_dir(
-        place, method_map=methods, keywords=_KEYWORDS
-    ):
+def _add(found: Catalog, place: Path, name: str) -> None:
+    for file, line, message, comments, context in _extracted(place, name):
         found.add(
             message, locations=[(f"{name}/{file}", line)], auto_comments=comments, context=context
         )
+
+
+@cache
+def _extracted(place: Path, name: str) -> list[tuple[Any, ...]]:
+    """Read code and templates, which takes seconds, once for all languages."""
+    methods = _PACKAGES.get(name, _METHODS)
+    return list(extract_from_dir(place, method_map=methods, keywords=_KEYWORDS))
 
 
 def _translated_by_packages(language: str) -> set[str]:
