@@ -49,6 +49,7 @@ ALLOWED_HOSTS = [_HOST, *env.read("ALLOWED_HOSTS", read.words, default=read.NONE
 if not _HTTPS:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CSRF_FAILURE_VIEW = "config.web.keeping.csrf_failure"
 
 # SITE_URL says whether people arrive by HTTPS; nothing else has to be switched.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS

@@ -18,6 +18,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext, gettext_lazy
 
+from config.web.keeping import form_kept, may_be_kept
+
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -228,6 +230,8 @@ class AccessMiddleware(LoginRequiredMiddleware):
         match = request.resolver_match
         if sign_in and "HX-Request" in request.headers:
             return _signed_out(request)
+        if sign_in and may_be_kept(request):
+            return form_kept(request, status=HTTPStatus.UNAUTHORIZED)
         if sign_in or match is None or not _LOOKED_AFTER.isdisjoint(match.app_names):
             return sign_in
         require(request.user, match.view_name, request.method)

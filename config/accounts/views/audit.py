@@ -97,7 +97,11 @@ class AuditForm(forms.Form):
 
 @require_safe
 def audit_list(request: HttpRequest) -> HttpResponse:
-    form = AuditForm(request.GET)
+    return _page(request, AuditForm(request.GET))
+
+
+def _page(request: HttpRequest, form: AuditForm) -> HttpResponse:
+    """Show the entries that are looked for; 422, and none, where the form cannot be read."""
     entries = form.entries() if form.is_valid() else AuditEntry.objects.none()
     page = key_page(entries, request.GET)
     called = called_of(page.rows)
@@ -111,17 +115,19 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "is_narrowed": any(request.GET.get(name) for name in form.fields),
         "query": request.GET.urlencode(),
     }
-    return render(request, "accounts/audit_list.html", context)
+    status = 422 if form.errors else 200
+    return render(request, "accounts/audit_list.html", context, status=status)
 
 
 @require_safe
 def audit_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Hand out what the page shows, all of its pages, as CSV."""
     form = AuditForm(request.GET)
-    entries = form.entries() if form.is_valid() else AuditEntry.objects.none()
+    if not form.is_valid():
+        return _page(request, form)
     note("downloaded", kind="", pk=0, name="audit log")
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return StreamingHttpResponse(_lines(entries), content_type="text/csv", headers=headers)
+    return StreamingHttpResponse(_lines(form.entries()), content_type="text/csv", headers=headers)
 
 
 def changes_of(entry: AuditEntry, called: Called) -> list[tuple[str, str, str]]:

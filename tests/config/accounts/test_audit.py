@@ -442,6 +442,14 @@ def test_its_file_has_the_same_and_nothing_that_a_spreadsheet_runs() -> None:
     assert (told["actor"], told["kind"], told["name"]) == ("mai", "recipients.mailinglist", "'=1+1")
 
 
+def test_what_cannot_be_looked_for_is_no_empty_file() -> None:
+    answer = staff(MAY).get("/audit/file/", {"since": "yesterday"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (422, "text/html; charset=utf-8")
+    assert "Since: Enter a valid date." in text(answer)
+    assert not entries(act="downloaded")
+
+
 def test_whoever_downloads_something_is_in_it(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
     file, template, run = make_file(), make_template(), make_past_run(make_campaign())
