@@ -12,10 +12,13 @@ from django.db.models import Manager
 
 from campaigns import secrets
 from campaigns.models import DKIMKey, Transport
+from tracking.models import Endpoint
 
-_COLUMNS: tuple[tuple[Manager[Any], str], ...] = (
+COLUMNS: tuple[tuple[Manager[Any], str], ...] = (
     (Transport.objects, "encrypted_url"),
     (DKIMKey.objects, "encrypted_key"),
+    (Endpoint.objects, "encrypted_secret"),
+    (Endpoint.objects, "encrypted_former_secret"),
     (Authenticator.objects, "data"),
 )
 # What allauth encrypts of a second factor, in `data`.
@@ -43,7 +46,8 @@ def rotate() -> Found:
 
 def _go_through(*, write: bool) -> Found:
     found = Found()
-    for rows, column in _COLUMNS:
+    for manager, column in COLUMNS:
+        rows = manager.exclude(**{column: ""})
         for row in rows.order_by("pk").iterator(chunk_size=100):
             value = getattr(row, column)
             try:
@@ -64,6 +68,8 @@ def _name(row: Any) -> str:
             return f"transport {row}"
         case DKIMKey():
             return f"DKIM key {row}"
+        case Endpoint():
+            return f"webhook {row}"
         case _:
             return f"second factor of {row.user}"
 

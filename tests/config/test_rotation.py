@@ -13,6 +13,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -80,6 +81,19 @@ def test_everything_is_readable_without_the_old_key_when_it_was_rotated(
     recovery = Authenticator.objects.get(type="recovery_codes")
     assert RecoveryCodes(recovery).generate_codes() == codes
     assert recovery.data["used_mask"] == 0
+
+
+def test_every_column_that_is_encrypted_is_rotated() -> None:
+    names = {
+        (model.__name__, column.name)
+        for model in apps.get_models()
+        for column in model._meta.get_fields()
+        if column.name.startswith("encrypted_")
+    }
+
+    rotated = {(rows.model.__name__, column) for rows, column in rotation.COLUMNS}
+
+    assert rotated == names | {("Authenticator", "data")}
 
 
 @pytest.mark.django_db
