@@ -38,7 +38,7 @@ test: install check ## run all checks and all tests
 
 # No server is up for `makemigrations`; which migrations were applied to one is not the question.
 .PHONY: check
-check: install ## lint, types, import contracts, migrations, settings for production
+check: install ## lint, types, import contracts, migrations, settings for production, known vulnerabilities
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@find $(APPS) -path '*/templates/*.html' | xargs $(BIN)/djade --check --target-version 5.2
@@ -46,6 +46,7 @@ check: install ## lint, types, import contracts, migrations, settings for produc
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -W 'ignore:Got an error checking' manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+	@$(BIN)/python requirements/audit.py
 
 .PHONY: editor
 editor: ## bundle the source editor of templates anew, of config/editor (needs npm)
@@ -113,7 +114,7 @@ $(VENV)/installed: requirements/development.txt
 lock: ## compile requirements/*.in to *.txt again, with the newest versions
 	@$(PYTHON) -m venv $(STATE)/uv
 	@$(STATE)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	@for name in base production development documentation; do \
+	@for name in base production development documentation audit; do \
 		$(STATE)/uv/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 			--python-version 3.11 --generate-hashes --no-header --no-annotate \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
