@@ -12,6 +12,7 @@ from campaigns.views import (
     steps,
     transports,
     verbs,
+    webhooks,
 )
 from campaigns.views.reports import others, pages
 from campaigns.views.templates import blocks, drafting, editor, history, pictures, preview, trial
@@ -69,6 +70,14 @@ urlpatterns = [
     path("transports/<int:pk>/", transports.transport_detail, name="transport_detail"),
     path("transports/<int:pk>/test/", transports.transport_test, name="transport_test"),
     path("transports/<int:pk>/delete/", transports.transport_delete, name="transport_delete"),
+    path("webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("webhooks/new/", webhooks.webhook_new, name="webhook_new"),
+    path("webhooks/<int:pk>/", webhooks.webhook_detail, name="webhook_detail"),
+    path("webhooks/<int:pk>/edit/", webhooks.webhook_edit, name="webhook_edit"),
+    path("webhooks/<int:pk>/secret/", webhooks.webhook_secret, name="webhook_secret"),
+    path("webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<int:pk>/replay/", webhooks.webhook_replay, name="webhook_replay"),
+    path("webhooks/<int:pk>/delete/", webhooks.webhook_delete, name="webhook_delete"),
     path("senders/", senders.sender_list, name="sender_list"),
     path("senders/new/", senders.sender_new, name="sender_new"),
     path("senders/<int:pk>/", senders.sender_detail, name="sender_detail"),

@@ -16,10 +16,11 @@ from config.health.facts import Fact, State
 from config.health.servers import in_words, redis_client
 from recipients.models import Import, ImportStatus
 from tracking.hits import stream
-from tracking.models import DeliveryEvent, InboundMessage, WebhookEvent
+from tracking.models import Call, DeliveryEvent, Endpoint, InboundMessage, WebhookEvent
 
 MOST = 1_000  # counted no further than that: more is too many
 LATE = timedelta(minutes=1)
+_NAMED = 5  # webhooks; more are seen on their page
 
 
 def all_of(*, now: datetime) -> Iterator[Fact]:
@@ -32,6 +33,7 @@ def all_of(*, now: datetime) -> Iterator[Fact]:
     yield _backlog("inbound", _("Mail that came back"), inbound)
     to_follow = DeliveryEvent.objects.to_follow().filter(noted_at__lt=now - 2 * LATE)
     yield _backlog("feedback", _("Bounces and complaints"), to_follow)
+    yield calls(now=now)
     moving = Import.objects.filter(status__in=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
     yield _imports(moving[: MOST + 1].count())
 
@@ -55,6 +57,25 @@ def hits() -> Fact:
         remedy = _("Start it, or look at REDIS_URL. Hits wait in memory meanwhile.")
         return Fact("hits", title, State.BAD, text, remedy)
     return _counted("hits", title, count)
+
+
+def calls(*, now: datetime) -> Fact:
+    """Return whether programs elsewhere take what they are to be told."""
+    title = _("Webhooks")
+    off = Endpoint.objects.exclude(why_off="").order_by("name")
+    if names := ", ".join(off.values_list("name", flat=True)[:_NAMED]):
+        text = _("Switched off, because no call succeeded: %s.") % names
+        remedy = _("Look at the answers on its page, and switch it on again.")
+        return Fact("webhook_calls", title, State.BAD, text, remedy)
+    if names := ", ".join(Endpoint.objects.failing().values_list("name", flat=True)[:_NAMED]):
+        text = _("Calls fail: %s.") % names
+        remedy = _("They are made again for a day; the answers stand on its page.")
+        return Fact("webhook_calls", title, State.ATTENTION, text, remedy)
+    if Call.objects.given_up().filter(last_at__gt=now - timedelta(days=1)).exists():
+        text = _("Events were given up in the last day.")
+        remedy = _("Their pages have them, and can tell them again.")
+        return Fact("webhook_calls", title, State.ATTENTION, text, remedy)
+    return Fact("webhook_calls", title, State.GOOD, _("What is to be told is taken."))
 
 
 def _backlog(name: str, title: str, rows: "QuerySet[Any]") -> Fact:

@@ -57,6 +57,7 @@ _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] =
             (_("Audit log"), "accounts:audit_list"),
             (_("Transports"), "campaigns:transport_list"),
             (_("Senders"), "campaigns:sender_list"),
+            (_("Webhooks"), "campaigns:webhook_list"),
         ),
     ),
 )

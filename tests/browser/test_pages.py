@@ -11,6 +11,7 @@ from campaigns import services
 from campaigns.models import Campaign, Plan, Run, RunStatus, When
 from tests.browser.conftest import Visit
 from tests.browser.test_templates import make_mjml
+from tests.campaigns.webhooks.steps import make_call, make_endpoint
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -23,9 +24,12 @@ from tests.factories import (
 )
 from tracking import feedback
 from tracking.models import (
+    Call,
+    CallState,
     Category,
     Delivery,
     DomainTally,
+    Endpoint,
     HourTally,
     Link,
     ReasonTally,
@@ -88,6 +92,16 @@ def ended() -> Run:
 
 def flying(status: str) -> Run:
     return sending(status).runs.get()
+
+
+def webhook() -> Endpoint:
+    """One that fails, with something in its log."""
+    endpoint = make_endpoint()
+    Endpoint.objects.update(failures=1, failing_since=timezone.now())
+    make_call(endpoint, at=timezone.now())
+    done = make_call(endpoint, at=timezone.now())
+    Call.objects.filter(pk=done.pk).update(state=CallState.GIVEN_UP, next_at=None, status=503)
+    return endpoint
 
 
 def nothing() -> None:
@@ -168,6 +182,17 @@ PAGES: dict[str, tuple[Any, list[str]]] = {
             "/senders/{pk}/delete/",
             "/transports/",
             "/transports/new/",
+        ],
+    ),
+    "webhook": (
+        webhook,
+        [
+            "/webhooks/",
+            "/webhooks/new/",
+            "/webhooks/{pk}/",
+            "/webhooks/{pk}/edit/",
+            "/webhooks/{pk}/secret/",
+            "/webhooks/{pk}/delete/",
         ],
     ),
     "scheduled": (scheduled, ["/", "/campaigns/calendar/", CAMPAIGN, f"{CAMPAIGN}content/"]),

@@ -19,6 +19,7 @@ from campaigns import summaries
 from campaigns.models import ReportFrequency, ReportSubscription, Run, Transport
 from recipients.importing import jobs
 from recipients.models import Export, Field, FieldKind, MailingList, Tag
+from tests.campaigns.webhooks.steps import make_endpoint
 from tests.config.test_web import STAFF, URLS
 from tests.factories import (
     make_campaign,
@@ -48,6 +49,7 @@ OF = {
     "campaigns:sender_": "sender",
     "campaigns:template_": "template",
     "campaigns:transport_": "transport",
+    "campaigns:webhook_": "webhook",
     "recipients:export_file": "export",
     "recipients:field_": "field",
     "recipients:import_": "import",
@@ -135,6 +137,7 @@ class There:
             "tag": self.tag,
             "template": self.template,
             "transport": self.transport,
+            "webhook": make_endpoint(),
         }
         self.others = {
             "list_pk": donors.pk,

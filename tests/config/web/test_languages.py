@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from campaigns.models import Transport
 from recipients.models import Field, Import, ImportStatus, MailingList, Suppression, Tag
+from tests.campaigns.webhooks.steps import make_endpoint
 from tests.config.test_web import STAFF, URLS
 from tests.console import superuser
 from tests.factories import (
@@ -74,6 +75,7 @@ def something_of_everything() -> dict[str, Model]:
         "senders": campaign.sender,
         "templates": campaign.template,
         "users": User.objects.get(),
+        "webhooks": make_endpoint(),
     } | {name: kind._default_manager.get() for name, kind in ABOUT.items()}
 
 

@@ -1,0 +1,167 @@
+"""Webhooks: who is told what, how calls ended, and having them made again."""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from campaigns.forms.webhooks import EndpointForm, ReplayForm
+from campaigns.webhooks import endpoints
+from campaigns.webhooks.endpoints import Made, Refused
+from campaigns.webhooks.patience import GIVE_UP
+from recipients.paging import key_page
+from recipients.sentences import sentence
+from tracking.models import CallState, Endpoint, Happened
+from tracking.models.outgoing import TEST
+
+KINDS = {**dict(Happened.choices), TEST: gettext_lazy("a test")}
+_LONGEST_ID = 18  # digits of a bigint that are surely one
+
+
+@require_safe
+def webhook_list(request: HttpRequest) -> HttpResponse:
+    return render(
+        request, "campaigns/webhook_list.html", {"endpoints": Endpoint.objects.order_by("name")}
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def webhook_new(request: HttpRequest) -> HttpResponse:
+    """Make a webhook; the page that answers is the only one that ever shows its secret."""
+    form = EndpointForm(request.POST or None, initial={"kinds": Happened.values})
+    del form.fields["is_active"]  # it is, until somebody switches it off
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            made = endpoints.create_endpoint(typed["name"], url=typed["url"], kinds=typed["kinds"])
+        except Refused as refusal:
+            form.add_error("url", sentence(refusal))
+        else:
+            return _shown(request, made)
+    status = 422 if form.errors else 200
+    return render(request, "campaigns/webhook_edit.html", {"form": form}, status=status)
+
+
+def _shown(request: HttpRequest, made: Made) -> HttpResponse:
+    return render(request, "campaigns/webhook_secret.html", {"made": made})
+
+
+@require_safe
+def webhook_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show how a webhook stands and its log, the newest calls first."""
+    endpoint = get_object_or_404(Endpoint, pk=pk)
+    state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
+    calls = endpoint.calls.all()
+    if state in CallState.values:
+        calls = calls.filter(state=state)
+    if kind in KINDS:
+        calls = calls.filter(kind=kind)
+    context = {
+        "endpoint": endpoint,
+        "page": key_page(calls, request.GET),
+        "states": CallState.choices,
+        "kinds": KINDS.items(),
+        "wanted": [KINDS[each] for each in endpoint.kinds],
+        "asked": {"state": state, "kind": kind},
+        "switched_off_at": _switched_off_at(endpoint),
+        "has_given_up": endpoint.calls.given_up().exists(),
+        "replay": ReplayForm(initial={"since": timezone.localdate() - timedelta(days=1)}),
+        "may_change": request.user.has_perm("tracking.change_endpoint"),
+        "may_delete": request.user.has_perm("tracking.delete_endpoint"),
+    }
+    return render(request, "campaigns/webhook_detail.html", context)
+
+
+def _switched_off_at(endpoint: Endpoint) -> datetime | None:
+    """Return when it is switched off, if nothing succeeds until then."""
+    return endpoint.failing_since + GIVE_UP if endpoint.failing_since else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def webhook_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    endpoint = get_object_or_404(Endpoint, pk=pk)
+    form = EndpointForm(request.POST or None, instance=get_object_or_404(Endpoint, pk=pk))
+    if request.method == "POST" and form.is_valid():
+        try:
+            endpoints.change_endpoint(endpoint, now=timezone.now(), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("url", sentence(refusal))
+        else:
+            messages.success(request, _("Saved: %s.") % form.cleaned_data["name"])
+            return redirect("campaigns:webhook_detail", pk)
+    context = {"form": form, "endpoint": endpoint}
+    status = 422 if form.errors else 200
+    return render(request, "campaigns/webhook_edit.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def webhook_secret(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a webhook another secret, which the answer shows once."""
+    endpoint = get_object_or_404(Endpoint, pk=pk)
+    if request.method == "POST":
+        return _shown(request, endpoints.renew_secret(endpoint, now=timezone.now()))
+    return render(request, "campaigns/webhook_renew.html", {"endpoint": endpoint})
+
+
+@require_POST
+def webhook_test(request: HttpRequest, pk: int) -> HttpResponse:
+    def test(endpoint: Endpoint) -> str:
+        endpoints.send_test(endpoint, now=timezone.now())
+        return _("A test is sent; its answer stands below in a moment.")
+
+    return _done(request, pk, test)
+
+
+@require_POST
+def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have one call made again, or all that were given up since a day."""
+    now = timezone.now()
+
+    def replay(endpoint: Endpoint) -> str:
+        if call := _number(request.POST.get("call", "")):
+            count = endpoints.replay(endpoint, ids=[call], now=now)
+        else:
+            form = ReplayForm(request.POST)
+            if not form.is_valid():
+                raise Refused(_("Name a day."))
+            day = datetime.combine(form.cleaned_data["since"], time())
+            count = endpoints.replay_given_up(endpoint, since=timezone.make_aware(day), now=now)
+        said = ngettext("%(count)s call is made again.", "%(count)s calls are made again.", count)
+        return said % {"count": count}
+
+    return _done(request, pk, replay)
+
+
+def _number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID
+    return int(text) if is_number else None
+
+
+def _done(request: HttpRequest, pk: int, act: Callable[[Endpoint], str]) -> HttpResponse:
+    endpoint = get_object_or_404(Endpoint, pk=pk)
+    try:
+        messages.success(request, act(endpoint))
+    except Refused as refusal:
+        messages.error(request, sentence(refusal))
+    return redirect("campaigns:webhook_detail", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def webhook_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    endpoint = get_object_or_404(Endpoint, pk=pk)
+    if request.method == "POST":
+        endpoints.delete_endpoint(endpoint)
+        messages.success(request, _("Deleted: %s.") % endpoint)
+        return redirect("campaigns:webhook_list")
+    context: dict[str, Any] = {"endpoint": endpoint}
+    return render(request, "campaigns/webhook_delete.html", context)
