@@ -10,7 +10,16 @@ from pydantic import Field
 
 from campaigns import lookup
 from campaigns.models import Run
-from recipients.api.paging import Key, Page, Paging, page_of
+from recipients.api.paging import (
+    Cursor,
+    Key,
+    Next,
+    Page,
+    Paging,
+    page_of,
+    read_cursor,
+    write_cursor,
+)
 from recipients.api.refusals import Fault, invalid
 from recipients.api.things import found, shown
 from recipients.models.lists import hidden_lists
@@ -96,14 +105,12 @@ class LedgerAsked(Schema):
     ] = ""
     run: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
     state: DeliveryState | None = None
-    older: Annotated[
-        int | None, Field(ge=1, le=10**17, description="`older` of the page before.")
-    ] = None
+    cursor: Cursor = ""
 
 
 class LedgerPage(Schema):
     items: list[DeliveryOut]
-    older: int | None = Field(description="For the next page; null: this is the last.")
+    next: Next
     is_partial: bool = Field(
         description="Only 20,000 rows were looked through for it: there may be more."
     )
@@ -117,12 +124,13 @@ class EventsAsked(Paging):
 def list_deliveries(request: HttpRequest, asked: Query[LedgerAsked]) -> dict[str, Any]:
     """Fifty messages that a search finds, the newest first, as the page of the ledger does."""
     wanted = lookup.Asked(asked.q, asked.run, asked.state or "")
-    where = {} if asked.older is None else {"older": str(asked.older)}
+    where = {"older": str(read_cursor(request, asked.cursor))} if asked.cursor else {}
     answer = lookup.look_up(wanted, _deliveries(request), where)
     if answer.problem:
         raise invalid([Fault("/q", sentence(answer.problem))])
     page = answer.page
-    return {"items": page.rows, "older": page.older, "is_partial": answer.is_partial}
+    following = None if page.older is None else write_cursor(request, page.older)
+    return {"items": page.rows, "next": following, "is_partial": answer.is_partial}
 
 
 @router.get("/{int:pk}", response=DeliveryOut)

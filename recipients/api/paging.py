@@ -20,16 +20,22 @@ Key = Annotated[int, Field(ge=1, le=2**63 - 1)]
 _signer = Signer(salt="api.cursor")
 
 
+Cursor = Annotated[
+    str, Field(max_length=500, description="`next` of the page before; empty: the first page.")
+]
+Next = Annotated[
+    str | None, Field(description="The cursor of the next page; null: this is the last.")
+]
+
+
 class Paging(Schema):
     limit: Annotated[int, Field(ge=1, le=200, description="How many at most.")] = 50
-    cursor: Annotated[
-        str, Field(max_length=500, description="`next` of the page before; empty: the first page.")
-    ] = ""
+    cursor: Cursor = ""
 
 
 class Page(Schema, Generic[Shown]):
     items: list[Shown]
-    next: str | None = Field(description="The cursor of the next page; null: this is the last.")
+    next: Next
 
 
 def page_of(
@@ -41,18 +47,26 @@ def page_of(
     :raises Problem: the cursor is of something else, or nobody's.
     """
     if asked.cursor:
-        rows = rows.filter(**{f"{key}__lt": _read(request, asked.cursor)})
+        rows = rows.filter(**{f"{key}__lt": read_cursor(request, asked.cursor)})
     found = list(rows.order_by(f"-{key}")[: asked.limit + 1])
     shown = found[: asked.limit]
     more = len(found) > asked.limit
-    return {"items": shown, "next": _write(request, getattr(shown[-1], key)) if more else None}
+    return {
+        "items": shown,
+        "next": write_cursor(request, getattr(shown[-1], key)) if more else None,
+    }
 
 
-def _write(request: HttpRequest, last: Any) -> str:
+def write_cursor(request: HttpRequest, last: Any) -> str:
+    """Return where the page after this row begins, of what this request asks for."""
     return _signer.sign_object([_asked(request), last], serializer=_Compact)
 
 
-def _read(request: HttpRequest, cursor: str) -> Any:
+def read_cursor(request: HttpRequest, cursor: str) -> Any:
+    """Return the last row of the page before.
+
+    :raises Problem: the cursor is of something else, or nobody's.
+    """
     try:
         asked, last = _signer.unsign_object(cursor, serializer=_Compact)
     except (BadSignature, ValueError):

@@ -14,6 +14,7 @@ from tests.factories import (
     make_list,
     make_past_run,
     make_recipient,
+    make_recipients,
     make_run,
     make_sender,
     make_template,
@@ -175,6 +176,22 @@ def test_reports_and_the_ledger_say_what_a_run_came_to() -> None:
     assert (shown["id"], shown["counts"]["sent"]) == (run.pk, 2)
     assert crm.get(f"/runs/{run.pk}/links").json() == []
     assert problem(crm.get("/deliveries?q=what"))["errors"][0]["pointer"] == "/q"
+
+
+def test_the_ledger_is_read_page_by_page_each_delivery_once() -> None:
+    crm, run = program(), make_past_run(make_campaign())
+    people = make_recipients(51, mailing_list=make_list())
+    written = [make_delivery(run, each).pk for each in people]
+    asked = f"/deliveries?run={run.pk}"
+
+    first = crm.get(asked).json()
+    last = crm.get(f"{asked}&cursor={first['next']}").json()
+
+    pages = [each["id"] for page in (first, last) for each in page["items"]]
+    assert pages == sorted(written, reverse=True)
+    assert (len(first["items"]), last["next"]) == (50, None)
+    other = crm.get(f"/deliveries?cursor={first['next']}")
+    assert problem(other)["errors"][0]["pointer"] == "/cursor"
 
 
 def test_a_key_of_some_lists_sees_the_campaigns_to_these_alone() -> None:
