@@ -12,7 +12,8 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import KombuError
@@ -120,8 +121,21 @@ def _backlogs(now: datetime) -> Iterator[Metric]:
         "inbound": InboundMessage.objects.new(),
         "feedback": DeliveryEvent.objects.to_follow(),
     }
-    counts: dict[str, float] = {name: each[:MOST].count() for name, each in rows.items()}
+    since = {"webhooks": "received_at", "inbound": "received_at", "feedback": "noted_at"}
+    found = {
+        name: each[:MOST].aggregate(count=Count("pk"), oldest=Min(since[name]))
+        for name, each in rows.items()
+    }
+    counts = {name: float(each["count"]) for name, each in found.items()}
     yield _gauge("backlog", f"What came back and waits, up to {MOST:,}.", counts, "kind")
+    under_way = Import.objects.filter(status__in=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
+    moved = under_way.aggregate(oldest=Min(Coalesce("moved_at", "created_at")))
+    ages = {
+        name: max(0.0, (now - (each["oldest"] or now)).total_seconds())
+        for name, each in {**found, "imports": moved}.items()
+    }
+    said = "How long the oldest of it waits; of imports, how long one has not moved."
+    yield _gauge("backlog_age_seconds", said, ages, "kind")
     imports = dict.fromkeys(ImportStatus.values, 0.0) | _grouped(Import.objects.all())
     yield _gauge("imports", "Imports, by status.", imports, "status")
 

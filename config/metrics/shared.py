@@ -37,6 +37,13 @@ def directory(server: int) -> Path:
     return ours
 
 
+def forget_the_dead() -> None:
+    """Let what processes hold that have ended count no more: theirs is gone."""
+    for file in Path(os.environ[VARIABLE]).glob("gauge_live*_*.db"):
+        if not _lives(int(file.stem.rpartition("_")[2])):
+            file.unlink(missing_ok=True)
+
+
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -34,6 +34,7 @@ def _of_requests() -> bytes:
     """Return what all processes of this server counted, or this one where it is alone."""
     if shared.VARIABLE not in os.environ:
         return generate_latest(REGISTRY)
+    shared.forget_the_dead()
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)

@@ -31,6 +31,7 @@ from campaigns.sending.meter import Meter
 from campaigns.sending.outcomes import Accepted
 from campaigns.tasks import sweep
 from config.metrics import shared
+from recipients.models import Import, ImportStatus
 from tests.campaigns.sending.test_deliver import ids, named
 from tests.config.test_health import NOBODY
 from tests.e2e.steps import Installation, send_now, wait_for_end
@@ -38,6 +39,7 @@ from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import _servers, wait_until
 from tests.smtp_server import ScriptedSMTP
 from tracking.hits import stream
+from tracking.models import WebhookEvent
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -93,6 +95,21 @@ def test_what_is_sent_waits_or_is_shut_is_said_by_its_state(
     assert told["godwit_hits_waiting", ""] == 1
     assert told["godwit_hits_age_seconds", ""] > 1_000_000
     assert {told["godwit_server_up", one] for one in ("postgresql", "redis", "broker")} == {1}
+
+
+@pytest.mark.django_db
+def test_how_long_something_waits_is_told_by_its_kind(scrape: Callable[[], Scrape]) -> None:
+    before = timezone.now() - timedelta(minutes=10)
+    WebhookEvent.objects.create(provider="brevo", key=b"1", payload={}, received_at=before)
+    moving = {"file_name": "a.csv", "sha256": "", "size": 0, "status": ImportStatus.IMPORTING}
+    Import.objects.create(**moving, moved_at=before)
+
+    told = scrape()
+
+    ages = {kind: told["godwit_backlog_age_seconds", kind] for kind in ("webhooks", "imports")}
+    assert 600 <= ages["webhooks"] < 900
+    assert 600 <= ages["imports"] < 900
+    assert told["godwit_backlog_age_seconds", "inbound"] == 0
 
 
 @pytest.mark.django_db
@@ -213,6 +230,23 @@ def test_the_counts_of_servers_that_have_ended_are_dropped(
     assert not old.exists()
     assert ours.exists()
     assert ours.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_process_held_that_has_ended_counts_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(shared.VARIABLE, str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    files = [tmp_path / f"{kind}_{pid}.db" for kind, pid in (
+        ("gauge_livesum", ended.pid), ("gauge_livesum", os.getpid()), ("counter", ended.pid),
+    )]  # fmt: skip
+    for file in files:
+        file.touch()
+
+    shared.forget_the_dead()
+
+    assert [file.exists() for file in files] == [False, True, True]
 
 
 @pytest.mark.django_db

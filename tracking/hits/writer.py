@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from itertools import islice
 
+from prometheus_client import Counter, Gauge
 from redis import RedisError
 
 from tracking.hits.stream import MOST, Arrival, Stream
@@ -16,6 +17,13 @@ from tracking.hits.stream import MOST, Arrival, Stream
 # While Redis is away; half a kilobyte each.
 ROOM = 100_000
 PAUSE_SECONDS = 1.0  # between two tries
+
+KEPT = Gauge(
+    "godwit_hits_kept",
+    "Hits in the memory of this server's web processes, because Redis is away.",
+    multiprocess_mode="livesum",
+)
+LOST = Counter("godwit_hits_lost", "Hits for which there was no room in that memory.")
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +94,8 @@ class Writer:
         room = max(self._room - len(self._kept), 0)
         self._kept.extend(arrivals[:room])
         self._lost += len(arrivals[room:])
+        KEPT.set(len(self._kept))
+        LOST.inc(len(arrivals[room:]))
 
     def _catch_up(self) -> None:
         """Write what was kept as soon as Redis is back, or for the last time at the end."""
@@ -116,6 +126,7 @@ class Writer:
             with self._lock:
                 for _ in oldest:
                     self._kept.popleft()
+                KEPT.set(len(self._kept))
             written += len(oldest)
         return written
 

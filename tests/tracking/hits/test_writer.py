@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -83,6 +84,7 @@ def test_hits_wait_in_memory_while_redis_is_down_and_are_written_in_order(
 
     for number in range(1, 4):
         writer.put(hit(number))
+    told = REGISTRY.get_sample_value("godwit_hits_kept")
     its_redis.up()
     wait_until(lambda: not catching_up(), "what was kept is written")
     writer.put(hit(4))
@@ -90,6 +92,7 @@ def test_hits_wait_in_memory_while_redis_is_down_and_are_written_in_order(
     assert deliveries(stream) == [0, 1, 2, 3, 4]
     assert "Redis is away" in caplog.text
     assert "3 hits were written late, 0 lost" in caplog.text
+    assert (told, REGISTRY.get_sample_value("godwit_hits_kept")) == (3, 0)
 
 
 def test_a_redis_that_was_started_anew_meanwhile_is_not_away(
