@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connection
 from django_celery_results.models import ChordCounter  # type: ignore[attr-defined]
 
-from campaigns.models import Page, PageState
+from campaigns.models import Campaign, Page, PageState, Preflight, Run
+from templates_app import retention as versions
 
 BATCH = 5_000  # rows in one transaction: no long lock, no long write
 
@@ -28,6 +29,18 @@ _DELETE = """
                          END IS NOT TRUE
                    LIMIT %(batch)s)
 """
+
+
+def forget_versions(*, now: datetime, older_than: timedelta) -> int:
+    """Delete contents older than that which no campaign, run or check has; 0 keeps them all."""
+    if not older_than:
+        return 0
+    needed = [
+        Campaign.objects.filter(version__isnull=False).values("version"),
+        Run.objects.values("version"),
+        Preflight.objects.values("version"),
+    ]
+    return versions.forget_versions(before=now - older_than, but=needed)
 
 
 def delete_chord_counters() -> int:

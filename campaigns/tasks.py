@@ -250,6 +250,7 @@ def retention() -> None:
     transactional.forget_old(now=timezone.now())
     webhooks.forget_old(now=timezone.now())
     endpoints.forget_old(now=timezone.now())
+    keep.forget_versions(now=timezone.now(), older_than=timedelta(days=settings.VERSION_DAYS))
     keep.delete_chord_counters()
     keep.delete_old_results(
         now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)

@@ -294,6 +294,9 @@ TOKEN_KEYS = env.read("TOKEN_KEYS", read.keys, default=read.NONE) or (
     env.attempt(lambda: home.secret("token_key"), otherwise="unusable"),
 )
 
+# Contents that were saved so long ago, and that nothing has sent, are deleted; 0: never.
+VERSION_DAYS = env.read("VERSION_DAYS", read.days, default=0)
+
 # What became of single messages is kept so long after they were accepted; 0: for ever.
 MESSAGE_DAYS = env.read("MESSAGE_DAYS", read.days, default=90)
 
