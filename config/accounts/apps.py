@@ -21,6 +21,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         # Models can be imported once all apps are there, and not with this module.
         from config.accounts import acting, audit, profile
+        from config.api import idempotency  # noqa: F401 - it registers what it keeps of people
 
         post_migrate.connect(_make_roles, sender=self)
         user_logged_in.connect(audit.signed_in)

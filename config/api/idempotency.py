@@ -16,6 +16,8 @@ from django.http.response import HttpResponseBase
 
 from config.accounts.models import IdempotentAnswer
 from recipients.api.refusals import Problem
+from recipients.mentions import alone
+from recipients.privacy import Holder, Person, register
 from recipients.retention import delete_in_batches
 
 HEADER = "Idempotency-Key"
@@ -25,6 +27,14 @@ _REPEATED = ("Content-Type", "ETag", "Location")
 
 # One request of this name at a time; the lock goes with the transaction, however that ends.
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+
+# JSON has other characters than ASCII as escapes, which jsonb has not.
+_FORGET = """
+DELETE FROM accounts_idempotentanswer
+ WHERE CASE WHEN headers ->> 'Content-Type' LIKE '%%json%%'
+            THEN convert_from(body, 'UTF8')::jsonb::text ~* %(alone)s END
+    OR endpoint ~* %(alone)s
+"""
 
 
 def once(
@@ -64,6 +74,15 @@ def once(
 def forget_old(*, now: datetime) -> int:
     """Delete answers that are not repeated any more; return how many."""
     return delete_in_batches(IdempotentAnswer.objects.filter(created_at__lte=now - KEPT_FOR))
+
+
+def forget(person: Person, _now: datetime) -> None:
+    """Delete the answers that name a person: their requests, sent again, are looked at anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, {"alone": alone(person.keys)})
+
+
+register(Holder("answers of the API", forget=forget))
 
 
 def _check(key: str) -> None:

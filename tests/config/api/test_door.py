@@ -20,6 +20,8 @@ from config.accounts.roles import Role
 from config.api import idempotency, limits
 from config.api.access import OPERATIONS, PUBLIC, operation_of
 from config.api.api import api
+from recipients import privacy
+from recipients.addresses import parse_address
 from recipients.api import lists as list_endpoints
 from recipients.forms.lists import ListForm
 from recipients.models import MailingList
@@ -411,6 +413,20 @@ def test_answers_are_kept_for_a_day() -> None:
 
     assert problem(anew)["errors"][0]["pointer"] == "/name"  # there is one of this name
     assert idempotency.forget_old(now=kept) == 1
+
+
+def test_answers_that_name_somebody_go_with_them() -> None:
+    crm = program()
+    people = ("ada@example.org", "zoë@example.org", "bea@example.org")
+    for number, address in enumerate(people):
+        added = crm.post("/recipients", {"address": address}, idempotency_key=f"a-{number}")
+        assert added.status_code == 201
+
+    for address in ("ada@example.org", "zoë@example.org"):
+        privacy.erase(parse_address(address).key, source="asked for it", now=timezone.now())
+
+    [left] = IdempotentAnswer.objects.all()
+    assert b"bea@example.org" in bytes(left.body)
 
 
 def test_idempotent_answer_unique() -> None:
