@@ -151,12 +151,16 @@ class LayoutForm(forms.Form):
 
 
 def reading(layout: Layout, answers: Any) -> Layout:
-    """Return a layout with what was chosen of how to read a file; its columns are not named yet."""
+    """Return a layout with what was chosen of how to read a file; its columns are not named yet.
+
+    What nobody can choose leaves it as it was; the form refuses that when it is saved.
+    """
+    encoding, delimiter = answers.get("encoding"), answers.get("delimiter")
     return replace(
         layout,
         columns=(),
-        encoding=answers.get("encoding") or layout.encoding,
-        delimiter=answers.get("delimiter") or layout.delimiter,
+        encoding=encoding if encoding in ENCODINGS else layout.encoding,
+        delimiter=delimiter if delimiter in dict(_DELIMITERS) else layout.delimiter,
         has_header=bool(answers.get("has_header")),
     )
 
