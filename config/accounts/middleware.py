@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -10,6 +11,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError as BrokerError
@@ -49,6 +51,15 @@ class SignInMiddleware:
             return None
         messages.warning(request, _("Set up a second factor first: everybody here needs one."))
         return HttpResponseRedirect(reverse("mfa_index"))
+
+    def process_template_response(
+        self, request: HttpRequest, response: TemplateResponse
+    ) -> TemplateResponse:
+        """Answer 422 where a form of django-allauth's was refused, as pages of our own do."""
+        form = (response.context_data or {}).get("form")
+        if request.path.startswith(str(_PAGES)) and getattr(form, "errors", None):
+            response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Refuse to sign in where attempts cannot be counted, or a secret cannot be read."""

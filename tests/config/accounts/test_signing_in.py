@@ -94,9 +94,10 @@ def test_a_wrong_password_and_a_user_who_left_are_refused(browser: Client, is_ac
     user = make_user(is_active=is_active)
     password = "another one" if is_active else PASSWORD
 
-    sign_in(browser, user.username, password)
+    answer = sign_in(browser, user.username, password)
 
     assert not is_in(browser)
+    assert answer.status_code == (422 if is_active else 302)
 
 
 def test_after_so_many_wrong_passwords_the_right_one_is_not_looked_at(
