@@ -1,6 +1,6 @@
 """What people do with campaigns: create, schedule, pause, resume, cancel."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,6 @@ from campaigns.models import (
     CampaignStatus,
     PageState,
     Priority,
-    Route,
     Run,
     RunStatus,
     Sender,
@@ -148,19 +147,6 @@ def delete_sender(sender: Sender) -> None:
 def domain_limit_changed(group: str, *, now: datetime) -> None:
     """Have a changed, new or deleted limit of a domain hold for those, too, that wait for it."""
     domain_gates.release(group, now=now)
-
-
-@transaction.atomic
-def set_routes(sender: Sender, *, weights: Mapping[Transport, int]) -> None:
-    """Have the sender's messages leave by these transports, each with its share; none: EMAIL_URL.
-
-    :raises Refused: where a weight is below 1.
-    """
-    sender.routes.all().delete()
-    for transport, weight in weights.items():
-        route = Route(sender=sender, transport=transport, weight=weight)
-        _validate(route)
-        route.save()
 
 
 @transaction.atomic

@@ -1,4 +1,7 @@
-"""Tells the audit log which template or file was taken out: that changes no row."""
+"""Tells the audit log which template or file was taken out: that changes no row.
+
+`recipients.noting` does the same for its own; neither of the two apps knows the other.
+"""
 
 from django.db import connection, models
 

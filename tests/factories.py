@@ -1,7 +1,7 @@
 """Rows for tests, each as its users would make it."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns import attachments as attaching
-from campaigns.models import Campaign, CampaignStatus, Priority, Run, RunStatus, Sender
+from campaigns.models import Campaign, CampaignStatus, Priority, Run, RunStatus, Sender, Transport
 from campaigns.sending import fire, snapshot
 from campaigns.services import create_campaign, get_sender
 from recipients.addresses import parse_address
@@ -122,6 +122,13 @@ def stored_in(disk: Path) -> list[Path]:
 
 def make_sender(mailbox: str = "News <news@example.org>") -> Sender:
     return get_sender(mailbox)
+
+
+def set_routes(sender: Sender, *, weights: Mapping[Transport, int]) -> None:
+    """Have the sender's messages leave by these transports, each with its share."""
+    sender.routes.all().delete()
+    for transport, weight in weights.items():
+        sender.routes.create(transport=transport, weight=weight)
 
 
 def make_campaign(

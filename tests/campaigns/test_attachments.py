@@ -22,7 +22,7 @@ from campaigns.models import (
 )
 from campaigns.sending import fire
 from campaigns.sending.attaching import encoded_size
-from campaigns.services import Refused, attach, cancel, schedule, set_routes, set_transport_url
+from campaigns.services import Refused, attach, cancel, schedule, set_transport_url
 from templates_app.media import Refused as FileRefused
 from templates_app.media import library, resolve
 from templates_app.media.usage import used_by
@@ -36,6 +36,7 @@ from tests.factories import (
     make_run,
     make_sender,
     make_template,
+    set_routes,
 )
 from tests.templates_app.media.files import make_image
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from campaigns import tasks
 from campaigns.models import Campaign, Gate, Run, Transport
 from campaigns.sending import fire
-from campaigns.services import schedule, set_routes
+from campaigns.services import schedule
 from recipients.models import Field, NoticeKind, Signup, SignupWindow
 from recipients.notices import write
 from recipients.segments.indexes import mend_indexes
@@ -19,6 +19,7 @@ from tests.factories import (
     make_recipient,
     make_recipients,
     make_run,
+    set_routes,
 )
 from tracking.models import Activity, Delivery, RunCounters
 

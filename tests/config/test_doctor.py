@@ -16,7 +16,6 @@ from pytest_django.fixtures import Settings
 from campaigns.models import Gate, SenderCheck
 from campaigns.preflight.findings import Finding, Severity
 from campaigns.sending.deliver import deliver
-from campaigns.services import set_routes
 from config.health import sending, servers
 from config.health.facts import State
 from recipients.translatable import Translatable
@@ -26,7 +25,14 @@ from tests.config.test_health import NOBODY, listening
 from tests.config.test_readiness import lead_to
 from tests.console import superuser, text
 from tests.e2e.steps import Installation
-from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipients,
+    make_run,
+    make_sender,
+    set_routes,
+)
 from tests.live import wait_until
 from tests.smtp_server import ScriptedSMTP
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from campaigns.models import Run, Transport
 from campaigns.reports import report
-from campaigns.services import set_limits, set_routes, set_transport_url
+from campaigns.services import set_limits, set_transport_url
 from tests.e2e.steps import Installation, send_now, wait_for_end
+from tests.factories import set_routes
 from tests.live import wait_until
 from tests.smtp_server import ScriptedSMTP
 from tracking.models import Delivery

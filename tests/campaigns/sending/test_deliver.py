@@ -16,7 +16,7 @@ from campaigns.sending.deliver import deliver
 from campaigns.sending.outcomes import Cause, Deferred, Scope
 from campaigns.sending.source import Source
 from campaigns.sending.transports import open_transport
-from campaigns.services import set_limits, set_routes, set_transport_url
+from campaigns.services import set_limits, set_transport_url
 from recipients.models import Recipient, SuppressionReason
 from recipients.suppression import suppress
 from tests.factories import (
@@ -26,6 +26,7 @@ from tests.factories import (
     make_run,
     make_segment,
     make_template,
+    set_routes,
 )
 from tests.smtp_server import ScriptedSMTP, closing, defer, refuse
 from tracking import ledger

@@ -15,9 +15,15 @@ from campaigns.models import Gate, Message, Route, Run, Sender, Slot, Transport
 from campaigns.sending import gates
 from campaigns.sending.gates import Admission
 from campaigns.sending.outcomes import Accepted, Cause, Deferred, InDoubt, Outcome, Scope
-from campaigns.services import Refused, set_limits, set_routes, set_transport_url
+from campaigns.services import Refused, set_limits, set_transport_url
 from campaigns.transactional import Inline, accept
-from tests.factories import make_campaign, make_list, make_recipients, make_run, make_sender
+from tests.factories import (
+    make_campaign,
+    make_list,
+    make_recipients,
+    make_run,
+    make_sender,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -382,18 +388,6 @@ def test_another_transport_takes_what_a_limit_leaves(run: Run) -> None:
     assert granted == [0, 5, 7]
     assert gates.forecast(run.pk, now=NOW).room == 0
     assert gates.forecast(run.pk, now=NOW + timedelta(seconds=1)).room == 12
-
-
-def test_routes_are_replaced_and_a_weight_is_one_at_least(run: Run) -> None:
-    sender, first = Sender.objects.get(), route("A")
-    second = Transport.objects.create(name="B", encrypted_url="x")
-
-    set_routes(sender, weights={second: 2})
-
-    assert [(way.name, way.weight) for way in gates.ways_of([run.pk])] == [("B", 2)]
-    with pytest.raises(Refused, match="weight"):
-        set_routes(sender, weights={first: 0})
-    assert sender.routes.get().transport == second
 
 
 @pytest.mark.parametrize(
