@@ -336,6 +336,13 @@ def broker_url(value: str) -> str:
     return value
 
 
+def certified(url: str) -> str:
+    """Return the URL of a broker whose certificate is looked at; Kombu does so only where asked."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
 def queue_names(value: str) -> tuple[str, ...]:
     """Read names of queues beside Godwit's own ones."""
     names = words(value)

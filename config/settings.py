@@ -432,7 +432,9 @@ _RABBITMQ_OPTIONS = {"confirm_publish": True, "connect_timeout": 5}
 CELERY_BROKER_URL = (
     _SENTINELS.celery_url
     if _SENTINELS
-    else BROKER_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    else read.certified(BROKER_URL)
+    .replace("unix://", "redis+socket://", 1)
+    .replace("?db=", "?virtual_host=")
 )
 CELERY_BROKER_TRANSPORT_OPTIONS = _RABBITMQ_OPTIONS if _RABBITMQ else _REDIS_OPTIONS
 CELERY_VISIBILITY_TIMEOUT = 600

@@ -3,9 +3,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from ssl import CERT_REQUIRED
 from typing import Any
 
 import pytest
+from kombu import Connection
 
 from config import env as read
 from config.embedded import Home
@@ -325,3 +327,25 @@ def test_what_belongs_together_is_set_together() -> None:
     assert one.all_or_none(names, read.absolute_path) == []
     assert Env({}).all_or_none(names, read.absolute_path) == []
     assert (both.problems, one.problems) == ([], ["CERT: set it as well, with KEY, CERT"])
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("rediss://:pw@redis.example/0", "rediss://:pw@redis.example/0?ssl_cert_reqs=required"),
+        ("rediss://r.example?a=b", "rediss://r.example?a=b&ssl_cert_reqs=required"),
+        ("rediss://r.example?ssl_cert_reqs=none", "rediss://r.example?ssl_cert_reqs=none"),
+        ("redis://r.example", "redis://r.example"),
+    ],
+)
+def test_the_certificate_of_a_broker_is_looked_at(url: str, asked: str) -> None:
+    assert read.certified(url) == asked
+
+
+def test_the_broker_shows_a_certificate_that_the_named_authority_has_signed(tmp_path: Path) -> None:
+    url = "rediss://:pw@redis.example:6379/0?ssl_ca_certs=/etc/godwit/ca.pem"
+    names, _ = settings_variables.load({"REDIS_URL": url}, tmp_path)
+
+    ssl_of = Connection(names["CELERY_BROKER_URL"]).ssl
+
+    assert ssl_of == {"ssl_ca_certs": "/etc/godwit/ca.pem", "ssl_cert_reqs": CERT_REQUIRED}
