@@ -8,7 +8,7 @@ import logging
 import random as standard_random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,26 +25,31 @@ from tracking.models import Call, CallState, Endpoint, WhyOff
 from tracking.models.outgoing import webhook_id
 
 THREADS = 8  # calls to one endpoint at the same time
-AHEAD = 4 * THREADS  # calls of one endpoint in workers' hands, those included
-# Of those the last is begun when three others of its thread had ten seconds each; looking up a name
-# that nobody answers takes some more.
-LEASE = timedelta(minutes=2)
+AHEAD = 16 * THREADS  # calls of one endpoint in workers' hands, those included
+# The seconds of a shift, the deadline of a call that was begun in the last of them, and as much
+# again, and more, for a name that nobody resolves.
+LEASE = timedelta(minutes=1)
 LOOK_EVERY = 1.0  # seconds, at what was noted and at endpoints that have rested
+# Calls that end in this time are recorded together: a commit for each would take longer than it.
+GATHER = 0.05
 
 _AGENT = {"User-Agent": "Godwit webhooks", "Content-Type": "application/json"}
 
 logger = logging.getLogger(__name__)
 
-# The next ones of an endpoint; of each lane the first one that waits alone.
+# The next ones of an endpoint; of each lane the first one that waits alone. (A subquery with LIMIT
+# is asked by the index for each of them, whatever the statistics say.)
 _CLAIM = """
 WITH next AS MATERIALIZED (
     SELECT call.id
       FROM tracking_call call
      WHERE call.endpoint_id = %(endpoint)s AND call.state = 'waiting' AND call.next_at <= %(now)s
        AND (call.leased_until IS NULL OR call.leased_until <= %(now)s)
-       AND NOT EXISTS (SELECT FROM tracking_call earlier
-                        WHERE earlier.endpoint_id = %(endpoint)s AND earlier.state = 'waiting'
-                          AND earlier.lane = call.lane AND earlier.id < call.id)
+       AND (call.lane IS NULL
+            OR call.id = (SELECT earlier.id FROM tracking_call earlier
+                           WHERE earlier.endpoint_id = %(endpoint)s AND earlier.state = 'waiting'
+                             AND earlier.lane = call.lane
+                           ORDER BY earlier.endpoint_id, earlier.lane, earlier.id LIMIT 1))
      ORDER BY call.next_at, call.id LIMIT %(most)s
        FOR UPDATE SKIP LOCKED
 )
@@ -64,6 +69,14 @@ UPDATE tracking_call AS call
               %(statuses)s::smallint[], %(answers)s::text[])
        AS told (id, state, next_at, status, answer)
  WHERE call.id = told.id AND call.state = 'waiting'
+"""
+
+# What was claimed and not begun was no attempt.
+_LET_GO = """
+UPDATE tracking_call
+   SET leased_until = NULL, attempts = attempts - 1,
+       first_at = CASE WHEN attempts > 1 THEN first_at END
+ WHERE id = ANY(%(ids)s::bigint[]) AND state = 'waiting'
 """
 
 
@@ -122,11 +135,11 @@ def record(
     *,
     now: datetime,
     random: Random = standard_random.random,
-) -> None:
-    """Write down how calls ended, and how the endpoint is."""
+) -> bool:
+    """Write down how calls ended, and how the endpoint is; return whether it may be called."""
     endpoint = Endpoint.objects.select_for_update().filter(pk=endpoint_id).first()
     if endpoint is None:
-        return
+        return False
     ends = [_end(result, now=now, random=random) for result in results]
     params = {
         "ids": bigints(result.call.id for result in results),
@@ -144,6 +157,13 @@ def record(
                 endpoint, result.call.kind, result.call.id, result.answer.words,
             )  # fmt: skip
     _judge(endpoint, results, now=now, random=random)
+    return Endpoint.objects.callable(now=now).filter(pk=endpoint_id).exists()
+
+
+def let_go(ids: Iterable[int]) -> None:
+    """Give back calls that were claimed and not begun."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LET_GO, {"ids": bigints(ids)})
 
 
 def _end(result: Result, *, now: datetime, random: Random) -> tuple[str, datetime | None]:
@@ -170,7 +190,8 @@ def _judge(endpoint: Endpoint, results: Sequence[Result], *, now: datetime, rand
     else:
         endpoint.failures += len(results)
         endpoint.failing_since = endpoint.failing_since or now
-        endpoint.rest_until = now + patience.rest(endpoint.failures, random=random)
+        failing_for = now - endpoint.failing_since
+        endpoint.rest_until = now + patience.rest(endpoint.failures, failing_for, random=random)
         endpoint.save(update_fields=["failures", "failing_since", "rest_until"])
         if now >= endpoint.failing_since + GIVE_UP:
             _switch_off(endpoint, WhyOff.FAILING)
@@ -264,7 +285,7 @@ class _Shift:
         self._ways = ways
         self._lease = lease
         self._crews: dict[int, _Crew] = {}
-        self._open: dict[Future[Result], int] = {}
+        self._open: dict[Future[Result], tuple[int, int]] = {}  # of which endpoint, which call
         self._hungry: set[int] = set()  # endpoints for which there may be calls
 
     def look(self) -> None:
@@ -281,26 +302,43 @@ class _Shift:
     def begin(self) -> None:
         """Begin the calls for which there is room."""
         for endpoint_id in sorted(self._hungry):
-            under_way = list(self._open.values()).count(endpoint_id)
-            if under_way > AHEAD - THREADS:
+            if sum(of == endpoint_id for of, _ in self._open.values()) > AHEAD // 2:
                 continue
             claimed = claim(endpoint_id, now=self._clock(), lease=self._lease)
             if claimed is None:
                 self._hungry.discard(endpoint_id)
             else:
                 crew = self._crews.setdefault(endpoint_id, _Crew(self._ways, self._clock))
-                self._open |= dict.fromkeys(crew.begin(*claimed), endpoint_id)
+                begun = zip(crew.begin(*claimed), claimed[1], strict=True)
+                self._open |= {future: (endpoint_id, call.id) for future, call in begun}
 
     def finish(self) -> int:
         """Wait for calls to end, a second at most, and record them; return how many."""
-        done = wait(self._open, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED).done
+        wait(self._open, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
+        done = wait(self._open, timeout=GATHER).done
         ended: dict[int, list[Result]] = defaultdict(list)
         for future in done:
-            ended[self._open.pop(future)].append(future.result())
+            endpoint_id, _ = self._open.pop(future)
+            ended[endpoint_id].append(future.result())
         for endpoint_id, results in ended.items():
-            record(endpoint_id, results, now=self._clock())
-            self._hungry.add(endpoint_id)  # what waited behind them may be made now
+            if record(endpoint_id, results, now=self._clock()):
+                self._hungry.add(endpoint_id)  # what waited behind them may be made now
+            else:
+                self._hungry.discard(endpoint_id)
+                self.let_go(endpoint_id)
         return len(done)
+
+    def let_go(self, endpoint_id: int | None = None) -> None:
+        """Give back what was not begun, of one endpoint or of all."""
+        wanted = [
+            (future, call)
+            for future, (of, call) in self._open.items()
+            if endpoint_id in (None, of) and future.cancel()
+        ]
+        for future, _ in wanted:
+            del self._open[future]
+        if wanted:
+            let_go(call for _, call in wanted)
 
     def end(self) -> None:
         for crew in self._crews.values():
@@ -330,6 +368,8 @@ def work(
                 looked_at = now
             if is_open:
                 shift.begin()
+            else:
+                shift.let_go()
             if not shift.is_busy:
                 return made
             made += shift.finish()

@@ -18,8 +18,7 @@ _WAITS = [
     timedelta(hours=2),
     timedelta(hours=4),
 ]
-_FIRST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
-_MOST_DOUBLINGS = 10
+_SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
 _SPREAD = 0.2
 
 
@@ -28,12 +27,14 @@ def wait(attempts: int, *, random: Random) -> timedelta:
     return _spread(_WAITS[min(attempts, len(_WAITS)) - 1], random)
 
 
-def rest(failures: int, *, random: Random) -> timedelta:
-    """Return how long to leave an endpoint alone of which so many calls in a row failed."""
+def rest(failures: int, failing_for: timedelta, *, random: Random) -> timedelta:
+    """Return how long to leave an endpoint alone of which so many calls in a row failed.
+
+    As long as it has failed already: of an outage of a minute no more than another one is missed.
+    """
     if failures < REST_AFTER:
         return timedelta(0)
-    doublings = min(failures - REST_AFTER, _MOST_DOUBLINGS)
-    return _spread(min(_FIRST_REST * 2**doublings, _LONGEST_REST), random)
+    return _spread(min(max(failing_for, _SHORTEST_REST), _LONGEST_REST), random)
 
 
 def _spread(span: timedelta, random: Random) -> timedelta:

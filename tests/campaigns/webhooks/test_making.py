@@ -7,6 +7,7 @@ import pytest
 
 from campaigns import secrets
 from campaigns.transactional import Inline, accept
+from campaigns.webhooks import making
 from campaigns.webhooks.calling import Answer as Said
 from campaigns.webhooks.endpoints import (
     Refused,
@@ -17,7 +18,7 @@ from campaigns.webhooks.endpoints import (
     replay_given_up,
     send_test,
 )
-from campaigns.webhooks.making import AHEAD, Result, claim, record
+from campaigns.webhooks.making import AHEAD, LEASE, Result, claim, let_go, record
 from campaigns.webhooks.patience import REST_AFTER
 from recipients.privacy import erase
 from tests.campaigns.webhooks.steps import (
@@ -181,13 +182,40 @@ def test_a_call_in_the_hands_of_a_dead_worker_is_made_when_its_lease_is_over(
     receiver: ScriptedHTTP, endpoint: Endpoint
 ) -> None:
     call = make_call(endpoint)
-    claim(endpoint.pk, now=NOW, lease=timedelta(minutes=2))
+    claim(endpoint.pk, now=NOW)
 
-    early = work(NOW + timedelta(seconds=119))
-    late = work(NOW + timedelta(minutes=2))
+    early = work(NOW + LEASE - SECOND)
+    late = work(NOW + LEASE)
 
     assert (early, late) == (0, 1)
     assert ids(receiver) == [call.webhook_id]
+
+
+def test_what_was_claimed_and_not_begun_was_no_attempt(endpoint: Endpoint) -> None:
+    call = make_call(endpoint)
+    claim(endpoint.pk, now=NOW)
+
+    let_go([call.pk])
+
+    call.refresh_from_db()
+    assert (call.attempts, call.first_at, call.leased_until) == (0, None, None)
+
+
+def test_of_an_endpoint_that_is_away_what_was_not_begun_is_given_back(
+    receiver: ScriptedHTTP, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "THREADS", 1)
+    monkeypatch.setattr(making, "GATHER", 0)
+    receiver.answer = DOWN
+    for _ in range(AHEAD):
+        make_call(endpoint)
+
+    work()
+
+    attempts = Call.objects.values_list("attempts", flat=True)
+    assert 0 in attempts
+    assert max(attempts) == 1
+    assert not Call.objects.filter(leased_until__isnull=False).exists()
 
 
 def test_so_many_calls_of_one_endpoint_are_in_hands_and_no_more(endpoint: Endpoint) -> None:

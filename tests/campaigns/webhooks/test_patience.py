@@ -23,7 +23,9 @@ def test_a_wait_is_a_fifth_shorter_or_longer() -> None:
 
 
 def test_an_endpoint_rests_after_some_failures_in_a_row_and_never_for_long() -> None:
-    assert rest(REST_AFTER - 1, random=middle) == timedelta(0)
-    assert rest(REST_AFTER, random=middle) == timedelta(seconds=5)
-    assert rest(REST_AFTER + 1, random=middle) == timedelta(seconds=10)
-    assert rest(10**9, random=middle) == timedelta(minutes=15)
+    minute = timedelta(minutes=1)
+
+    assert rest(REST_AFTER - 1, minute, random=middle) == timedelta(0)
+    assert rest(REST_AFTER, timedelta(0), random=middle) == timedelta(seconds=5)
+    assert rest(REST_AFTER, minute, random=middle) == minute
+    assert rest(10**9, timedelta(hours=20), random=middle) == timedelta(minutes=15)
