@@ -1,17 +1,22 @@
 """A real browser, and what it must never say."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.test import Client
+from django.test.utils import modify_settings
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser import chromium
+from tests.browser import chromium, emptying
 
 expect.set_options(timeout=30_000)  # far above what anything here takes
 
@@ -67,7 +72,11 @@ def watched(page: Page, site: str) -> Visit:
     page.on("pageerror", lambda error: visit.wrong.append(f"error: {error}"))
     page.on(
         "console",
-        lambda said: visit.wrong.append(f"console: {said.text}") if said.type == "error" else None,
+        lambda said: (
+            visit.wrong.append(f"console: {said.text} {said.location['url']}")
+            if said.type == "error"
+            else None
+        ),
     )
     page.on(
         "request",
@@ -80,10 +89,47 @@ def watched(page: Page, site: str) -> Visit:
     return visit
 
 
+@pytest.fixture(scope="session")
+def site(django_db_setup: None) -> Iterator[str]:
+    """The address of one server, for all tests in a browser."""
+    with modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
+        server = LiveServer("localhost")
+        yield server.url
+        server.stop()
+
+
+# By the names of these two pytest-django knows that a test asks the database, and when to run it.
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(locale="en", timezone_id="Asia/Ho_Chi_Minh")
+def transactional_db(site: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database for one test; what it leaves is deleted, and only that.
+
+    pytest-django's empties all tables, and makes all permissions anew: it takes longer than most of
+    these tests.
+    """
+    with django_db_blocker.unblock():
+        yield
+        emptying.empty()
+
+
+@pytest.fixture(scope="module")
+def db(site: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database for tests of one module that only look at what was made for all of them."""
+    with django_db_blocker.unblock():
+        yield
+        emptying.empty()
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    made = browser.new_context(
+        **{"locale": "en", "timezone_id": "Asia/Ho_Chi_Minh", **options},
+    )
     made.set_default_timeout(15_000)
+    return made
+
+
+@pytest.fixture
+def context(transactional_db: None, browser: Browser) -> Iterator[BrowserContext]:
+    made = new_context(browser)
     yield made
     made.close()
 
@@ -92,17 +138,39 @@ def sign_in(context: BrowserContext, user: User, site: str) -> None:
     """Give the browser the cookie of somebody who has signed in."""
     client = Client()
     client.force_login(user)
+    _say_when(client.session, user)
     [cookie] = [each for each in client.cookies.values() if "session" in each.key]
     context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": site}])
 
 
+def _say_when(session: SessionBase, user: User) -> None:
+    """Note that it was by a password, and not long ago, as pages want it that ask once more."""
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() + 3600}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
+def administrator() -> User:
+    return User.objects.create_user("root", is_staff=True, is_superuser=True)
+
+
 @pytest.fixture
-def visit(
-    transactional_db: None, context: BrowserContext, live_server: LiveServer
-) -> Iterator[Visit]:
+def visit(context: BrowserContext, site: str) -> Iterator[Visit]:
     """An administrator at the browser; at the end nothing may have gone wrong."""
-    root = User.objects.create_user("root", is_staff=True, is_superuser=True)
-    sign_in(context, root, live_server.url)
-    seen = watched(context.new_page(), live_server.url)
+    sign_in(context, administrator(), site)
+    seen = watched(context.new_page(), site)
     yield seen
+    assert seen.wrong == []
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without"])
+def either(
+    request: pytest.FixtureRequest, transactional_db: None, browser: Browser, site: str
+) -> Iterator[Visit]:
+    """An administrator at a browser that knows JavaScript, and at one that does not."""
+    context = new_context(browser, java_script_enabled=request.param)
+    sign_in(context, administrator(), site)
+    seen = watched(context.new_page(), site)
+    yield seen
+    context.close()
     assert seen.wrong == []

@@ -8,17 +8,12 @@ from playwright.sync_api import Page, Response, expect
 
 from campaigns.models import Run, RunStatus
 from tests.browser.conftest import Visit
+from tests.browser.looking import SHIFTS
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import wait_until
 from tracking.models import RunCounters
 
 START = datetime(2026, 12, 4, 9, 0)  # noqa: DTZ001  (the browser has a zone of its own)
-SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver((list) => {
-  for (const each of list.getEntries()) window.shifted += each.value;
-}).observe({ type: "layout-shift", buffered: true });
-"""
 HIDE = """(is) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => is });
   document.dispatchEvent(new Event("visibilitychange"));

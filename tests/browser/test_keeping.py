@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 from campaigns.models import Campaign, CampaignStatus
 from templates_app.models import EmailTemplate
 from tests.browser.conftest import Visit, sign_in, watched
-from tests.browser.test_pages import draft
-from tests.browser.test_templates import make_mjml
+from tests.browser.stage import draft, make_mjml
 
 
 @pytest.fixture

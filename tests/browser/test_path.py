@@ -1,14 +1,8 @@
 """From a name to the departure, with the keyboard alone, with and without JavaScript."""
 
-from collections.abc import Iterator
-
-import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page
-from pytest_django.live_server_helper import LiveServer
-
 from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
-from tests.browser.conftest import Visit, sign_in, watched
+from tests.browser.conftest import Visit
+from tests.browser.keyboard import press, tab_to, type_into
 from tests.factories import (
     make_campaign,
     make_list,
@@ -17,46 +11,6 @@ from tests.factories import (
     make_sender,
     make_template,
 )
-
-MOST_STOPS = 200  # of the tab key on one page
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without"])
-def either(
-    request: pytest.FixtureRequest,
-    transactional_db: None,
-    browser: Browser,
-    live_server: LiveServer,
-) -> Iterator[Visit]:
-    context = browser.new_context(java_script_enabled=request.param)
-    context.set_default_timeout(15_000)
-    root = User.objects.create_user("root", is_staff=True, is_superuser=True)
-    sign_in(context, root, live_server.url)
-    seen = watched(context.new_page(), live_server.url)
-    yield seen
-    context.close()
-    assert seen.wrong == []
-
-
-def tab_to(page: Page, role: str, name: str) -> None:
-    """Go on with the tab key until something of that role and name has the focus."""
-    wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
-    for _ in range(MOST_STOPS):
-        if wanted.evaluate("element => element === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the tab key does not come to {role} {name!r}")
-
-
-def press(page: Page, role: str, name: str) -> None:
-    tab_to(page, role, name)
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-
-
-def type_into(page: Page, name: str, text: str) -> None:
-    tab_to(page, "textbox", name)
-    page.keyboard.type(text)
 
 
 def test_a_campaign_is_made_checked_and_sent_without_a_mouse(either: Visit) -> None:

@@ -7,18 +7,15 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Visit, watched
-from tests.browser.test_pages import AXE, violations
+from tests.browser.looking import axe
 
 PASSWORD = "flyway-of-the-godwit"
 
 
 @pytest.fixture
-def stranger(
-    transactional_db: None, context: BrowserContext, live_server: LiveServer, settings: Settings
-) -> Iterator[Visit]:
+def stranger(context: BrowserContext, site: str, settings: Settings) -> Iterator[Visit]:
     """Somebody at the door, whose machine has a fingerprint sensor."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.create_user("mai", email="mai@example.org", password=PASSWORD)
@@ -34,7 +31,7 @@ def stranger(
         "automaticPresenceSimulation": True,
     }
     machine.send("WebAuthn.addVirtualAuthenticator", {"options": sensor})
-    seen = watched(page, live_server.url)
+    seen = watched(page, site)
     yield seen
     assert seen.wrong == []
 
@@ -47,7 +44,7 @@ def press(page: Page, name: str) -> None:
 def test_a_passkey_is_made_and_opens_the_door_without_a_password(stranger: Visit) -> None:
     page = stranger.page
     stranger.open("/account/login/?next=/account/2fa/webauthn/add/")
-    at_the_door = violations(stranger, AXE)
+    at_the_door = axe(page)
     page.get_by_label("User name or email address").fill("mai@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     press(page, "Sign in")
@@ -56,7 +53,7 @@ def test_a_passkey_is_made_and_opens_the_door_without_a_password(stranger: Visit
     page.get_by_label("Name").fill("Laptop")
     page.get_by_label("Passwordless").check()
     press(page, "Add")
-    with_codes = violations(stranger, AXE)
+    with_codes = axe(page)
     stranger.open("/account/logout/")
     press(page, "Sign Out")
 

@@ -2,19 +2,10 @@
 
 from playwright.sync_api import expect
 
-from templates_app.blocks import BLANK, Block, BlockKind, compose
-from templates_app.models import EmailTemplate, Kind, TemplateDraft
-from templates_app.services import create_template
+from templates_app.models import EmailTemplate, TemplateDraft
 from tests.browser.conftest import Visit
-from tests.browser.test_path import either, press, tab_to, type_into
-
-__all__ = ["either"]
-
-
-def make_mjml() -> EmailTemplate:
-    text = Block(BlockKind.TEXT, text="Hello")
-    source = compose(BLANK.__class__(BLANK.before, (text,), BLANK.after))
-    return create_template("News", subject="News", source=source, known=(), kind=Kind.MJML)
+from tests.browser.keyboard import press, tab_to, type_into
+from tests.browser.stage import make_mjml
 
 
 def test_the_message_stands_beside_the_source_as_it_is_typed(visit: Visit) -> None:
