@@ -36,10 +36,14 @@ class ProfileForm(forms.ModelForm[Profile]):
 
     class Meta:
         model = Profile
-        fields = ("language", "time_zone", "theme")
-        labels = {"language": _("Language"), "theme": _("Light or dark")}
+        fields = ("language", "time_zone", "theme", "shortcuts")
+        labels = {
+            "language": _("Language"),
+            "theme": _("Light or dark"),
+            "shortcuts": _("Keyboard shortcuts of a single key"),
+        }
 
-    field_order = ("first_name", "last_name", "language", "time_zone", "theme")
+    field_order = ("first_name", "last_name", "language", "time_zone", "theme", "shortcuts")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -42,6 +42,8 @@ class Profile(models.Model):
     # Empty: the installation's.
     time_zone = models.CharField(max_length=64, blank=True)
     theme = models.CharField(max_length=5, blank=True, choices=Theme)
+    # Single keys; who speaks to their computer presses them without meaning to (WCAG 2.1.4).
+    shortcuts = models.BooleanField(default=True)
 
     class Meta:
         verbose_name = _("profile")

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from config.accounts.models import Profile
 
 _KEY = "profile"
-_KEPT = ("language", "time_zone", "theme")
+_KEPT = ("language", "time_zone", "theme", "shortcuts")
 
 
 def put_into_session(request: HttpRequest, user: User, **_: Any) -> None:
@@ -46,6 +46,7 @@ class ProfileMiddleware:
         if zone := profile.get("time_zone"):
             timezone.activate(ZoneInfo(zone))
         request.theme = profile.get("theme", "")  # type: ignore[attr-defined]
+        request.shortcuts = profile.get("shortcuts", True)  # type: ignore[attr-defined]
 
 
 def _is_door(request: HttpRequest) -> bool:

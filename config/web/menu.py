@@ -17,7 +17,11 @@ class Item:
     title: str | Promise
     url: str
     is_here: bool
+    key: str
+    """What is pressed after `g` to go there; empty for most."""
 
+
+_KEYS = {"campaigns:campaign_list": "c", "campaigns:delivery_list": "l"}
 
 # Group, then the title of each item and the name of its URL.
 _MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str], ...]], ...] = (
@@ -81,7 +85,7 @@ def _groups(request: HttpRequest) -> list[tuple[str | Promise, list[Item]]]:
 
 def _item(title: str | Promise, page: str, request: HttpRequest) -> Item:
     url = reverse(page)
-    return Item(title, url, is_here=url == _here(request))
+    return Item(title, url, is_here=url == _here(request), key=_KEYS.get(page, ""))
 
 
 def _here(request: HttpRequest) -> str:

@@ -117,6 +117,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(blank=True, choices=[('en', 'English'), ('vi', 'Tiếng Việt')], max_length=10)),
                 ('time_zone', models.CharField(blank=True, max_length=64)),
                 ('theme', models.CharField(blank=True, choices=[('', 'As the system is'), ('light', 'Light'), ('dark', 'Dark')], max_length=5)),
+                ('shortcuts', models.BooleanField(default=True)),
             ],
             options={
                 'verbose_name': 'profile',

@@ -161,3 +161,34 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(button.dataset.copy);
   document.getElementById("say").textContent = button.dataset.copied;
 });
+
+// Keys, as the profile lists them. Nothing is sent, paused or stopped by one: what can be saved is a
+// form that is guarded. A single key is none where something is typed, or the profile says so.
+let isGoing = false;
+const isTyping = (it) => it.matches("input, select, textarea, [contenteditable=true]");
+
+function save(event) {
+  const form = event.target.closest("form[data-guard]") ?? document.querySelector("form[data-guard]");
+  if (!form) return;
+  event.preventDefault();
+  form.requestSubmit(form.querySelector("button:not(.quiet, .sr-only, [type=button])"));
+}
+
+const KEYS = {
+  "?": () => { location.href = document.body.dataset.shortcuts; },
+  "/": () => document.querySelector("main :is([type=search], .filters input)")?.focus(),
+  "g": () => { isGoing = true; },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || ["Control", "Meta", "Shift"].includes(event.key)) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key === "s" || event.key === "Enter") save(event);
+    return;
+  }
+  if (!document.body.dataset.shortcuts || isTyping(event.target)) return;
+  const place = isGoing && document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  isGoing = false;
+  if (place) place.click();
+  else if (KEYS[event.key]) { event.preventDefault(); KEYS[event.key](); }
+});

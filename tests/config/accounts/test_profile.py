@@ -37,6 +37,17 @@ def test_what_somebody_chose_holds_on_the_next_page_and_at_the_next_sign_in() ->
     assert User.objects.get().first_name == "Mai"
 
 
+def test_who_switched_the_single_keys_off_has_none_on_any_page() -> None:
+    client = staff()
+
+    before = client.get("/account/").content.decode()
+    save(client)  # a box that is not ticked is not sent
+    after = client.get("/account/").content.decode()
+
+    assert "data-shortcuts=" in before
+    assert "data-shortcuts=" not in after
+
+
 def test_times_are_those_of_the_chosen_zone() -> None:
     make_list()
     client = staff("accounts.view_auditentry")
