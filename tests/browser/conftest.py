@@ -1,7 +1,6 @@
 """A real browser, and what it must never say."""
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.base import SessionBase
 from django.test import Client
 from django.test.utils import modify_settings
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
@@ -138,16 +136,8 @@ def sign_in(context: BrowserContext, user: User, site: str) -> None:
     """Give the browser the cookie of somebody who has signed in."""
     client = Client()
     client.force_login(user)
-    _say_when(client.session, user)
     [cookie] = [each for each in client.cookies.values() if "session" in each.key]
     context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": site}])
-
-
-def _say_when(session: SessionBase, user: User) -> None:
-    """Note that it was by a password, and not long ago, as pages want it that ask once more."""
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time() + 3600}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
 
 
 def administrator() -> User:

@@ -114,7 +114,7 @@ _ASK_ALL = f"""async (options) => ({{
   headings: document.querySelectorAll('h1').length === 1 ? [] : ['not one h1'],
   motion: {_MOVING},
   numbers: {_MACHINE},
-  shift: shifted > 0.02 ? [`moved by ${{shifted}}`] : [],
+  shift: shifted > 0.1 ? [`moved by ${{shifted}}`] : [],
 }})"""
 
 
