@@ -27,6 +27,7 @@ from recipients.models import (
 from templates_app.blocks import BLANK, Block, BlockKind, compose
 from templates_app.models import EmailTemplate, Kind
 from templates_app.services import create_template
+from tests.campaigns.webhooks.steps import make_call, make_endpoint
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -41,9 +42,12 @@ from tests.factories import (
 )
 from tracking import feedback
 from tracking.models import (
+    Call,
+    CallState,
     Category,
     Delivery,
     DomainTally,
+    Endpoint,
     HourTally,
     Link,
     ReasonTally,
@@ -98,6 +102,16 @@ def ended() -> Run:
     return run
 
 
+def webhook() -> Endpoint:
+    """Return one that fails, with something in its log."""
+    endpoint = make_endpoint()
+    Endpoint.objects.update(failures=1, failing_since=timezone.now())
+    make_call(endpoint, at=timezone.now())
+    done = make_call(endpoint, at=timezone.now())
+    Call.objects.filter(pk=done.pk).update(state=CallState.GIVEN_UP, next_at=None, status=503)
+    return endpoint
+
+
 def make_mjml() -> EmailTemplate:
     text = Block(BlockKind.TEXT, text="Hello")
     source = compose(BLANK.__class__(BLANK.before, (text,), BLANK.after))
@@ -135,6 +149,7 @@ EMPTY = [
     "/health/",
     "/transports/",
     "/senders/",
+    "/webhooks/",
     "/account/keys/",
     "/account/2fa/webauthn/",
 ]
@@ -162,6 +177,7 @@ FORMS = [
     "/imports/new/",
     "/transports/new/",
     "/senders/new/",
+    "/webhooks/new/",
     "/users/add/",
     "/account/keys/add/",
 ]
@@ -289,6 +305,7 @@ def _of_the_installation(by: User) -> list[str]:
     relay = Transport.objects.create(name="Relay", encrypted_url="")
     sender = Campaign.objects.latest("pk").sender_id
     other = User.objects.create_user("mai", email="mai@example.org")
+    endpoint = webhook()
     key = make_key(by, name="A program", scopes=["campaigns.view_run"], now=timezone.now()).key
     return [
         "/health/",
@@ -298,6 +315,9 @@ def _of_the_installation(by: User) -> list[str]:
         "/senders/",
         "/senders/new/",
         *(f"/senders/{sender}/{verb}" for verb in ("", "delete/")),
+        "/webhooks/",
+        "/webhooks/new/",
+        *(f"/webhooks/{endpoint.pk}/{verb}" for verb in ("", "edit/", "secret/", "delete/")),
         "/users/",
         "/users/add/",
         f"/users/{other.pk}/",

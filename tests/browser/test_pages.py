@@ -49,6 +49,8 @@ NOT_OPENED = {
     "campaigns:template_live",
     "campaigns:template_picture",
     "campaigns:template_pictures",
+    "campaigns:webhook_replay",
+    "campaigns:webhook_test",
     "console_password_change",
     "health_now",
     "mfa_activate_totp",
