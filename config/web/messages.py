@@ -39,6 +39,13 @@ _PACKAGES = {
             ("templates/", ".txt", _TEMPLATE),
         )
     ],
+    # What refuses what was typed; Django's own words for it are newer than some translations.
+    "django": [
+        ("forms/**.py", "python"),
+        ("contrib/auth/password_validation.py", "python"),
+        ("contrib/auth/validators.py", "python"),
+        ("utils/timesince.py", "python"),
+    ],
     "unfold": [
         ("contrib/**", "ignore"),
         ("**.py", "python"),

@@ -8,7 +8,9 @@ import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS
 from babel.messages.pofile import write_po
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.forms import DurationField
 from django.utils.translation import override
 
 from config.web import messages
@@ -105,6 +107,14 @@ def test_of_packages_is_sought_what_they_have_not_translated_themselves() -> Non
     assert {"Forgot your password?", "Reset filters", "Campaigns"} <= in_vietnamese
     assert "Save and continue editing" not in in_vietnamese  # Django has it
     assert "Forgot your password?" not in in_german
+
+
+def test_what_django_refuses_in_newer_words_is_said_in_vietnamese() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        DurationField().clean("whenever")
+
+    with override("vi"):
+        assert refusal.value.messages == ["Hãy nhập khoảng thời gian hợp lệ."]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
