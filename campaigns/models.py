@@ -508,7 +508,7 @@ class Campaign(models.Model):
     class Meta:
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
-        permissions = [("approve_campaign", "Can approve what another person wants to send")]
+        permissions = [("approve_campaign", _("Can approve what another person wants to send"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=CampaignStatus.values), name="campaign_status_known"
@@ -928,7 +928,7 @@ class Message(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        permissions = [("send_message", "Can send single messages")]
+        permissions = [("send_message", _("Can send single messages"))]
         indexes = [
             # transactional.due, each second; gates.admit, where a limit is to be shared
             models.Index(

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from config.api.access import OPERATIONS
+from config.web.access import name_of
 
 
 class Reach(models.TextChoices):
@@ -30,8 +31,8 @@ def scopes_to_choose(user: User) -> list[tuple[str, str]]:
     rows = Permission.objects.select_related("content_type").order_by(
         "content_type__app_label", "content_type__model", "codename"
     )
-    named = [(f"{row.content_type.app_label}.{row.codename}", row.name) for row in rows]
-    return [(scope, name) for scope, name in named if scope in mine]
+    scopes = [f"{row.content_type.app_label}.{row.codename}" for row in rows]
+    return [(scope, name_of(scope)) for scope in scopes if scope in mine]
 
 
 def scopes_of(user: User, *, reach: str, chosen: Iterable[str]) -> set[str]:

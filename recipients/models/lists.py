@@ -111,7 +111,7 @@ class MailingList(models.Model):
                 condition=Q(tracking__in=Tracking.values), name="mailing_list_tracking_known"
             ),
         ]
-        permissions = [("see_limited_lists", "Can see lists that are limited to others")]
+        permissions = [("see_limited_lists", _("Can see lists that are limited to others"))]
 
     def __str__(self) -> str:
         return self.name

@@ -89,9 +89,9 @@ class Recipient(Imported):
             ),
         ]
         permissions = [
-            ("export_recipient", "Can take recipients out as a file"),
-            ("erase_recipient", "Can erase all that is known of a recipient"),
-            ("merge_recipient", "Can merge recipients who are the same person"),
+            ("export_recipient", _("Can take recipients out as a file")),
+            ("erase_recipient", _("Can erase all that is known of a recipient")),
+            ("merge_recipient", _("Can merge recipients who are the same person")),
         ]
 
     def __str__(self) -> str:

@@ -87,7 +87,7 @@ class Suppression(models.Model):
                 condition=Q(key__isnull=False) & ~Q(key__contains="@"),
             )
         ]
-        permissions = [("lift_complaint", "Can lift a suppression that follows a complaint")]
+        permissions = [("lift_complaint", _("Can lift a suppression that follows a complaint"))]
 
     def __str__(self) -> str:
         return f"{self.key or 'somebody who was erased'} ({self.reason})"

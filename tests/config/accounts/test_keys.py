@@ -11,9 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
 from config.accounts.keys import find_key, make_key, revoke_key
 from config.accounts.models import ApiKey, AuditEntry
+from config.accounts.scopes import scopes_to_choose
 from recipients.models import MailingList
 from tests.api import Program
 from tests.console import staff, text
@@ -77,6 +79,17 @@ def test_a_key_is_for_nothing_that_its_user_may_not_do() -> None:
         "recipients.add_mailinglist",
         "recipients.view_mailinglist",
     ]
+
+
+def test_what_a_key_may_do_is_said_in_the_language_of_who_makes_it() -> None:
+    user = User.objects.create_superuser("root")
+
+    with override("vi"):
+        names = dict(scopes_to_choose(user))
+
+    assert names["recipients.view_recipient"] == "Được xem người nhận"
+    assert names["campaigns.send_message"] == "Được gửi thư đơn lẻ"
+    assert not [name for name in names.values() if name.startswith("Can ")]
 
 
 def test_what_is_taken_from_a_user_is_taken_from_the_key() -> None:
