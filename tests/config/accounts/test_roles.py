@@ -27,12 +27,12 @@ LOOKS = {
     "campaign message run page preflight sender transport delivery domainlimit dkimkey": {V, M, P},
     "consentevent": {V, M, P},
     "export consentdetail inboundmessage webhookevent mailbox notice": set(),
-    "user group taskresult auditentry apikey": set(),
+    "user group taskresult auditentry apikey endpoint": set(),
 }
 ACTS = {
     "mailinglist segment tag field import signupform": {M},
     "emailtemplate snippet layout mediafile campaign": {M},
-    "recipient suppression sender transport dkimkey domainlimit user group": set(),
+    "recipient suppression sender transport dkimkey domainlimit user group endpoint": set(),
 }
 # The rest, each by itself.
 OTHERS = {
