@@ -18,6 +18,10 @@ T = TypeVar("T")
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+")
 NONE: tuple[str, ...] = ()
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+# RFC 3986, appendix B
+_DATABASE = re.compile(
+    r"postgres(?:ql)?://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)(?:\?(?P<query>[^#]*))?"
+)
 _SERVER = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?", re.ASCII)
 _YEAR, _CENTURY = 31_536_000, 36_500  # in seconds, in days
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,6})?", re.ASCII)
@@ -365,14 +369,13 @@ def database_url(value: str) -> dict[str, Any]:
 
     Several servers are parted by commas, as libpq takes them: each is tried in turn.
     """
-    url = urlsplit(value)
-    login, _, places = url.netloc.rpartition("@")
+    url = _DATABASE.fullmatch(value)  # urlsplit knows of one host alone, if it is in brackets
+    if not url or not (name := unquote(url["path"].strip("/"))):
+        raise ValueError(f"write {DATABASE_FORM}; PostgreSQL is the only database")
+    login, _, places = url["authority"].rpartition("@")
     user, _, password = login.partition(":")
     hosts, ports = _servers(places)
-    name = unquote(url.path.lstrip("/"))
-    if url.scheme not in {"postgres", "postgresql"} or not name:
-        raise ValueError(f"write {DATABASE_FORM}; PostgreSQL is the only database")
-    options = dict(parse_qsl(url.query))
+    options = dict(parse_qsl(url["query"] or ""))
     return {
         "NAME": name,
         "USER": unquote(user),
