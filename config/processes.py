@@ -22,7 +22,7 @@ from config.env import is_given
 
 # Carried by each process that `manage.py run` starts; its value is the state directory.
 MARK = "GODWIT_SUPERVISED"
-STOP_SECONDS = 20  # what a worker gets to finish its chunk
+STOP_SECONDS = 50  # what a worker gets to finish its chunk
 PORTS_TRIED = 100
 LOOPBACK = "127.0.0.1"
 
