@@ -22,7 +22,7 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-_APPS = ("campaigns", "config", "recipients", "templates_app", "tracking")
+APPS = ("campaigns", "config", "recipients", "templates_app", "tracking")
 _TEMPLATE = "config.web.messages:extract_template"
 _METHODS = [
     ("**.py", "python"),
@@ -91,7 +91,7 @@ def extract_template(
 def sought(language: str) -> Catalog:
     """Return every message that we have to translate into a language, without a translation."""
     found, theirs = Catalog(charset="utf-8"), Catalog(charset="utf-8")
-    for app in _APPS:
+    for app in APPS:
         _add(found, settings.BASE_DIR / app, app)
     ours = {(message.id, message.context) for message in found}
     for package in _PACKAGES:
@@ -104,14 +104,14 @@ def sought(language: str) -> Catalog:
 
 
 def _add(found: Catalog, place: Path, name: str) -> None:
-    for file, line, message, comments, context in _extracted(place, name):
+    for file, line, message, comments, context in extracted(place, name):
         found.add(
             message, locations=[(f"{name}/{file}", line)], auto_comments=comments, context=context
         )
 
 
 @cache
-def _extracted(place: Path, name: str) -> list[tuple[Any, ...]]:
+def extracted(place: Path, name: str) -> list[tuple[Any, ...]]:
     """Read code and templates, which takes seconds, once for all languages."""
     methods = _PACKAGES.get(name, _METHODS)
     return list(extract_from_dir(place, method_map=methods, keywords=_KEYWORDS))
