@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+from campaigns.fetching import Answer, Fetcher
 from campaigns.preflight import hosts, markup
-from campaigns.preflight.fetching import Answer, Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from recipients.translatable import Translatable
 from templates_app.models import TemplateVersion, VersionVariant

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from campaigns.fetching import Answer, Fetcher
 from campaigns.preflight import hosts
-from campaigns.preflight.fetching import Answer, Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from recipients.translatable import Translatable
 from tracking.links import UNKNOWN

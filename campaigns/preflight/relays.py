@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from campaigns.preflight.fetching import IPAddress, is_public
+from campaigns.fetching import IPAddress, is_public
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.sending.outcomes import Phase
 from campaigns.sending.session import HandoverError, Relay, Session

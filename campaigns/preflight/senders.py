@@ -7,10 +7,10 @@ from datetime import datetime
 from django.conf import settings
 
 from campaigns import secrets
+from campaigns.fetching import Fetcher
 from campaigns.models import Sender
 from campaigns.preflight import authentication, hosts, one_click, reputation
 from campaigns.preflight.authentication import Identity
-from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding, Place, Severity
 from campaigns.preflight.names import Names, Resolver, system_resolver
 from campaigns.preflight.relays import Prober

@@ -4,7 +4,6 @@ import http.client
 import ipaddress
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,8 +12,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from campaigns.preflight import fetching
-from campaigns.preflight.fetching import Fetcher, IPAddress, Pinned, Refused, is_public
+from campaigns import fetching
+from campaigns.fetching import Fetcher, IPAddress, Pinned, Refused, is_public
 
 DEADLINE = 10.0  # seconds for one call, however slowly its answer drips
 _WORDS = 200  # characters of an answer that are kept
@@ -123,21 +122,15 @@ class Line:
             return None
 
     def _asked(self, connection: Pinned, body: bytes, headers: Mapping[str, str]) -> Answer:
-        clock = threading.Timer(DEADLINE, connection.abort)
-        clock.daemon = True
-        clock.start()
         is_kept = False
         try:
-            connection.request("POST", fetching.target(urlsplit(self.url)), body, dict(headers))
-            response = connection.getresponse()
-            words = response.read(_MOST_READ).decode(errors="replace")
+            with connection.within(DEADLINE):
+                connection.request("POST", fetching.target(urlsplit(self.url)), body, dict(headers))
+                response = connection.getresponse()
+                words = response.read(_MOST_READ).decode(errors="replace")
             is_kept = response.isclosed() and not response.will_close
             return Answer(response.status, _legible(words))
         finally:
-            clock.cancel()
-            if connection.was_aborted:
-                connection.close()
-                raise TimeoutError
             if is_kept:
                 self._idle.put(connection)
             else:

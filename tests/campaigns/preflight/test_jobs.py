@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from campaigns import services, tasks
 from campaigns.attachments import choose
+from campaigns.fetching import Fetcher
 from campaigns.models import (
     AcceptedWarning,
     Campaign,
@@ -24,7 +25,6 @@ from campaigns.models import (
     Transport,
 )
 from campaigns.preflight import dry_run, jobs, verdict
-from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.findings import Finding
 from campaigns.preflight.senders import World
 from campaigns.preflight.verdict import Verdict

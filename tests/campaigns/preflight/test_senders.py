@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from campaigns.fetching import Fetcher
 from campaigns.models import Route, Transport
 from campaigns.preflight import one_click, senders
-from campaigns.preflight.fetching import Fetcher
 from campaigns.preflight.relays import Prober
 from campaigns.preflight.senders import World
 from campaigns.sending.transports import relay_of

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from campaigns.fetching import Fetcher, is_public
 from campaigns.preflight import links
-from campaigns.preflight.fetching import Fetcher, is_public
 
 PAGES = {"/": 200, "/gone": 404, "/down": 500, "/members": 401}
 

@@ -10,7 +10,8 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -149,22 +150,12 @@ class Fetcher:
     def _asked(self, method: str, url: str, form: bytes | None = None) -> tuple[int, str, str]:
         """Return the status, where it redirects to, and how the answer to a form begins."""
         parts = urlsplit(url)
-        connection = self.connection(parts)
-        clock = threading.Timer(self.deadline, connection.abort)
-        clock.daemon = True
-        clock.start()
-        try:
-            connection.request(
-                method, target(parts), form, headers=_AGENT if form is None else _FORM
-            )
+        headers = _AGENT if form is None else _FORM
+        with closing(self.connection(parts)) as connection, connection.within(self.deadline):
+            connection.request(method, target(parts), form, headers)
             response = connection.getresponse()
             words = "" if form is None else response.read(_WORDS).decode(errors="replace")
             return response.status, response.getheader("Location") or "", words
-        finally:
-            clock.cancel()
-            connection.close()
-            if connection.was_aborted:
-                raise TimeoutError
 
     def connection(self, parts: SplitResult) -> "Pinned":
         """Return a connection to be, to an address of the host that may be asked.
@@ -196,7 +187,7 @@ class Pinned(http.client.HTTPConnection):
         super().__init__(host, port, timeout=_TIMEOUT)
         self._address = address
         self._context = context
-        self.was_aborted = False
+        self._was_aborted = False
         if context is not None:
             self.default_port = 443
 
@@ -205,9 +196,25 @@ class Pinned(http.client.HTTPConnection):
         if self._context is not None:
             self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
 
-    def abort(self) -> None:
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let an answer take so long, however slowly it drips.
+
+        :raises TimeoutError: it took longer.
+        """
+        clock = threading.Timer(seconds, self._abort)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()
+            if self._was_aborted:
+                raise TimeoutError
+
+    def _abort(self) -> None:
         """End it from another thread."""
-        self.was_aborted = True
+        self._was_aborted = True
         if self.sock is not None:
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)
