@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-BLOCKS = 50  # in one transaction; a block is what one statement has moved, thousands at most
+from recipients import named_locks
 
-_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('tracking.outbox', 0))"
+BLOCKS = 50  # in one transaction; a block is what one statement has moved, thousands at most
 
 # A lane for each recipient, run and import (the last two bits say of what); of a delivery whose
 # recipient is gone, the delivery's own. The id of an event is made of the block's, so that all
@@ -59,11 +59,10 @@ def collect(*, now: datetime, blocks: int = BLOCKS) -> tuple[int, int]:
     One process at a time, so that calls have ids in the order of what happened; another one leaves
     it at that.
     """
+    if not named_locks.take("tracking.outbox"):
+        return 0, 0
     params: dict[str, Any] = {"now": now, "blocks": blocks}
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK)
-        if not cursor.fetchone()[0]:
-            return 0, 0
         cursor.execute(_COLLECT, params)
         taken, made = cursor.fetchone()
     return taken, made

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.accounts.models import IdempotentAnswer
+from recipients import named_locks
 from recipients.api.refusals import Problem
 from recipients.mentions import alone
 from recipients.privacy import Holder, Person, register
@@ -24,9 +25,6 @@ HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
 LONGEST = 255  # characters of a key
 _REPEATED = ("Content-Type", "ETag", "Location")
-
-# One request of this name at a time; the lock goes with the transaction, however that ends.
-_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 # JSON has other characters than ASCII as escapes, which jsonb has not.
 _FORGET = """
@@ -93,10 +91,7 @@ def _check(key: str) -> None:
 def _lock(name: str) -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("the answer is kept with its effect")
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [name])
-        [is_ours] = cursor.fetchone()
-    if not is_ours:
+    if not named_locks.take(name):
         raise Problem(
             409, f"A request with this {HEADER} is under way.", headers={"Retry-After": "1"}
         )

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from recipients import locks
+from recipients import named_locks
 from recipients.models import Field, FieldKind
 from recipients.segments.custom import BLANK, VALUES
 
@@ -39,7 +39,7 @@ def mend_indexes() -> list[str]:
 
     Outside of transactions: PostgreSQL asks for that. Returns what was done, in words.
     """
-    with locks.alone(_LOCK) as is_ours, connection.cursor() as cursor:
+    with named_locks.alone(_LOCK) as is_ours, connection.cursor() as cursor:
         return list(_mend(cursor)) if is_ours else []
 
 

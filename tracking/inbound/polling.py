@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F
 
-from recipients import locks
+from recipients import named_locks
 from tracking.inbound.imap import IMAPSession
 from tracking.inbound.mailboxes import Address, Protocol
 from tracking.inbound.pop3 import POP3Session
@@ -36,7 +36,7 @@ def poll(address: Address, *, clock: Callable[[], datetime]) -> Mailbox | None:
 
     What goes wrong is in the row that is returned, for people to see.
     """
-    with locks.alone(f"tracking.mailbox {address}") as is_ours:
+    with named_locks.alone(f"tracking.mailbox {address}") as is_ours:
         if not is_ours:
             return None
         Mailbox.objects.get_or_create(address=str(address))

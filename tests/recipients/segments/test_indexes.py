@@ -3,7 +3,7 @@ import threading
 import pytest
 from django.db import connection
 
-from recipients import locks
+from recipients import named_locks
 from recipients.models import Field, FieldKind
 from recipients.segments.compiling import compile_rules
 from recipients.segments.indexes import mend_indexes
@@ -80,7 +80,7 @@ def test_an_index_that_broke_off_is_made_anew() -> None:
 def test_two_at_once_are_one() -> None:
     field = Field.objects.create(name="city")
     done: list[list[str]] = []
-    with locks.alone("recipients.indexes"):
+    with named_locks.alone("recipients.indexes"):
 
         def work() -> None:
             done.append(mend_indexes())

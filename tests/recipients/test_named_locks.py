@@ -1,6 +1,6 @@
 import pytest
 
-from recipients.locks import alone
+from recipients.named_locks import alone
 
 
 @pytest.mark.django_db
