@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from campaigns import secrets
 from campaigns.webhooks.signing import new_secret
+from recipients.retention import delete_in_batches
 from tracking.models import Call, CallState, Endpoint
 from tracking.models.outgoing import TEST
 
 # So long the former secret signs as well: receivers take the new one whenever they like.
 BOTH_SIGN = timedelta(hours=24)
-_BATCH = 10_000
 _LONGEST_URL = 500
 
 
@@ -155,12 +155,5 @@ def forget_old(*, now: datetime) -> int:
     if not settings.WEBHOOK_CALL_DAYS:
         return 0
     before = now - timedelta(days=settings.WEBHOOK_CALL_DAYS)
-    deleted, last = 0, _BATCH
-    while last == _BATCH:
-        to_make = Q(endpoint__in=Endpoint.objects.active().values("pk"), state=CallState.WAITING)
-        ended = Call.objects.filter(created_at__lt=before).exclude(to_make)
-        ids = list(ended.values_list("pk", flat=True)[:_BATCH])
-        last = len(ids)
-        Call.objects.filter(pk__in=ids).delete()
-        deleted += last
-    return deleted
+    to_make = Q(endpoint__in=Endpoint.objects.active().values("pk"), state=CallState.WAITING)
+    return delete_in_batches(Call.objects.filter(created_at__lt=before).exclude(to_make))

@@ -17,9 +17,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from campaigns import secrets
+from campaigns.sending.retry_policy import Random
 from campaigns.webhooks import outbox, patience, payloads, signing
 from campaigns.webhooks.calling import Answer, Line, Ways
-from campaigns.webhooks.patience import GIVE_UP, REST_AFTER, Random
+from campaigns.webhooks.patience import GIVE_UP, REST_AFTER
 from tracking.ledger import array, bigints
 from tracking.models import Call, CallState, Endpoint, WhyOff
 from tracking.models.outgoing import webhook_id

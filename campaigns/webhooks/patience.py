@@ -1,9 +1,8 @@
 """When a call that failed is made again, and how long an endpoint that fails is left alone."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
-Random = Callable[[], float]
+from campaigns.sending.retry_policy import Random, spread
 
 GIVE_UP = timedelta(hours=24)  # after a call was first made; of an endpoint, since it fails
 REST_AFTER = 5  # calls in a row that failed; then one is tried, until one succeeds
@@ -19,12 +18,11 @@ _WAITS = [
     timedelta(hours=4),
 ]
 _SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
-_SPREAD = 0.2
 
 
 def wait(attempts: int, *, random: Random) -> timedelta:
     """Return how long to wait after so many attempts, a fifth more or less."""
-    return _spread(_WAITS[min(attempts, len(_WAITS)) - 1], random)
+    return spread(_WAITS[min(attempts, len(_WAITS)) - 1], random=random)
 
 
 def rest(failures: int, failing_for: timedelta, *, random: Random) -> timedelta:
@@ -34,8 +32,4 @@ def rest(failures: int, failing_for: timedelta, *, random: Random) -> timedelta:
     """
     if failures < REST_AFTER:
         return timedelta(0)
-    return _spread(min(max(failing_for, _SHORTEST_REST), _LONGEST_REST), random)
-
-
-def _spread(span: timedelta, random: Random) -> timedelta:
-    return span * (1 - _SPREAD + 2 * _SPREAD * random())
+    return spread(min(max(failing_for, _SHORTEST_REST), _LONGEST_REST), random=random)
