@@ -169,17 +169,26 @@ def _try_one(
     try:
         data, _, content = mailing.unsigned(claimed, now=now)
     except NotComposed as error:
-        fault = error.__cause__
-        said: Translatable | str = known(str(error).replace(claimed.address, "…")[:300])
-        if isinstance(fault, RenderError):
-            fault.reason = fault.reason.replace(claimed.address, "…")[:300]
-            said = places.say(fault, language=claimed.language)
-        tally.count(tally.failed, _key(said), [pk])
+        tally.count(tally.failed, _key(_said(error, places, claimed)), [pk])
         return
     tally.largest = max(tally.largest, (len(data) + mailing.attached_size, pk))
     # At most four bytes for a character: few are encoded to find the largest.
     if 4 * sum(map(len, content.html_pieces)) > tally.largest_html[0]:
         tally.largest_html = max(tally.largest_html, (len(content.html.encode()), pk))
+
+
+def _said(error: NotComposed, places: Places, claimed: Claimed) -> Translatable | str:
+    """Say why there is no message for somebody, in the words of all of whom that is true."""
+    fault = error.__cause__
+    if not isinstance(fault, RenderError):
+        return known(_anonymous(str(error), claimed))
+    place = places.find(fault, language=claimed.language)
+    said = {"place": place, "reason": known(_anonymous(fault.reason, claimed))}
+    return Translatable("%(place)s: %(reason)s", said)
+
+
+def _anonymous(text: str, claimed: Claimed) -> str:
+    return text.replace(claimed.address, "…")[:300]
 
 
 def _is_blank(value: object) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from recipients.recognising import known
 from recipients.translatable import Translatable
 from templates_app.compiling.expanding import included
 from templates_app.drafts import Draft, Written
@@ -29,16 +28,15 @@ class Places:
     def of(cls, version: TemplateVersion) -> "Places":
         return cls(Draft.from_json(version.source))
 
-    def say(self, fault: RenderError, *, language: str) -> Translatable:
-        """Return what is wrong, and where it was written.
+    def find(self, fault: RenderError, *, language: str) -> Translatable:
+        """Return where it was written what is wrong.
 
         :param language: of the recipient.
         """
         key = fault.part, fault.tag, language
         if key not in self._known:
             self._known[key] = self._place(fault, language)
-        said = {"place": self._known[key], "reason": known(fault.reason)}
-        return Translatable("%(place)s: %(reason)s", said)
+        return self._known[key]
 
     def _place(self, fault: RenderError, language: str) -> Translatable:
         written = self._read_by(language)
