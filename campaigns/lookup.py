@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from recipients.addresses import BadAddress, parse_address
 from recipients.models import Merge, Recipient
-from recipients.paging import SIZE, KeyPage, key_page
+from recipients.paging import SIZE, KeyPage, key_of, key_page
 from tracking.links import key_ring
 from tracking.models import Delivery, DeliveryQuerySet, DeliveryState, Response
 from tracking.tokens import Kind, read_any
@@ -125,7 +125,7 @@ def _and_state(matches: Q, state: str) -> Q:
 def _walk(key: str, rows: DeliveryQuerySet, matches: Q, where: Mapping[str, str]) -> Found:
     """Return a page of the rows that match, in the order of an index that has this key."""
     name = "pk" if key == "pk" else f"{key}_id"
-    newer, older = _key(where.get("newer", "")), _key(where.get("older", ""))
+    newer, older = key_of(where.get("newer", "")), key_of(where.get("older", ""))
     goes_back = newer is not None
     if goes_back:
         scope, order = rows.filter(**{f"{name}__gt": newer}), name
@@ -150,10 +150,6 @@ def _walk(key: str, rows: DeliveryQuerySet, matches: Q, where: Mapping[str, str]
         return Found(KeyPage(shown, newer=last, older=back), is_partial)
     front = (getattr(shown[0], name) if shown else older) if older is not None else None
     return Found(KeyPage(shown, newer=front, older=last), is_partial)
-
-
-def _key(text: str) -> int | None:
-    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 18 else None
 
 
 def _problem(text: str) -> Found:

@@ -29,13 +29,13 @@ def key_page(rows: "QuerySet[Row]", asked: Mapping[str, str], *, size: int = SIZ
 
     :param asked: the query string: `older` or `newer` than a key, the newest page without them.
     """
-    newer_than = _key(asked.get(NEWER, ""))
+    newer_than = key_of(asked.get(NEWER, ""))
     if newer_than is not None:
         found = list(rows.filter(pk__gt=newer_than).order_by("pk")[: size + 1])
         shown = found[:size][::-1]
         if len(shown) == size or not rows.filter(pk__lte=newer_than).exists():
             return _page(shown, has_newer=len(found) > size, has_older=True)
-    older_than = _key(asked.get(OLDER, "")) if newer_than is None else None
+    older_than = key_of(asked.get(OLDER, "")) if newer_than is None else None
     some = rows.filter(pk__lt=older_than) if older_than is not None else rows
     found = list(some.order_by("-pk")[: size + 1])
     return _page(found[:size], has_newer=older_than is not None, has_older=len(found) > size)
@@ -49,5 +49,6 @@ def _page(shown: list[Row], *, has_newer: bool, has_older: bool) -> KeyPage[Row]
     )
 
 
-def _key(text: str) -> int | None:
+def key_of(text: str) -> int | None:
+    """Return the number that a text writes down; None where a bigint may have no room for it."""
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= _LONGEST else None

@@ -17,13 +17,12 @@ from campaigns.forms.webhooks import EndpointForm, ReplayForm
 from campaigns.webhooks import endpoints
 from campaigns.webhooks.endpoints import Made, Refused
 from campaigns.webhooks.patience import GIVE_UP
-from recipients.paging import key_page
+from recipients.paging import key_of, key_page
 from recipients.sentences import sentence
 from tracking.models import CallState, Endpoint, Happened
 from tracking.models.outgoing import TEST
 
 KINDS = {**dict(Happened.choices), TEST: gettext_lazy("a test")}
-_LONGEST_ID = 18  # digits of a bigint that are surely one
 
 
 @require_safe
@@ -128,7 +127,7 @@ def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
 
     def replay(endpoint: Endpoint) -> str:
-        if call := _number(request.POST.get("call", "")):
+        if call := key_of(request.POST.get("call", "")):
             count = endpoints.replay(endpoint, ids=[call], now=now)
         else:
             form = ReplayForm(request.POST)
@@ -140,11 +139,6 @@ def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
         return said % {"count": count}
 
     return _done(request, pk, replay)
-
-
-def _number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID
-    return int(text) if is_number else None
 
 
 def _done(request: HttpRequest, pk: int, act: Callable[[Endpoint], str]) -> HttpResponse:

@@ -30,6 +30,7 @@ from recipients.forms.finding import FilterForm
 from recipients.forms.person import SubscribeForm
 from recipients.forms.verbs import SuppressForm
 from recipients.models import ExportFormat, Recipient, SuppressionReason
+from recipients.paging import key_of
 from recipients.patience import PATIENCE, TookTooLong, at_most
 from recipients.segments.grammar import BadRules
 from recipients.sentences import sentence
@@ -39,7 +40,6 @@ from recipients.views.declaring import source_of
 from recipients.views.seen import lists_of, recipients_of, segments_of
 
 MOST = 50_000  # recipients at once: some seconds
-_LONGEST_ID = 18  # digits of a bigint that are surely one
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +199,13 @@ def recipient_bulk(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest) -> tuple[Filter | None, str]:
     """Return whom it is about, or why that cannot be said."""
     if request.POST.get("whom") != "matching":
-        texts = request.POST.getlist("pick")
-        ids = frozenset(int(text) for text in texts if _is_id(text))
+        picked = map(key_of, request.POST.getlist("pick"))
+        ids = frozenset(key for key in picked if key is not None)
         return (Filter(ids=ids), "") if ids else (None, _("Nobody was ticked; nothing was done."))
     form = FilterForm(request.POST, lists=lists_of(request), segments=segments_of(request))
     if not form.is_valid():
         return None, _("What the filter names is not there any more; nothing was done.")
     return form.asked(), ""
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID
 
 
 @transaction.atomic

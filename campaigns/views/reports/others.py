@@ -14,8 +14,8 @@ from campaigns.reporting.comparison import MOST, compare, lines, newest
 from campaigns.reporting.growth import Period, growth
 from campaigns.reporting.history import history
 from campaigns.views.reports.charts import Chart, charts
-from campaigns.views.reports.pages import is_id
 from recipients.models import MailingList, Recipient
+from recipients.paging import key_of
 from tracking.models import Delivery
 
 OFFERED = 50  # campaigns to compare
@@ -24,7 +24,7 @@ OFFERED = 50  # campaigns to compare
 @require_safe
 def report_comparison(request: HttpRequest) -> HttpResponse:
     """Show up to ten campaigns side by side, and those to choose from."""
-    ids = list(dict.fromkeys(map(int, filter(is_id, request.GET.getlist("id")))))
+    ids = list(dict.fromkeys(filter(None, map(key_of, request.GET.getlist("id")))))
     shown = Campaign.objects.visible_to(request.user).in_bulk(ids)
     runs = Run.objects.visible_to(request.user)
     compared = compare([pk for pk in ids if pk in shown], among=runs)
@@ -60,10 +60,9 @@ def list_growth(request: HttpRequest, pk: int) -> HttpResponse:
 def recipient_history(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what was sent to a recipient, and what became of it."""
     recipient = get_object_or_404(Recipient.objects.visible_to(request.user), pk=pk)
-    asked = request.GET.get("before", "")
     found, has_more = history(
         Delivery.objects.visible_to(request.user).filter(recipient=recipient),
-        before=int(asked) if is_id(asked) else 0,
+        before=key_of(request.GET.get("before", "")) or 0,
     )
     context = {
         "title": _("Messages: %s") % recipient,

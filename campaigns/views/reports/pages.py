@@ -30,12 +30,12 @@ from campaigns.views.reports.files import FORMATS, file_of
 from recipients import noting
 from recipients.addresses import BadAddress
 from recipients.models import Tracking
+from recipients.paging import key_of
 from templates_app.branches import Ways
 from templates_app.models import TemplateVersion, VersionVariant
 from templates_app.rendering import NotPlain, RenderError, compile_content
 
 RUNS_SHOWN = 50
-_DIGITS = 18
 
 Page = Callable[[HttpRequest, "Subject"], HttpResponseBase]
 
@@ -302,25 +302,15 @@ def _one(run_id: int, address: str) -> dict[str, Any]:
 
 
 def _asked(request: HttpRequest) -> Asked:
-    did, link = request.GET.get("did", Did.OPENED), _number(request, "link")
+    did, link = request.GET.get("did", Did.OPENED), key_of(request.GET.get("link", ""))
     if did not in Did.values:
         raise Http404(f"nobody is asked whether they {did!r}")
     return Asked(
         Did(did),
         link if did == Did.CLICKED else None,
-        after=_number(request, "after") or 0,
-        before=_number(request, "before") or 0,
+        after=key_of(request.GET.get("after", "")) or 0,
+        before=key_of(request.GET.get("before", "")) or 0,
     )
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if is_id(text) else None
-
-
-def is_id(text: str) -> bool:
-    """Whether this is a number that a bigint has room for."""
-    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 _HEAD = (
