@@ -74,9 +74,9 @@ def measure(
     :param stored: how many, twice
     :raises BenchmarkError: a hit is missing, a sum is wrong, or an answer was another one
     """
-    wrk = [find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     opened, clicked = _path(open_url(DELIVERY, RUN)), _path(click_url(DELIVERY, RUN)) + "1"
     with servers(keep=keep) as services:
+        wrk = [find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
         load = f"{' '.join(['wrk', *wrk[1:]])}, for one process with the command of manage.py run"
         for line in report.named({**machine.describe(), "load": load}):
             say(line)

@@ -2,11 +2,9 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from config.embedded import EmbeddedError
-from config.management.benchmarking import count, new_file
-from config.management.commands.services import embedded_services
+from config.management.benchmarking import count, new_file, place_of_its_own
 
 
 class Command(BaseCommand):
@@ -26,14 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the installation's data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        embedded_services()
-        # Here, because a production installation has none of the packages that this needs.
-        from config.benchmark import hits
-        from config.rig.place import BenchmarkError, move_in
+        with place_of_its_own():
+            from config.benchmark import hits
 
-        try:
-            hits.find_wrk()
-            move_in()
             found = hits.measure(
                 seconds=options["seconds"],
                 connections=options["connections"],
@@ -41,7 +34,5 @@ class Command(BaseCommand):
                 keep=options["keep"],
                 say=self.stdout.write,
             )
-        except (BenchmarkError, EmbeddedError) as error:
-            raise CommandError(str(error)) from None
         if options["json"]:
             options["json"].write_text(json.dumps(hits.as_dicts(found), indent=2) + "\n")
