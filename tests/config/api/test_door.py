@@ -290,26 +290,26 @@ def test_who_may_guess_again_is_who_has_waited() -> None:
     assert limits.wait_of("192.0.2.8", shown="20", at=120.0) == 0
 
 
-def test_while_redis_is_away_each_process_counts_wrong_keys(
-    settings: Settings, monkeypatch: Any
-) -> None:
+@pytest.fixture
+def redis_away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_here", limits._Here())
     settings.CACHES = {
         "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     }
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_while_redis_is_away_each_process_counts_wrong_keys() -> None:
     for number in range(20):
         limits.fail("192.0.2.9", shown=str(number), at=30.0)
 
     assert limits.wait_of("192.0.2.9", shown="20", at=30.0) == 30
 
 
+@pytest.mark.usefixtures("redis_away")
 def test_while_redis_is_away_each_process_counts_and_nobody_waits_for_it(
-    settings: Settings, monkeypatch: Any
+    settings: Settings,
 ) -> None:
-    monkeypatch.setattr(limits, "_here", limits._Here())
-    settings.CACHES = {
-        "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
-    }
     settings.API_RATE_LIMIT = 2
 
     answers = three_within_a_minute()
