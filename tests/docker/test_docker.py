@@ -17,12 +17,15 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from config.env import SECRETS
 from tests import settings_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "godwit"}
+# What docker/compose.secrets.yaml puts over it.
+OVER: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.secrets.yaml").read_text())
 ONE_SHOT = {"migrate"}
 # What Compose itself is told by docker/.env, and no process of ours reads.
 OF_COMPOSE = {"POSTGRES_PASSWORD", "WEB_ADDRESS"}
@@ -300,3 +303,77 @@ def test_nothing_starts_before_what_it_needs() -> None:
             "redis": "service_healthy",
             "migrate": "service_completed_successfully",
         }
+
+
+# --- its secrets in files ---------------------------------------------------------------------
+
+
+def passed_with_secrets(name: str) -> dict[str, str]:
+    """Return a service's environment of both files, as Compose merges them: the later value."""
+    given = dict.fromkeys(interpolated(), "from docker/.env")
+    both = {**SERVICES[name]["environment"], **OVER["services"][name]["environment"]}
+    return {variable: fill(value, given) for variable, value in both.items()}
+
+
+def test_what_has_to_be_given_and_is_secret_is_in_no_environment() -> None:
+    asked = {name for name, rest in interpolated().items() if rest.startswith(":?")}
+    secret = asked & {*SECRETS, "POSTGRES_PASSWORD"} | {"DATABASE_URL"}  # it has the password
+    assert {"SECRET_KEY", "TOKEN_KEYS", "ADDRESS_KEY", "POSTGRES_PASSWORD"} < secret
+
+    assert OVER["services"].keys() == {n for n in SERVICES if "environment" in SERVICES[n]}
+    for name in OVER["services"]:
+        passed = passed_with_secrets(name)
+        assert {passed[variable] for variable in secret & passed.keys()} == {""}
+
+
+def test_a_secret_that_is_named_as_a_file_is_one_that_the_service_has() -> None:
+    for name, service in OVER["services"].items():
+        files = {v: file for v, file in service["environment"].items() if v.endswith("_FILE")}
+
+        assert files == {f"{one}_FILE": f"/run/secrets/{one}" for one in service["secrets"]}
+        assert set(service["secrets"]) <= ({*SECRETS} if name in OURS else {"POSTGRES_PASSWORD"})
+    used = {one for service in OVER["services"].values() for one in service["secrets"]}
+    assert OVER["secrets"] == {one: {"file": f"./secrets/{one}"} for one in used}
+
+
+def moved() -> str:
+    """Return what docs/operations.md has one type to move secrets into files."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    [block] = re.findall(r"^```\n(\( set -eu\n.*? \).*?)$", text, flags=re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_secrets_that_were_moved_as_documented_are_those_that_the_settings_read(
+    tmp_path: Path,
+) -> None:
+    keys = {"SECRET_KEY": "k" * 50, "TOKEN_KEYS": "t" * 50, "ADDRESS_KEY": "a" * 50}
+    (tmp_path / "docker").mkdir()
+    lines = [f"{name}={key}\n" for name, key in keys.items()]
+    (tmp_path / "docker" / ".env").write_text("".join(lines) + 'POSTGRES_PASSWORD="a-_9"\n')
+
+    subprocess.run(["bash", "-c", moved()], cwd=tmp_path, check=True)
+    passed = passed_with_secrets("web")
+    files = {
+        name: value.replace("/run/secrets", str(tmp_path / "docker" / "secrets"))
+        for name, value in passed.items()
+        if name.endswith("_FILE")
+    }
+    names, _ = settings_variables.load({**dict.fromkeys(keys, ""), **files}, tmp_path)
+    again = subprocess.run(["bash", "-c", moved()], cwd=tmp_path, capture_output=True)
+
+    assert names["ENV_PROBLEMS"] == []
+    assert (names["SECRET_KEY"], names["TOKEN_KEYS"]) == ("k" * 50, ("t" * 50,))
+    assert names["DATABASES"]["default"]["HOST"] in SERVICES
+    assert names["DATABASES"]["default"]["PASSWORD"] == "a-_9"
+    left = (tmp_path / "docker" / ".env").read_text().split()
+    assert left == [f"{name}=-" for name in (*keys, "POSTGRES_PASSWORD")]
+    assert again.returncode != 0
+    assert (tmp_path / "docker" / "secrets" / "SECRET_KEY").read_text().strip() == "k" * 50
+
+
+def test_without_the_second_file_the_settings_refuse_what_is_left(tmp_path: Path) -> None:
+    left = dict.fromkeys(("SECRET_KEY", "TOKEN_KEYS", "ADDRESS_KEY"), "-")
+
+    names, _ = settings_variables.load(left, tmp_path)
+
+    assert sorted(problem.split(":")[0] for problem in names["ENV_PROBLEMS"]) == sorted(left)
