@@ -28,8 +28,10 @@ from config.health.servers import redis_client
 from recipients.models import Import, ImportStatus
 from tracking.hits import stream
 from tracking.models import (
+    Call,
     DeliveryEvent,
     DeliveryState,
+    Happening,
     InboundMessage,
     Lease,
     RunCounters,
@@ -120,14 +122,17 @@ def _backlogs(now: datetime) -> Iterator[Metric]:
         "webhooks": WebhookEvent.objects.unhandled(asked_before=minute),
         "inbound": InboundMessage.objects.new(),
         "feedback": DeliveryEvent.objects.to_follow(),
+        "happened": Happening.objects.all(),
+        "calls": Call.objects.to_be_made(),
     }
     since = {"webhooks": "received_at", "inbound": "received_at", "feedback": "noted_at"}
     found = {
-        name: each[:MOST].aggregate(count=Count("pk"), oldest=Min(since[name]))
+        name: each[:MOST].aggregate(count=Count("pk"), oldest=Min(since.get(name, "at")))
         for name, each in rows.items()
     }
     counts = {name: float(each["count"]) for name, each in found.items()}
-    yield _gauge("backlog", f"What came back and waits, up to {MOST:,}.", counts, "kind")
+    said = f"What came back, or is to be told, and waits; up to {MOST:,}."
+    yield _gauge("backlog", said, counts, "kind")
     under_way = Import.objects.filter(status__in=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
     moved = under_way.aggregate(oldest=Min(Coalesce("moved_at", "created_at")))
     ages = {

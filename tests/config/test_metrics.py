@@ -33,13 +33,14 @@ from campaigns.tasks import sweep
 from config.metrics import shared
 from recipients.models import Import, ImportStatus
 from tests.campaigns.sending.test_deliver import ids, named
+from tests.campaigns.webhooks.steps import make_call, make_endpoint, note
 from tests.config.test_health import NOBODY
 from tests.e2e.steps import Installation, send_now, wait_for_end
 from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import _servers, wait_until
 from tests.smtp_server import ScriptedSMTP
 from tracking.hits import stream
-from tracking.models import WebhookEvent
+from tracking.models import Call, Endpoint, Happened, WebhookEvent
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -110,6 +111,28 @@ def test_how_long_something_waits_is_told_by_its_kind(scrape: Callable[[], Scrap
     assert 600 <= ages["webhooks"] < 900
     assert 600 <= ages["imports"] < 900
     assert told["godwit_backlog_age_seconds", "inbound"] == 0
+
+
+@pytest.mark.django_db
+def test_what_programs_elsewhere_are_to_be_told_and_were_not_is_told(
+    scrape: Callable[[], Scrape],
+) -> None:
+    before = timezone.now() - timedelta(minutes=10)
+    endpoint, off = make_endpoint(), make_endpoint(name="Off")
+    make_call(endpoint, at=before)
+    make_call(endpoint, at=timezone.now())
+    taken = make_call(endpoint, at=before - timedelta(hours=1))
+    Call.objects.filter(pk=taken.pk).update(state="done")
+    make_call(off, at=before - timedelta(hours=1))
+    Endpoint.objects.filter(pk=off.pk).update(is_active=False)
+    note(Happened.SENT, 1, 2)
+
+    told = scrape()
+
+    assert told["godwit_backlog", "calls"] == 2
+    assert 600 <= told["godwit_backlog_age_seconds", "calls"] < 900
+    assert told["godwit_backlog", "happened"] == 1
+    assert told["godwit_backlog_age_seconds", "happened"] < 600
 
 
 @pytest.mark.django_db
@@ -302,7 +325,7 @@ def test_rules_and_dashboard_ask_for_what_there_is(
     assert named_there
     assert named_there - known == set()
     if file.endswith("json"):
-        assert [panel["id"] for panel in json.loads(text)["panels"]] == list(range(1, 16))
+        assert [panel["id"] for panel in json.loads(text)["panels"]] == list(range(1, 17))
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -142,6 +142,10 @@ class CallQuerySet(models.QuerySet["Call"]):
     def waiting(self) -> Self:
         return self.filter(state=CallState.WAITING)
 
+    def to_be_made(self) -> Self:
+        """Waiting, and the endpoint is switched on; else they wait until it is."""
+        return self.waiting().filter(endpoint__is_active=True)
+
     def given_up(self) -> Self:
         return self.filter(state=CallState.GIVEN_UP)
 
