@@ -3,6 +3,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.webhooks.endpoints import Refused, check_url
+from recipients.sentences import sentence
 from tracking.models import Endpoint, Happened
 
 
@@ -23,6 +25,14 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         help_texts = {
             "is_active": _("Switched off, it is not told of what happens meanwhile."),
         }
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            check_url(url)
+        except Refused as refusal:
+            raise forms.ValidationError(sentence(refusal)) from None
+        return url
 
 
 class ReplayForm(forms.Form):

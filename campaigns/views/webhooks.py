@@ -5,6 +5,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,9 +18,10 @@ from campaigns.forms.webhooks import EndpointForm, ReplayForm
 from campaigns.webhooks import endpoints
 from campaigns.webhooks.endpoints import Made, Refused
 from campaigns.webhooks.patience import GIVE_UP
+from recipients.models.lists import hidden_lists
 from recipients.paging import key_of, key_page
 from recipients.sentences import sentence
-from tracking.models import CallState, Endpoint, Happened
+from tracking.models import CallState, Endpoint, EndpointQuerySet, Happened
 from tracking.models.outgoing import TEST
 
 KINDS = {**dict(Happened.choices), TEST: gettext_lazy("a test")}
@@ -28,24 +30,30 @@ KINDS = {**dict(Happened.choices), TEST: gettext_lazy("a test")}
 @require_safe
 def webhook_list(request: HttpRequest) -> HttpResponse:
     return render(
-        request, "campaigns/webhook_list.html", {"endpoints": Endpoint.objects.order_by("name")}
+        request, "campaigns/webhook_list.html", {"endpoints": _endpoints(request).order_by("name")}
     )
+
+
+def _endpoints(request: HttpRequest) -> EndpointQuerySet:
+    return Endpoint.objects.visible_to(request.user)
+
+
+def _found(request: HttpRequest, pk: int) -> Endpoint:
+    return get_object_or_404(_endpoints(request), pk=pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def webhook_new(request: HttpRequest) -> HttpResponse:
     """Make a webhook; the page that answers is the only one that ever shows its secret."""
+    if hidden_lists(request.user):
+        raise PermissionDenied  # a webhook tells of everybody
     form = EndpointForm(request.POST or None, initial={"kinds": Happened.values})
     del form.fields["is_active"]  # it is, until somebody switches it off
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
-        try:
-            made = endpoints.create_endpoint(typed["name"], url=typed["url"], kinds=typed["kinds"])
-        except Refused as refusal:
-            form.add_error("url", sentence(refusal))
-        else:
-            return _shown(request, made)
+        made = endpoints.create_endpoint(typed["name"], url=typed["url"], kinds=typed["kinds"])
+        return _shown(request, made)
     status = 422 if form.errors else 200
     return render(request, "campaigns/webhook_edit.html", {"form": form}, status=status)
 
@@ -57,13 +65,11 @@ def _shown(request: HttpRequest, made: Made) -> HttpResponse:
 @require_safe
 def webhook_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how a webhook stands and its log, the newest calls first."""
-    endpoint = get_object_or_404(Endpoint, pk=pk)
+    endpoint = _found(request, pk)
     state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
-    calls = endpoint.calls.all()
-    if state in CallState.values:
-        calls = calls.filter(state=state)
-    if kind in KINDS:
-        calls = calls.filter(kind=kind)
+    calls = endpoint.calls.matching(
+        state=state if state in CallState.values else None, kind=kind if kind in KINDS else None
+    )
     context = {
         "endpoint": endpoint,
         "page": key_page(calls, request.GET),
@@ -87,16 +93,12 @@ def _switched_off_at(endpoint: Endpoint) -> datetime | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    endpoint = get_object_or_404(Endpoint, pk=pk)
-    form = EndpointForm(request.POST or None, instance=get_object_or_404(Endpoint, pk=pk))
+    endpoint = _found(request, pk)
+    form = EndpointForm(request.POST or None, instance=_found(request, pk))
     if request.method == "POST" and form.is_valid():
-        try:
-            endpoints.change_endpoint(endpoint, now=timezone.now(), **form.cleaned_data)
-        except Refused as refusal:
-            form.add_error("url", sentence(refusal))
-        else:
-            messages.success(request, _("Saved: %s.") % form.cleaned_data["name"])
-            return redirect("campaigns:webhook_detail", pk)
+        endpoints.change_endpoint(endpoint, now=timezone.now(), **form.cleaned_data)
+        messages.success(request, _("Saved: %s.") % form.cleaned_data["name"])
+        return redirect("campaigns:webhook_detail", pk)
     context = {"form": form, "endpoint": endpoint}
     status = 422 if form.errors else 200
     return render(request, "campaigns/webhook_edit.html", context, status=status)
@@ -106,7 +108,7 @@ def webhook_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def webhook_secret(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a webhook another secret, which the answer shows once."""
-    endpoint = get_object_or_404(Endpoint, pk=pk)
+    endpoint = _found(request, pk)
     if request.method == "POST":
         return _shown(request, endpoints.renew_secret(endpoint, now=timezone.now()))
     return render(request, "campaigns/webhook_renew.html", {"endpoint": endpoint})
@@ -142,7 +144,7 @@ def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _done(request: HttpRequest, pk: int, act: Callable[[Endpoint], str]) -> HttpResponse:
-    endpoint = get_object_or_404(Endpoint, pk=pk)
+    endpoint = _found(request, pk)
     try:
         messages.success(request, act(endpoint))
     except Refused as refusal:
@@ -152,7 +154,7 @@ def _done(request: HttpRequest, pk: int, act: Callable[[Endpoint], str]) -> Http
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    endpoint = get_object_or_404(Endpoint, pk=pk)
+    endpoint = _found(request, pk)
     if request.method == "POST":
         endpoints.delete_endpoint(endpoint)
         messages.success(request, _("Deleted: %s.") % endpoint)

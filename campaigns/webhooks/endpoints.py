@@ -75,8 +75,8 @@ def change_endpoint(
     kinds: Iterable[str],
     is_active: bool,
     now: datetime,
-) -> None:
-    """Change an endpoint. Where it is switched on, it is told of what happens from now on.
+) -> Endpoint:
+    """Change an endpoint, and return it. Where it is switched on, it is told from now on.
 
     :raises Refused: the URL cannot be called.
     """
@@ -90,6 +90,7 @@ def change_endpoint(
     current.name, current.url, current.kinds = name, url, sorted(set(kinds))
     current.is_active = is_active
     current.save()
+    return current
 
 
 @transaction.atomic

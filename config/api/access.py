@@ -85,6 +85,15 @@ OPERATIONS: dict[str, str] = {
     "GET /deliveries/{pk}": "tracking.view_delivery",
     "GET /deliveries/{pk}/events": "tracking.view_delivery",
     "GET /events": "tracking.view_delivery",
+    "GET /webhooks": "tracking.view_endpoint",
+    "POST /webhooks": "tracking.add_endpoint",
+    "GET /webhooks/{pk}": "tracking.view_endpoint",
+    "PATCH /webhooks/{pk}": "tracking.change_endpoint",
+    "DELETE /webhooks/{pk}": "tracking.delete_endpoint",
+    "POST /webhooks/{pk}/secret": "tracking.change_endpoint",
+    "POST /webhooks/{pk}/test": "tracking.change_endpoint",
+    "GET /webhooks/{pk}/calls": "tracking.view_endpoint",
+    "POST /webhooks/{pk}/replay": "tracking.change_endpoint",
 }
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.types import DictStrAny
 
-from campaigns.api import campaigns, deliveries, media, messages, runs, templates
+from campaigns.api import campaigns, deliveries, media, messages, runs, templates, webhooks
 from config.api.authentication import Bearer
 from config.api.errors import answer_problems
 from config.api.openapi import Description
@@ -66,3 +66,4 @@ api.add_router("/campaigns", campaigns.router, tags=["Campaigns"])
 api.add_router("/runs", runs.router, tags=["Runs"])
 api.add_router("/deliveries", deliveries.router, tags=["Deliveries"])
 api.add_router("/events", deliveries.events_router, tags=["Events"])
+api.add_router("/webhooks", webhooks.router, tags=["Webhooks"])

@@ -3,7 +3,8 @@
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 A process that dies has done neither, so that the request can be sent again. What was refused is not
-kept: it had no effect, and is looked at anew.
+kept: it had no effect, and is looked at anew. Nor is an answer that nobody may store (`no-store`),
+for it has a secret: sent again, its request is not done again, and is told so.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.accounts.models import IdempotentAnswer
+from config.api.errors import problem
 from recipients import named_locks
 from recipients.api.refusals import Problem
 from recipients.mentions import alone
@@ -56,14 +58,15 @@ def once(
         known.delete()
     answer = act()
     if isinstance(answer, HttpResponse) and answer.status_code < 400:
+        repeated = _done_already(answer) if _is_secret(answer) else answer
         IdempotentAnswer.objects.create(
             holder=holder,
             endpoint=endpoint,
             key=key,
             request=sent,
-            status=answer.status_code,
-            headers={name: answer[name] for name in _REPEATED if name in answer},
-            body=answer.content,
+            status=repeated.status_code,
+            headers={name: repeated[name] for name in _REPEATED if name in repeated},
+            body=repeated.content,
             created_at=now,
         )
     return answer
@@ -110,6 +113,21 @@ def _digest(request: HttpRequest) -> bytes:
             said.update(sha256(file.read()).digest())
             file.seek(0)
     return said.digest()
+
+
+def _is_secret(answer: HttpResponse) -> bool:
+    return "no-store" in answer.headers.get("Cache-Control", "")
+
+
+def _done_already(answer: HttpResponse) -> HttpResponse:
+    """Return what is answered to a request whose answer had a secret."""
+    made = {"Location": answer["Location"]} if "Location" in answer else {}
+    return problem(
+        409,
+        "This was done already. Its answer had a secret, which is not kept here: if you have not"
+        " got it, renew the secret.",
+        headers=made,
+    )
 
 
 def _again(known: IdempotentAnswer, sent: bytes) -> HttpResponse:

@@ -50,7 +50,8 @@ _ONCE = {
     "name": "Idempotency-Key",
     "required": False,
     "schema": {"type": "string", "maxLength": 255, "pattern": "^[ -~]*$"},
-    "description": "A name for this request: sent again within a day, it is answered as before.",
+    "description": "A name for this request: sent again within a day, it is answered as before."
+    " Where the answer had a secret, it is refused.",
 }
 _IF_MATCH = {
     "in": "header",

@@ -23,7 +23,15 @@ from tracking.models.feedback import (
     WebhookEvent,
 )
 from tracking.models.hits import Hit, HitKind, Link, UserAgent, Verdict
-from tracking.models.outgoing import Call, CallState, Endpoint, Happened, Happening, WhyOff
+from tracking.models.outgoing import (
+    Call,
+    CallState,
+    Endpoint,
+    EndpointQuerySet,
+    Happened,
+    Happening,
+    WhyOff,
+)
 from tracking.models.tallies import (
     DomainTally,
     HourTally,
@@ -49,6 +57,7 @@ __all__ = [
     "DepartureReason",
     "DomainTally",
     "Endpoint",
+    "EndpointQuerySet",
     "Engagement",
     "EventKind",
     "EventSource",

@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from recipients.models.lists import Viewer, hidden_lists
+
 
 class Happened(models.TextChoices):
     """What a program may be told of; `tracking/migrations/0003_outbox.py` notes these words."""
@@ -40,6 +42,10 @@ class WhyOff(models.TextChoices):
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """All; none where a list is hidden from the user, for a webhook tells of everybody."""
+        return self.none() if hidden_lists(user) else self
+
     def active(self) -> Self:
         """Switched on: told of what happens."""
         return self.filter(is_active=True)
@@ -148,6 +154,11 @@ class CallQuerySet(models.QuerySet["Call"]):
 
     def given_up(self) -> Self:
         return self.filter(state=CallState.GIVEN_UP)
+
+    def matching(self, *, state: str | None = None, kind: str | None = None) -> Self:
+        """Of a state and of a kind, each where it is asked for."""
+        asked = {"state": state, "kind": kind}
+        return self.filter(**{name: value for name, value in asked.items() if value})
 
     def under_way(self, *, now: datetime) -> Self:
         """In a worker's hands."""

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from config.api.access import OPERATIONS
 from config.api.api import api
 from tests.api import program
+from tests.campaigns.webhooks.steps import make_call, make_endpoint
 from tests.factories import make_campaign, make_list, make_past_run, make_recipient, make_segment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,6 +55,7 @@ def secret(settings: Settings) -> str:
     make_recipient(lists=[readers])
     make_segment()
     make_past_run(make_campaign(lists=[readers]), sent=1)
+    make_call(make_endpoint())
     return program(user=User.objects.create_superuser("root")).secret
 
 

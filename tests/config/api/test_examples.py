@@ -27,6 +27,8 @@ COUNTED = (
     "templates_app_emailtemplate",
     "campaigns_sender",
     "campaigns_campaign",
+    "tracking_endpoint",
+    "tracking_call",
 )
 
 
