@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 from config import env
 from config.embedded import Home
 from config.embedded.services import Services
+from recipients import hurry
 from tests import live
 from tests.clamd_server import ScriptedClamd
 from tests.s3_server import S3Server
@@ -99,6 +100,7 @@ def broker() -> Iterator[redis.Redis]:
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A broker that is not there; what was connected before is not used."""
     monkeypatch.setitem(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(hurry, "_line", hurry._Line())
     _forget_connections()
     yield
     _forget_connections()
