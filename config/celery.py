@@ -23,6 +23,10 @@ from config import broker, logs
 from config.env import refuse_problems
 from config.signing import Files
 
+# Queues of which something is short and waited for.
+_AWAITED = {"transactional", "control", "maintenance"}
+NICENESS = 10  # of the workers of all others
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 broker.install()
@@ -39,6 +43,18 @@ if settings.TASK_SIGNING:
 @beat_init.connect
 def refuse_to_start(**_: Any) -> None:
     refuse_problems()
+
+
+@celeryd_init.connect
+def step_back(options: dict[str, Any], **_: Any) -> None:
+    """Let what somebody waits for have the processor first: pages, programs, single messages.
+
+    A campaign takes all that is left, and that is all of it where nobody waits. A worker of which
+    no queue is named serves all of them.
+    """
+    queues = options.get("queues")
+    if queues and _AWAITED.isdisjoint(queues):
+        os.nice(NICENESS)
 
 
 @worker_process_init.connect

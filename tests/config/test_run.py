@@ -13,6 +13,7 @@ import psutil
 import pytest
 from django.conf import settings
 
+from config.celery import NICENESS
 from config.embedded.services import Services
 from config.processes import MARK, Ports, RunError, commands, end_leftovers, environment
 from tests.one_machine import SECONDS, Run, own_services, wait_until
@@ -64,6 +65,12 @@ def log_in(port: int, password: str) -> int:
     return status
 
 
+def niceness(processes: list[psutil.Process], worker: str) -> int:
+    """Return by how much a worker, with its children, lets others go first."""
+    [found] = {each.nice() for each in processes if f"{worker}@%h" in each.cmdline()}
+    return int(found)
+
+
 @contextmanager
 def busy_port() -> Iterator[int]:
     with socket.socket() as listener:
@@ -89,6 +96,8 @@ def test_one_command_brings_everything_up_and_ctrl_c_brings_it_down(services: Se
     assert refused.text == f"CommandError: already running (pid {first.process.pid})\n"
 
     left = [process for process in marked(services.home.path) if process.pid != first.process.pid]
+    assert niceness(left, "campaigns") == niceness(left, "transactional") + NICENESS
+    assert niceness(left, "transactional") == niceness(left, "maintenance")
     first.stop(signal.SIGKILL)
     assert any(process.is_running() for process in left)
     services.down()
