@@ -66,9 +66,8 @@ def fail(caller: str, *, shown: str, at: float) -> None:
 
 def wait_of(caller: str, *, shown: str, at: float) -> int:
     """Return for how many seconds nothing that this caller shows is looked at; 0: it is."""
-    names = [_of_key(caller, shown), f"from {caller}"]
-    is_over = any(_counted(name, at=at) >= FAILURES for name in names)
-    return _until_next(at) if is_over else 0
+    counted = _counted(_of_key(caller, shown), f"from {caller}", at=at)
+    return _until_next(at) if max(counted) >= FAILURES else 0
 
 
 def _of_key(caller: str, shown: str) -> str:
@@ -83,14 +82,15 @@ def _named(name: str, at: float) -> str:
     return f"{name}:{int(at) // WINDOW}".replace(" ", "-")
 
 
-def _counted(name: str, *, at: float) -> int:
-    name = _named(name, at)
+def _counted(*names: str, at: float) -> list[int]:
+    names = tuple(_named(name, at) for name in names)
     if not _here.is_asked():
         try:
-            return int(cache.get(f"api:{name}", 0))
+            found = cache.get_many(map(_key, names))
+            return [int(found.get(_key(name), 0)) for name in names]
         except RedisError as error:
             _miss(error)
-    return _here.look(name)
+    return [_here.look(name) for name in names]
 
 
 def count(name: str, *, at: float) -> int:
@@ -98,15 +98,25 @@ def count(name: str, *, at: float) -> int:
     name = _named(name, at)
     if _here.is_asked():
         return _here.count(name)
-    key = f"api:{name}"
     try:
-        cache.add(key, 0, timeout=2 * WINDOW)
-        return cache.incr(key)
+        return _count(_key(name))
     except RedisError as error:
         _miss(error)
     except ValueError:  # it went between the two: Redis was emptied
         pass
     return _here.count(name)
+
+
+def _count(key: str) -> int:
+    try:
+        return cache.incr(key)
+    except ValueError:  # the first of its minute
+        cache.add(key, 0, timeout=2 * WINDOW)
+        return cache.incr(key)
+
+
+def _key(name: str) -> str:
+    return f"api:{name}"
 
 
 def _miss(error: RedisError) -> None:
