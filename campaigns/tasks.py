@@ -116,7 +116,8 @@ def deliver_chunk(run_id: int, ids: list[int]) -> dict[str, int]:
     try:
         return deliver.deliver(run_id, ids, clock=utc_now)
     except Exception:
-        logger.exception("run %s: a chunk of %s deliveries broke off", run_id, len(ids))
+        said = "run %s: a chunk of %s deliveries broke off"
+        logger.exception(said, run_id, len(ids), extra={"run": run_id, "delivery": ids})
         time.sleep(AFTER_A_FAULT)
         return {}
 

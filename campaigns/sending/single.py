@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from structlog.contextvars import bind_contextvars
 
 from campaigns.models import Message, Run, RunAttachment, RunStatus
 from campaigns.sending import gates, reconcile, time_to_live
@@ -90,6 +91,7 @@ def hand_over(run_id: int, *, clock: Clock) -> None:
     May be called at any time, and by several at once: what is claimed is nobody else's.
     """
     delivery, is_due, is_sound = _stands(run_id, now=clock())
+    bind_contextvars(run=run_id, delivery=delivery)  # in logs, until the task ends
     if not is_sound:
         _mend(run_id, now=clock())
         delivery, is_due, _ = _stands(run_id, now=clock())

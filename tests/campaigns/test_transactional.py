@@ -8,6 +8,7 @@ import pytest
 from django.test import Client, TestCase
 from django.urls import reverse
 from pytest_django.fixtures import Settings
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from campaigns.models import Campaign, Message, Run, RunAttachment, RunStatus, Sender
 from campaigns.sending import instance, single
@@ -79,6 +80,17 @@ def hand_over(pk: UUID, *, at: datetime = NOW) -> str:
 def received(smtp: ScriptedSMTP) -> EmailMessage:
     [message] = smtp.messages
     return parsed(message.data)
+
+
+def test_what_is_logged_meanwhile_names_run_and_delivery() -> None:
+    pk = take()
+
+    with bound_contextvars(run=None, delivery=None):
+        hand_over(pk)
+        said = get_contextvars()
+
+    delivery = Delivery.objects.get(run__message=pk)
+    assert (said["run"], said["delivery"]) == (delivery.run_id, delivery.pk)
 
 
 def test_a_message_to_somebody_unknown_goes_out_filled_with_what_came_with_it(

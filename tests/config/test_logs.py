@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from structlog.contextvars import bound_contextvars, clear_contextvars, get_contextvars
 
-from campaigns.tasks import sweep
+from campaigns.tasks import deliver_chunk, sweep
 from config import telemetry
 from config.logs import HIDDEN, formatter, masked
 from tests.e2e.steps import Installation
@@ -71,6 +71,7 @@ def test_a_text_without_end_is_read_in_no_time() -> None:
 
 
 def test_a_line_for_programs_says_what_it_speaks_of() -> None:
+    clear_contextvars()
     with bound_contextvars(request_id="r1", run=7, chunk="c1"):
         said = json.loads(logged("json", "it broke off", error=ValueError("why")))
 
@@ -80,6 +81,20 @@ def test_a_line_for_programs_says_what_it_speaks_of() -> None:
         "event": "it broke off", "level": "error", "logger": "campaigns.tasks",
         "request_id": "r1", "run": 7, "chunk": "c1",
     }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_chunk_that_broke_off_names_its_deliveries(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.tasks.AFTER_A_FAULT", 0)
+
+    deliver_chunk.run(12, [7, 8])  # of a run that is not there
+
+    [record] = caplog.records
+    said = json.loads(formatter("json").format(record))
+    assert (said["run"], said["delivery"]) == (12, [7, 8])
+    assert "DoesNotExist" in said["exception"]
 
 
 def test_a_line_for_people_is_one_and_below_it_the_traceback() -> None:
