@@ -40,6 +40,7 @@ from tests.factories import make_campaign, make_list, make_recipients, make_run
 from tests.live import _servers, wait_until
 from tests.smtp_server import ScriptedSMTP
 from tracking.hits import stream
+from tracking.hits import writer as _of_web  # noqa: F401  (what web counts by itself)
 from tracking.models import Call, Endpoint, Happened, WebhookEvent
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
@@ -326,6 +327,20 @@ def test_rules_and_dashboard_ask_for_what_there_is(
     assert named_there - known == set()
     if file.endswith("json"):
         assert [panel["id"] for panel in json.loads(text)["panels"]] == list(range(1, 17))
+
+
+@pytest.mark.django_db
+def test_the_list_of_metrics_is_complete(broker: redis.Redis, scrape: Callable[[], Scrape]) -> None:
+    text = (DOCKER.parent / "docs" / "operations.md").read_text()
+    Meter().chunk(1)
+
+    told = {name for name, _ in scrape() if name.startswith("godwit_")}
+
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in told}
+    rows = re.findall(r"^\| (`godwit_.*?) \|", text, flags=re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(godwit_\w+)", row)}
+    moments = {name for name in ours if name.endswith("_created")}  # of which nobody asks
+    assert named == ours - moments | {"godwit_messages_total"}
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
