@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
@@ -74,7 +75,7 @@ def webhook_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "endpoint": endpoint,
         "page": key_page(calls, request.GET),
         "states": CallState.choices,
-        "kinds": KINDS.items(),
+        "kinds": [(kind, capfirst(name)) for kind, name in KINDS.items()],
         "wanted": [KINDS[each] for each in endpoint.kinds],
         "asked": {"state": state, "kind": kind},
         "switched_off_at": _switched_off_at(endpoint),
