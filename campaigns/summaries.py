@@ -10,30 +10,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import override
 
-from campaigns import reasons, secrets
-from campaigns.models import ReportFrequency, ReportSubscription, Run, Sender
-from campaigns.product_mail import product_mail
+from campaigns import reasons, staff_mail
+from campaigns.models import ReportFrequency, ReportSubscription, Run
 from campaigns.reporting.figures import Figures, figures, figures_by_run
 from campaigns.reporting.shares import Share
-from campaigns.sending import compose
 from campaigns.sending.outcomes import Accepted, Deferred, InDoubt, Outcome, Rejected
-from campaigns.sending.outgoing import Outgoing
-from campaigns.sending.signing import NoKey
-from campaigns.sending.transports import BadTransportURL
-from campaigns.sending.way_out import transport_of
-from recipients.addresses import BadAddress
-from recipients.headers import BadHeader
 
 HOUR = 7  # of UTC, at which a day's and a week's summary is due
 SETTLED = timedelta(days=1)  # after the end of a run most of what comes back has come
 MOST_RUNS = 100  # in one message
 
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
-_REPAIRABLE = (BadAddress, BadHeader, BadTransportURL, NoKey, secrets.Undecipherable)
 _LONGEST = 300
 
 
@@ -129,18 +118,11 @@ def _send(subscription: ReportSubscription, *, clock: Callable[[], datetime]) ->
 def _outcome(subscription: ReportSubscription, runs: Sequence[Run], *, now: datetime) -> Outcome:
     if why := _why_not(subscription.user):
         return Rejected(diagnostic=why)
-    sender = Sender.objects.order_by("pk").first()
-    if sender is None:
-        return Rejected(diagnostic=reasons.NO_SENDER)
-    try:
-        message = _compose(subscription, runs, sender, now=now)
-        transport = transport_of(sender)
-    except _REPAIRABLE as error:
-        return Rejected(diagnostic=str(error))
-    try:
-        return transport.send(message)
-    finally:
-        transport.close()  # the next message may be hours away
+    written = staff_mail.written(
+        "campaigns/notice_summary", _context(subscription, runs), to=subscription.user
+    )
+    token = f"summary-{subscription.pk}-{int(now.timestamp())}"
+    return staff_mail.send(to=subscription.user.email, **written, token=token, now=now)
 
 
 def _why_not(user: Any) -> str:
@@ -150,40 +132,16 @@ def _why_not(user: Any) -> str:
     return "" if user.email else reasons.NO_ADDRESS
 
 
-def _compose(
-    subscription: ReportSubscription, runs: Sequence[Run], sender: Sender, *, now: datetime
-) -> Outgoing:
+def _context(subscription: ReportSubscription, runs: Sequence[Run]) -> dict[str, Any]:
     of_these = Run.objects.filter(pk__in=[run.pk for run in runs])
     by_run = figures_by_run(of_these)
-    context = {
+    return {
         "told": [Told(run, by_run[run.pk]) for run in runs],
         "sum": figures(of_these),
         "frequency": subscription.frequency,
         "url": settings.SITE_URL + reverse("campaigns:report_summaries"),
         "is_cut": len(runs) == MOST_RUNS,
     }
-    with override(_language_of(subscription.user)):
-        parts = {
-            part: render_to_string(f"campaigns/notice_summary.{part}", context)
-            for part in ("subject.txt", "txt", "html")
-        }
-    token = f"summary-{subscription.pk}-{int(now.timestamp())}"
-    return product_mail(
-        sender,
-        to=subscription.user.email,
-        subject=parts["subject.txt"].strip(),
-        text=parts["txt"],
-        html=parts["html"],
-        message_id=compose.message_id(token, sender.domain),
-        envelope_sender=sender.address,
-        now=now,
-    )
-
-
-def _language_of(user: Any) -> str:
-    """Return the language of somebody's profile, which is of the site's shell, above this app."""
-    profile = getattr(user, "profile", None)
-    return getattr(profile, "language", "") or settings.LANGUAGE_CODE
 
 
 def _record(subscription: ReportSubscription, outcome: Outcome, *, until: datetime) -> None:

@@ -1,15 +1,21 @@
 """Messages to the people of an installation, sent by a worker."""
 
+from secrets import token_hex
+
 from celery import shared_task
 from django.utils import timezone
 
-from config.accounts import audit, mails, services, tokens
+from campaigns import staff_mail
+from config.accounts import audit, services, tokens
 from config.api import idempotency
 
 
 @shared_task(name="accounts.send_mail", ignore_result=True)
 def send_mail(*, to: str, subject: str, text: str, html: str) -> str:
-    outcome = mails.send(to=to, subject=subject, text=text, html=html, now=timezone.now())
+    token = f"account-{token_hex(16)}"
+    outcome = staff_mail.send_or_log(
+        to=to, subject=subject, text=text, html=html, token=token, now=timezone.now()
+    )
     return type(outcome).__name__
 
 
