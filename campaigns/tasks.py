@@ -35,7 +35,7 @@ from campaigns.sending import (
 )
 from campaigns.sending.chunk import utc_now
 from campaigns.sending.record import policy_of_installation
-from campaigns.webhooks import endpoints, making
+from campaigns.webhooks import endpoints, making, switched_off
 from recipients import exporting, signup
 from recipients import retention as of_people
 from recipients.hurry import hurry
@@ -169,6 +169,13 @@ def call_webhooks() -> None:
     """Tell programs elsewhere what happened; Beat calls this each second."""
     if not instance.check():
         making.work(clock=utc_now, seconds=CALL_SECONDS)
+
+
+@shared_task(name="campaigns.tell_of_webhooks", ignore_result=True)
+def tell_of_webhooks() -> None:
+    """Tell staff of webhooks that were switched off; Beat calls this each minute."""
+    if not instance.check():
+        switched_off.tell_staff(clock=utc_now)
 
 
 @shared_task(name="campaigns.write_export", ignore_result=True)

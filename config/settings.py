@@ -471,6 +471,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.hand_over": {"queue": "transactional"},
     "campaigns.send_notices": {"queue": "transactional"},
     "campaigns.send_summaries": {"queue": "transactional"},
+    "campaigns.tell_of_webhooks": {"queue": "transactional"},
     "accounts.send_mail": {"queue": "transactional"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -547,6 +548,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "campaigns.call_webhooks",
         "schedule": timedelta(seconds=1),
         "options": {"expire_seconds": 1},
+    },
+    "tell_of_webhooks": {
+        "task": "campaigns.tell_of_webhooks",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
     },
     "summaries": {
         "task": "campaigns.send_summaries",

@@ -84,6 +84,7 @@ def change_endpoint(
     current = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
     if url != current.url or (is_active and not current.is_active):
         current.failures, current.failing_since, current.rest_until = 0, None, None
+        current.notice_due_at = None  # somebody looks after it
         current.calls.waiting().filter(leased_until=None).update(next_at=now)
     if is_active:
         current.why_off = ""

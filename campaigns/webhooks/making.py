@@ -157,7 +157,8 @@ def record(
                 "webhook %s: %s, call %s, is given up: %s",
                 endpoint, result.call.kind, result.call.id, result.answer.words,
             )  # fmt: skip
-    _judge(endpoint, results, now=now, random=random)
+    if endpoint.is_active:  # what was under way when it was switched off changes nothing more
+        _judge(endpoint, results, now=now, random=random)
     return Endpoint.objects.callable(now=now).filter(pk=endpoint_id).exists()
 
 
@@ -184,18 +185,19 @@ def _time(at: datetime | None) -> str | None:
 
 
 def _judge(endpoint: Endpoint, results: Sequence[Result], *, now: datetime, random: Random) -> None:
-    if any(result.answer.is_gone for result in results):
-        _switch_off(endpoint, WhyOff.GONE)
-    elif any(result.answer.is_success for result in results):
+    is_gone = any(result.answer.is_gone for result in results)
+    if not is_gone and any(result.answer.is_success for result in results):
         _be_well(endpoint, now=now)
-    else:
-        endpoint.failures += len(results)
-        endpoint.failing_since = endpoint.failing_since or now
-        failing_for = now - endpoint.failing_since
-        endpoint.rest_until = now + patience.rest(endpoint.failures, failing_for, random=random)
-        endpoint.save(update_fields=["failures", "failing_since", "rest_until"])
-        if now >= endpoint.failing_since + GIVE_UP:
-            _switch_off(endpoint, WhyOff.FAILING)
+        return
+    endpoint.failures += len(results)
+    endpoint.failing_since = endpoint.failing_since or now
+    failing_for = now - endpoint.failing_since
+    endpoint.rest_until = now + patience.rest(endpoint.failures, failing_for, random=random)
+    endpoint.save(update_fields=["failures", "failing_since", "rest_until"])
+    if is_gone:
+        _switch_off(endpoint, WhyOff.GONE, now=now)
+    elif failing_for >= GIVE_UP:
+        _switch_off(endpoint, WhyOff.FAILING, now=now)
 
 
 def _be_well(endpoint: Endpoint, *, now: datetime) -> None:
@@ -209,13 +211,13 @@ def _be_well(endpoint: Endpoint, *, now: datetime) -> None:
     endpoint.save(update_fields=["failures", "failing_since", "rest_until"])
 
 
-def _switch_off(endpoint: Endpoint, why: WhyOff) -> None:
+def _switch_off(endpoint: Endpoint, why: WhyOff, *, now: datetime) -> None:
     """Tell an endpoint nothing more, and give up what waits: a person can have it made again."""
     given_up = endpoint.calls.waiting().update(
         state=CallState.GIVEN_UP, next_at=None, leased_until=None
     )
-    endpoint.is_active, endpoint.why_off = False, why
-    endpoint.save(update_fields=["is_active", "why_off"])
+    endpoint.is_active, endpoint.why_off, endpoint.notice_due_at = False, why, now
+    endpoint.save(update_fields=["is_active", "why_off", "notice_due_at"])
     logger.error(
         "webhook %s was switched off (%s); %s calls that waited are given up",
         endpoint, why.value, given_up,

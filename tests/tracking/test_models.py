@@ -88,6 +88,17 @@ def campaign() -> Campaign:
         (endpoint, {"is_active": False, "why_off": "tired"}, "endpoint_off_for_a_reason"),
         (endpoint, {"failures": 1}, "endpoint_failing_has_time"),
         (endpoint, {"failing_since": NOW}, "endpoint_failing_has_time"),
+        (endpoint, {"notice_due_at": NOW}, "endpoint_notice_of_failing"),
+        (
+            endpoint,
+            {"notice_due_at": NOW, "failing_since": NOW, "failures": 1},
+            "endpoint_notice_of_failing",
+        ),
+        (
+            endpoint,
+            {"notice_due_at": NOW, "is_active": False, "why_off": "gone"},
+            "endpoint_notice_of_failing",
+        ),
         (happening, {"kind": "test"}, "happening_kind_known"),
         (call, {"kind": "delivery.lost"}, "call_kind_known"),
         (call, {"state": "lost"}, "call_state_known"),

@@ -3,6 +3,7 @@ import django.contrib.postgres.functions
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import recipients.validators
 import uuid
 from django.db import migrations, models
 
@@ -404,7 +405,7 @@ class Migration(migrations.Migration):
             name='Endpoint',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('name', models.CharField(max_length=100, validators=[recipients.validators.validate_header_text], verbose_name='name')),
                 ('url', models.CharField(max_length=500, verbose_name='URL')),
                 ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('delivery.sent', 'a message was sent'), ('delivery.failed', 'a message failed'), ('delivery.skipped', 'a message that was queued was left out'), ('delivery.delivered', 'a mailbox has a message, as a provider says'), ('delivery.bounced', 'a message came back'), ('delivery.complained', 'somebody complained about a message'), ('delivery.opened', 'a message was opened'), ('delivery.clicked', 'a link in a message was followed'), ('recipient.unsubscribed', 'somebody left a list'), ('run.started', 'a run began'), ('run.completed', 'a run was completed'), ('run.held', 'a run waits for a person'), ('import.finished', 'an import came to its end')], max_length=30), size=None, verbose_name='events')),
                 ('encrypted_secret', models.TextField(editable=False)),
@@ -412,6 +413,7 @@ class Migration(migrations.Migration):
                 ('former_secret_until', models.DateTimeField(editable=False, null=True)),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('why_off', models.CharField(blank=True, choices=[('failing', 'for a day no call succeeded'), ('gone', 'it answered that it is gone for good (410)')], default='', editable=False, max_length=7)),
+                ('notice_due_at', models.DateTimeField(editable=False, null=True)),
                 ('failures', models.PositiveIntegerField(default=0, editable=False)),
                 ('failing_since', models.DateTimeField(editable=False, null=True)),
                 ('rest_until', models.DateTimeField(editable=False, null=True)),
@@ -420,7 +422,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'webhook',
                 'verbose_name_plural': 'webhooks',
-                'constraints': [models.UniqueConstraint(fields=('name',), name='endpoint_name_unique'), models.CheckConstraint(condition=models.Q(('kinds__contained_by', ['delivery.sent', 'delivery.failed', 'delivery.skipped', 'delivery.delivered', 'delivery.bounced', 'delivery.complained', 'delivery.opened', 'delivery.clicked', 'recipient.unsubscribed', 'run.started', 'run.completed', 'run.held', 'import.finished'])), name='endpoint_kinds_known'), models.CheckConstraint(condition=models.Q(('why_off', ''), models.Q(('is_active', False), ('why_off__in', ['failing', 'gone'])), _connector='OR'), name='endpoint_off_for_a_reason'), models.CheckConstraint(condition=models.Q(models.Q(('failing_since', None), ('failures', 0)), models.Q(('failing_since__isnull', False), ('failures__gt', 0)), _connector='OR'), name='endpoint_failing_has_time')],
+                'constraints': [models.UniqueConstraint(fields=('name',), name='endpoint_name_unique'), models.CheckConstraint(condition=models.Q(('kinds__contained_by', ['delivery.sent', 'delivery.failed', 'delivery.skipped', 'delivery.delivered', 'delivery.bounced', 'delivery.complained', 'delivery.opened', 'delivery.clicked', 'recipient.unsubscribed', 'run.started', 'run.completed', 'run.held', 'import.finished'])), name='endpoint_kinds_known'), models.CheckConstraint(condition=models.Q(('why_off', ''), models.Q(('is_active', False), ('why_off__in', ['failing', 'gone'])), _connector='OR'), name='endpoint_off_for_a_reason'), models.CheckConstraint(condition=models.Q(models.Q(('failing_since', None), ('failures', 0)), models.Q(('failing_since__isnull', False), ('failures__gt', 0)), _connector='OR'), name='endpoint_failing_has_time'), models.CheckConstraint(condition=models.Q(('notice_due_at', None), models.Q(('failing_since__isnull', False), models.Q(('why_off', ''), _negated=True)), _connector='OR'), name='endpoint_notice_of_failing')],
             },
         ),
         migrations.CreateModel(

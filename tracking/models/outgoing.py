@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from recipients.models.lists import Viewer, hidden_lists
+from recipients.validators import validate_header_text
 
 
 class Happened(models.TextChoices):
@@ -59,11 +60,15 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
         rested = Q(rest_until=None) | Q(rest_until__lte=now)
         return self.active().filter(rested)
 
+    def notice_due(self, *, now: datetime) -> Self:
+        """Switched off by Godwit, and staff are to be told of it."""
+        return self.filter(notice_due_at__lte=now)
+
 
 class Endpoint(models.Model):
     """A URL of a program elsewhere that wants to be told."""
 
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[validate_header_text])
     url = models.CharField(_("URL"), max_length=500)
     kinds = ArrayField(models.CharField(max_length=30, choices=Happened), verbose_name=_("events"))
     # As campaigns.secrets encrypts them; the former one signs as well, until its time is over.
@@ -73,6 +78,8 @@ class Endpoint(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     # Where no person switched it off.
     why_off = models.CharField(max_length=7, choices=WhyOff, blank=True, default="", editable=False)
+    # When staff are to be told of that; None: they have been.
+    notice_due_at = models.DateTimeField(null=True, editable=False)
     # How many calls in a row failed, since when, and until when none is made.
     failures = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
@@ -97,6 +104,10 @@ class Endpoint(models.Model):
                 condition=Q(failures=0, failing_since=None)
                 | Q(failures__gt=0, failing_since__isnull=False),
                 name="endpoint_failing_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(notice_due_at=None) | Q(failing_since__isnull=False) & ~Q(why_off=""),
+                name="endpoint_notice_of_failing",
             ),
         ]
 

@@ -192,7 +192,7 @@ _EACH = [
         "tracking_endpoint",
         when="AFTER INSERT OR DELETE OR UPDATE OF name, url, kinds, is_active,"
         " encrypted_secret",
-        ignored=("failures", "failing_since", "rest_until", "former_secret_until"),
+        ignored=("failures", "failing_since", "rest_until", "notice_due_at", "former_secret_until"),
         hidden=("encrypted_secret", "encrypted_former_secret"),
     ),
     _trigger("campaigns_plan", kind="campaigns.campaign", of="campaign_id"),

@@ -69,6 +69,7 @@ def test_a_request_whose_answer_had_a_secret_is_done_once_and_its_secret_is_not_
         ({"url": "http://hooks.example.org/"}, "/url"),
         ({"url": "https://anna:hunter2@hooks.example.org/"}, "/url"),
         ({"name": "taken"}, "/name"),
+        ({"name": "of two\nlines"}, "/name"),  # it stands in the subject of a message
         ({"kinds": []}, "/kinds"),
         ({"kinds": ["delivery.eaten"]}, "/kinds/0"),
     ],
