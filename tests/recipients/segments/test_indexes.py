@@ -23,6 +23,12 @@ RULES = {
 VALUES = {"text": "HUẾ", "number": 18, "date": "2026-12-04", "boolean": True, "choice": "Free"}
 
 
+@pytest.fixture(autouse=True)
+def no_indexes() -> None:
+    """Drop those of fields that are gone, which a worker of another test has made."""
+    mend_indexes()
+
+
 def plan_of(rules: dict[str, object]) -> str:
     condition = compile_rules(rules, now=NOW)
     with connection.cursor() as cursor:
