@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from campaigns.models import Campaign, CampaignStatus, Run, RunStatus
+from campaigns.models import Campaign, CampaignStatus, PageState, Run, RunStatus
 from tracking.models import RunCounters
 
 
@@ -23,6 +23,8 @@ def complete(run_id: int, *, now: datetime) -> bool:
         return False
     run.status, run.finished_at = RunStatus.COMPLETED, now
     run.save(update_fields=["status", "finished_at"])
+    # A closing message that was lost closes none of them any more, nor does the sweep.
+    run.pages.exclude(state=PageState.CLOSED).update(state=PageState.CLOSED)
     # A recurring campaign stays scheduled; one with nothing left to fire or to send is finished.
     is_last = campaign.next_fire_at is None and not campaign.runs.active().exists()
     if is_last and campaign.status == CampaignStatus.SCHEDULED:

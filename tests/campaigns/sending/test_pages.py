@@ -166,6 +166,17 @@ def test_a_run_is_complete_once_when_nothing_is_open_and_its_audience_is_written
     assert run.campaign.status == "finished"
 
 
+def test_a_run_that_is_complete_leaves_no_page_open_though_its_closing_message_was_lost(
+    run: Run,
+) -> None:
+    pages.open_next(run.pk, now=NOW)
+    RunCounters.objects.update(queued=0, sent=10)
+
+    complete(run.pk, now=NOW)
+
+    assert set(states()) == {"closed"}
+
+
 @pytest.mark.parametrize(
     ("changes", "constraint"),
     [
