@@ -5,9 +5,10 @@ import django.db.models.deletion
 import recipients.validators
 from django.conf import settings
 from django.db import migrations, models
+from recipients.tables import TablesAtOnce
 
 
-class Migration(migrations.Migration):
+class Migration(TablesAtOnce):
 
     initial = True
 

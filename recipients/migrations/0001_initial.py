@@ -7,9 +7,10 @@ import recipients.validators
 import uuid
 from django.conf import settings
 from django.db import migrations, models
+from recipients.tables import TablesAtOnce
 
 
-class Migration(migrations.Migration):
+class Migration(TablesAtOnce):
 
     initial = True
 
@@ -192,11 +193,6 @@ class Migration(migrations.Migration):
                 'permissions': [('see_limited_lists', 'Can see lists that are limited to others')],
                 'constraints': [models.UniqueConstraint(fields=('name',), name='mailing_list_name_unique'), models.UniqueConstraint(fields=('identifier',), name='mailing_list_identifier_unique'), models.CheckConstraint(condition=models.Q(('tracking__in', ['full', 'anonymous', 'off'])), name='mailing_list_tracking_known')],
             },
-        ),
-        migrations.AddField(
-            model_name='import',
-            name='mailing_list',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='recipients.mailinglist', verbose_name='mailing list'),
         ),
         migrations.CreateModel(
             name='Recipient',
@@ -405,11 +401,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('key',), name='suppression_key_unique'), models.UniqueConstraint(fields=('digest',), name='suppression_digest_unique'), models.CheckConstraint(condition=models.Q(('key__isnull', True), ('digest__isnull', True), _connector='XOR'), name='suppression_key_or_digest'), models.CheckConstraint(condition=models.Q(('reason__in', ['soft_bounce', 'bounce', 'complaint', 'unsubscribed', 'manual', 'erased'])), name='suppression_reason_known')],
             },
         ),
-        migrations.AddField(
-            model_name='import',
-            name='tags',
-            field=models.ManyToManyField(blank=True, to='recipients.tag', verbose_name='tags'),
-        ),
         migrations.CreateModel(
             name='Tagging',
             fields=[
@@ -421,11 +412,6 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('tag', 'recipient'), name='tagging_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='tag',
-            name='recipients',
-            field=models.ManyToManyField(related_name='tags', through='recipients.Tagging', to='recipients.recipient'),
         ),
         migrations.CreateModel(
             name='ConsentDetail',
@@ -439,5 +425,20 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at'], name='consent_detail_age')],
             },
+        ),
+        migrations.AddField(
+            model_name='import',
+            name='mailing_list',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='recipients.mailinglist', verbose_name='mailing list'),
+        ),
+        migrations.AddField(
+            model_name='import',
+            name='tags',
+            field=models.ManyToManyField(blank=True, to='recipients.tag', verbose_name='tags'),
+        ),
+        migrations.AddField(
+            model_name='tag',
+            name='recipients',
+            field=models.ManyToManyField(related_name='tags', through='recipients.Tagging', to='recipients.recipient'),
         ),
     ]

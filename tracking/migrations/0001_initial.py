@@ -6,9 +6,10 @@ import django.db.models.functions.datetime
 import recipients.validators
 import uuid
 from django.db import migrations, models
+from recipients.tables import TablesAtOnce
 
 
-class Migration(migrations.Migration):
+class Migration(TablesAtOnce):
 
     initial = True
 
