@@ -18,7 +18,7 @@ from django.conf import settings
 ROOT = Path(__file__).resolve().parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "config"]
 QUIET = ["--without-gossip", "--without-mingle"]
-TIMEOUT = 60.0  # seconds: far above what anything here takes on a slow machine
+TIMEOUT = 180.0  # seconds: far above what anything here takes on a slow and busy machine
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from templates_app.browser import NoPicture, find, picture
+from tests.live import wait_until
 
 Program = Callable[[str], str]
 
@@ -57,8 +58,15 @@ def test_a_browser_that_hangs_is_ended_with_what_it_started(
         picture("<p>Hi</p>", width=375, program=hanging, seconds=0.7)
 
     child = (tmp_path / "child").read_text().strip()
-    status = Path(f"/proc/{child}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()
+    wait_until(lambda: has_ended(child), "what the browser has started is ended")
+
+
+def has_ended(pid: str) -> bool:
+    """Whether it is gone, or waits for its parent to look."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
 
 
 def test_the_browser_gets_no_setting_and_no_secret(
