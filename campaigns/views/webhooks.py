@@ -30,9 +30,13 @@ KINDS = {**dict(Happened.choices), TEST: gettext_lazy("a test")}
 
 @require_safe
 def webhook_list(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "campaigns/webhook_list.html", {"endpoints": _endpoints(request).order_by("name")}
-    )
+    context = {"endpoints": _endpoints(request).order_by("name"), "may_add": _may_add(request)}
+    return render(request, "campaigns/webhook_list.html", context)
+
+
+def _may_add(request: HttpRequest) -> bool:
+    """Whether they may, and see everybody: a webhook tells of all."""
+    return request.user.has_perm("tracking.add_endpoint") and not hidden_lists(request.user)
 
 
 def _endpoints(request: HttpRequest) -> EndpointQuerySet:
@@ -47,16 +51,21 @@ def _found(request: HttpRequest, pk: int) -> Endpoint:
 @never_cache
 def webhook_new(request: HttpRequest) -> HttpResponse:
     """Make a webhook; the page that answers is the only one that ever shows its secret."""
-    if hidden_lists(request.user):
-        raise PermissionDenied  # a webhook tells of everybody
+    if not _may_add(request):
+        raise PermissionDenied
     form = EndpointForm(request.POST or None, initial={"kinds": Happened.values})
     del form.fields["is_active"]  # it is, until somebody switches it off
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
         made = endpoints.create_endpoint(typed["name"], url=typed["url"], kinds=typed["kinds"])
         return _shown(request, made)
+    return _form_page(request, form, None)
+
+
+def _form_page(request: HttpRequest, form: EndpointForm, endpoint: Endpoint | None) -> HttpResponse:
+    context = {"form": form, "endpoint": endpoint}
     status = 422 if form.errors else 200
-    return render(request, "campaigns/webhook_edit.html", {"form": form}, status=status)
+    return render(request, "campaigns/webhook_edit.html", context, status=status)
 
 
 def _shown(request: HttpRequest, made: Made) -> HttpResponse:
@@ -100,9 +109,7 @@ def webhook_edit(request: HttpRequest, pk: int) -> HttpResponse:
         endpoints.change_endpoint(endpoint, now=timezone.now(), **form.cleaned_data)
         messages.success(request, _("Saved: %s.") % form.cleaned_data["name"])
         return redirect("campaigns:webhook_detail", pk)
-    context = {"form": form, "endpoint": endpoint}
-    status = 422 if form.errors else 200
-    return render(request, "campaigns/webhook_edit.html", context, status=status)
+    return _form_page(request, form, endpoint)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

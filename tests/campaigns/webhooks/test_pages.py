@@ -8,8 +8,9 @@ from django.utils import timezone
 from campaigns import secrets
 from config.health import backlogs
 from config.health.facts import State
+from recipients.models import MailingList
 from tests.campaigns.webhooks.steps import make_call, make_endpoint
-from tests.console import messages, superuser, text
+from tests.console import messages, staff, superuser, text
 from tracking.models import Call, CallState, Endpoint, WhyOff
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,19 @@ def test_a_webhook_is_made_and_its_secret_is_shown_once(console: Client) -> None
     assert secret in answer.content.decode()
     for page in ("", f"{endpoint.pk}/", f"{endpoint.pk}/edit/"):
         assert secret not in console.get(f"{WEBHOOKS}{page}").content.decode()
+
+
+def test_who_does_not_see_everybody_is_offered_none_and_makes_none() -> None:
+    console = staff("tracking.view_endpoint", "tracking.add_endpoint")
+    before = console.get(WEBHOOKS)
+    MailingList.objects.create(name="Donors", is_limited=True)
+
+    after = console.get(WEBHOOKS)
+
+    assert "Add a webhook" in text(before)
+    assert "Add a webhook" not in text(after)
+    assert console.post(f"{WEBHOOKS}new/", TYPED).status_code == 403
+    assert not Endpoint.objects.exists()
 
 
 @pytest.mark.parametrize(
