@@ -1,8 +1,8 @@
 """Celery's doors into the engine. Messages are wake-up calls: lost or repeated, they do no harm."""
 
 import time
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -248,21 +248,42 @@ def guard_runs() -> None:
 
 @shared_task(name="campaigns.retention", ignore_result=True)
 def retention() -> None:
-    """Delete what is older than the installation wants to keep it, of people and of tasks."""
-    of_people.clean(now=timezone.now())
-    signup.forget_unconfirmed(now=timezone.now())
-    of_media.forget_unnamed(now=timezone.now())
-    of_inbound.clean(now=timezone.now())
-    of_hits.clean(now=timezone.now())
-    transactional.forget_contents()
-    transactional.forget_old(now=timezone.now())
-    webhooks.forget_old(now=timezone.now())
-    endpoints.forget_old(now=timezone.now())
-    keep.forget_versions(now=timezone.now(), older_than=timedelta(days=settings.VERSION_DAYS))
-    keep.delete_chord_counters()
-    keep.delete_old_results(
-        now=timezone.now(), older_than=timedelta(days=settings.TASK_RESULT_DAYS)
-    )
+    """Delete what is older than the installation wants to keep it, of people and of tasks.
+
+    Where a part of it cannot be deleted, as while a storage is away, the others are all the same.
+    """
+    faults = []
+    for delete in _DELETIONS:
+        try:
+            delete(now=timezone.now())
+        except Exception as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("not all that is too old is deleted", faults)
+
+
+def _delete_results(*, now: datetime) -> int:
+    return keep.delete_old_results(now=now, older_than=timedelta(days=settings.TASK_RESULT_DAYS))
+
+
+def _forget_versions(*, now: datetime) -> int:
+    return keep.forget_versions(now=now, older_than=timedelta(days=settings.VERSION_DAYS))
+
+
+_DELETIONS: tuple[Callable[..., object], ...] = (
+    of_people.clean,
+    signup.forget_unconfirmed,
+    of_media.forget_unnamed,
+    of_inbound.clean,
+    of_hits.clean,
+    lambda now: transactional.forget_contents(),
+    transactional.forget_old,
+    webhooks.forget_old,
+    endpoints.forget_old,
+    _forget_versions,
+    lambda now: keep.delete_chord_counters(),
+    _delete_results,
+)
 
 
 @shared_task(name="campaigns.scan_media", ignore_result=True)

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -156,6 +156,24 @@ def test_retention_forgets_who_never_confirmed(broker: redis.Redis) -> None:
 
     assert not SignupWindow.objects.exists()
     assert not Signup.objects.exists()
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else_from_it(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*, now: datetime) -> None:
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(tasks, "_DELETIONS", (broken, *tasks._DELETIONS))
+    SignupWindow.objects.create(
+        who="192.0.2.0/24", hour=timezone.now() - timedelta(days=31), used=1
+    )
+
+    with pytest.raises(ExceptionGroup) as raised:
+        tasks.retention()
+
+    assert str(raised.value.exceptions[0]) == "the storage is away"
+    assert not SignupWindow.objects.exists()
 
 
 def test_each_minute_indexes_are_mended_and_ended_runs_folded() -> None:
