@@ -73,25 +73,23 @@ def menu(request: HttpRequest) -> dict[str, Any]:
 
 
 def _groups(request: HttpRequest) -> list[tuple[str | Promise, list[Item]]]:
+    here = _here(request.path)
     groups = [
-        (
-            title,
-            [_item(name, page, request) for name, page in items if may_open(request.user, page)],
-        )
+        (title, [_item(name, page, here) for name, page in items if may_open(request.user, page)])
         for title, items in _MENU
     ]
     return [(title, items) for title, items in groups if items]
 
 
-def _item(title: str | Promise, page: str, request: HttpRequest) -> Item:
+def _item(title: str | Promise, page: str, here: str) -> Item:
     url = reverse(page)
-    return Item(title, url, is_here=url == _here(request), key=_KEYS.get(page, ""))
+    return Item(title, url, is_here=url == here, key=_KEYS.get(page, ""))
 
 
-def _here(request: HttpRequest) -> str:
+def _here(path: str) -> str:
     """Return the address of the item that a page belongs to: the longest that it begins with."""
     urls = (reverse(page) for _title, items in _MENU for _name, page in items)
-    return max((url for url in urls if request.path.startswith(url)), key=len, default="")
+    return max((url for url in urls if path.startswith(url)), key=len, default="")
 
 
 def _may_use_console(request: HttpRequest) -> bool:
