@@ -4,8 +4,10 @@ import threading
 from collections import Counter
 from uuid import UUID
 
+import pytest
 import redis
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from campaigns.models import Run, Sender
 from campaigns.transactional import Inline, accept, status_of
@@ -19,6 +21,13 @@ from tracking.models import Delivery
 from tracking.verify import disagreements
 
 CONTENT = Inline("Code {{ code }}", "<p>Your code is {{ code }}.</p>")
+
+
+@pytest.fixture
+def soon_looked_after(settings: Settings) -> dict[str, str]:
+    """The variables of an installation, and of who accepts, where what is lost is soon missed."""
+    settings.REDISPATCH_SECONDS = 1
+    return {"REDISPATCH_SECONDS": "1", "SWEEP_SECONDS": "1"}
 
 
 def take(address: str, sender: Sender) -> UUID:
@@ -48,10 +57,10 @@ def states() -> Counter[str]:
 
 
 def test_a_worker_that_is_killed_in_the_midst_leaves_one_in_doubt_and_sends_nothing_twice(
-    installation: Installation, smtp: ScriptedSMTP
+    installation: Installation, smtp: ScriptedSMTP, soon_looked_after: dict[str, str]
 ) -> None:
     never = threading.Event()
-    with installation(REDISPATCH_SECONDS="1", SWEEP_SECONDS="1") as live:
+    with installation(**soon_looked_after) as live:
         smtp.script(hold("dot", never), recipient="05@example.org")
         addresses = take_all(10)
         doomed = live.worker(queues="transactional")
@@ -70,9 +79,12 @@ def test_a_worker_that_is_killed_in_the_midst_leaves_one_in_doubt_and_sends_noth
 
 
 def test_what_was_accepted_is_sent_though_redis_is_emptied_before(
-    installation: Installation, smtp: ScriptedSMTP, broker: redis.Redis
+    installation: Installation,
+    smtp: ScriptedSMTP,
+    broker: redis.Redis,
+    soon_looked_after: dict[str, str],
 ) -> None:
-    with installation(REDISPATCH_SECONDS="1") as live:
+    with installation(**soon_looked_after) as live:
         addresses = take_all(5)
         broker.flushall()
         live.worker(with_beat=True)
