@@ -134,8 +134,8 @@ def test_a_restored_installation_mails_nobody_until_a_person_says_go(
             before = list(smtp.messages)
             there.manage("confirm_instance", "--yes")
             wait_until(lambda: run_status(services, campaign) == "held", "what was due is held")
-            for one in (under_way, campaign):
-                there.manage("resume_campaign", str(one.pk))
+            both = (under_way, campaign)
+            there.manage_all(*(("resume_campaign", str(one.pk)) for one in both))
             wait_until(lambda: len(smtp.messages) == 6, "everybody is mailed")
         files = stored_in(services.home.path / "files" / "library")
         copies = [file.read_bytes() for file in files]

@@ -84,25 +84,29 @@ def test_each_thing_that_is_wrong_is_said_with_what_to_do_and_ends_with_an_error
 
 
 @pytest.mark.django_db(transaction=True)
-def test_where_everything_runs_nothing_is_wrong(installation: Installation) -> None:
+def test_where_everything_runs_nothing_is_wrong(
+    installation: Installation, smtp: ScriptedSMTP, settings: Settings
+) -> None:
+    settings.EMAIL_URL = smtp.url
     ticks = PeriodicTask.objects.filter(name="tick", last_run_at__isnull=False)
-    with installation(SITE_URL="http://localhost:8000") as live:
+    with installation(INSTANCE_ID=settings.INSTANCE_ID) as live:
         live.worker(with_beat=True)
         live.wait_until_ready()
         wait_until(ticks.exists, "Beat has ticked")
-        well = live.manage("doctor", "--patience", "10", check=False)
-        strict = live.manage("doctor", "--patience", "10", "--strict", check=False)
+        code, well = doctor("--patience", "3")
+        strict = doctor("--patience", "3", "--strict")
         live.stop()
-        ill = live.manage("doctor", check=False)
+        code_when_ill, ill = doctor()
 
     assert (
         "look at it:    Address of the site: Links in messages lead to http://localhost:8000"
-        in (well.stdout)
+        in well
     )
-    assert "does not work" not in well.stdout, well.stdout
-    assert (strict.returncode, strict.stdout) == (1, well.stdout)
-    assert ill.returncode == 1
-    assert "imports: 0 messages wait; served by nobody." in ill.stdout
+    assert "does not work" not in well, well
+    assert code == 0
+    assert strict == (1, well)
+    assert code_when_ill == 1
+    assert "imports: 0 messages wait; served by nobody." in ill
 
 
 @pytest.mark.django_db

@@ -37,6 +37,21 @@ def services() -> Iterator[Services]:
         yield services
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Services]:
+    with own_services() as services:
+        yield services
+
+
+@pytest.fixture
+def used(place: Services) -> Iterator[Services]:
+    """An installation that may have its tables already; nothing of it runs before and after."""
+    yield place
+    Run.kill_all()
+    end_leftovers(place.home.path)
+    place.down()
+
+
 def marked(directory: Path) -> list[psutil.Process]:
     found = psutil.process_iter(["environ"])
     return [p for p in found if (p.info["environ"] or {}).get(MARK) == str(directory)]
@@ -115,24 +130,22 @@ def test_one_command_brings_everything_up_and_ctrl_c_brings_it_down(services: Se
     assert states(services) == ["down", "down"]
 
 
-def test_when_nobody_reads_the_output_any_more_all_is_stopped(services: Services) -> None:
-    run = Run(services, EMAIL_URL="smtp://127.0.0.1:9", pipe_to="head -2")
+def test_when_nobody_reads_the_output_any_more_all_is_stopped(used: Services) -> None:
+    run = Run(used, EMAIL_URL="smtp://127.0.0.1:9", pipe_to="head -2")
 
     assert run.process.wait(SECONDS) == 0
-    wait_until(lambda: not marked(services.home.path))
-    wait_until(lambda: states(services) == ["down", "down"])
+    wait_until(lambda: not marked(used.home.path))
+    wait_until(lambda: states(used) == ["down", "down"])
 
 
-def test_a_terminal_that_is_closed_while_all_is_still_starting_stops_it(
-    services: Services,
-) -> None:
-    run = Run(services, EMAIL_URL="smtp://127.0.0.1:9")
-    wait_until(lambda: bool(marked(services.home.path)))
+def test_a_terminal_that_is_closed_while_all_is_still_starting_stops_it(used: Services) -> None:
+    run = Run(used, EMAIL_URL="smtp://127.0.0.1:9")
+    wait_until(lambda: bool(marked(used.home.path)))
 
     assert run.stop(signal.SIGHUP) == 0
     assert "Traceback" not in run.text
-    wait_until(lambda: not marked(services.home.path))
-    assert states(services) == ["down", "down"]
+    wait_until(lambda: not marked(used.home.path))
+    assert states(used) == ["down", "down"]
 
 
 @pytest.mark.parametrize("port", [0, -5])
@@ -141,14 +154,14 @@ def test_a_port_that_is_none_is_refused(port: int) -> None:
         Ports(web=port).free()
 
 
-def test_servers_that_were_up_before_a_run_stay_up_after_it(services: Services) -> None:
-    services.up()
+def test_servers_that_were_up_before_a_run_stay_up_after_it(used: Services) -> None:
+    used.up()
 
-    run = Run(services, "--port", "65536")
+    run = Run(used, "--port", "65536")
 
     assert run.process.wait(SECONDS) == 1
-    assert run.text.endswith("\nCommandError: no free port from 65536 on\n")
-    assert states(services) == ["up", "up"]
+    assert run.text.splitlines()[-1] == "CommandError: no free port from 65536 on"
+    assert states(used) == ["up", "up"]
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -47,10 +47,10 @@ def installation_on(services: Services, folder: Path, **variables: str) -> Itera
 def _prepare(installation: Live, folder: Path) -> None:
     (folder / "people.csv").write_text("\n".join(["email", *PEOPLE]))
     (folder / "news.html").write_text("<p>News</p><a href='{{ unsubscribe_url }}'>Leave</a>")
-    installation.manage("migrate", "--verbosity", "0")
-    installation.manage("import_recipients", str(folder / "people.csv"), "--list", "Readers")
-    installation.manage(
-        "create_template", "News", "--subject", "News", "--html", str(folder / "news.html")
+    installation.manage_all(
+        ("migrate", "--verbosity", "0"),
+        ("import_recipients", str(folder / "people.csv"), "--list", "Readers"),
+        ("create_template", "News", "--subject", "News", "--html", str(folder / "news.html")),
     )
 
 

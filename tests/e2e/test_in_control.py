@@ -20,7 +20,7 @@ from tests.smtp_server import Act, ScriptedSMTP, hold
 from tracking.models import Delivery
 from tracking.verify import disagreements
 
-PAUSES = 20
+PAUSES = 8
 ENOUGH = 2_500  # more than both workers send within a second, which a pause may take
 
 
@@ -54,7 +54,7 @@ def test_an_urgent_campaign_waits_for_no_big_one(
             big, addresses = send_now(1_000)
             # Both are of this sender: what is urgent goes before a queue of the sender's own.
             Sender.objects.update(queue="eu")
-            for queues in ("eu", "eu", "transactional"):
+            for queues in ("eu", "transactional"):
                 live.worker(queues=queues)
             live.worker(queues="control,maintenance", with_beat=True)
             wait_until(lambda: states(big)["sending"], "the big one is being sent")
@@ -69,7 +69,7 @@ def test_an_urgent_campaign_waits_for_no_big_one(
 
     assert states(urgent) == {"sent": 5}
     assert meanwhile["sent"] == 0
-    assert meanwhile["queued"] >= 1_000 - 2 * 1_000 // BEGINNING  # a task is with each worker
+    assert meanwhile["queued"] >= 1_000 - 1_000 // BEGINNING  # a task is with the worker
     assert states(big) == {"sent": 1_000}
     assert set(times_sent(smtp).values()) == {1}
     assert times_sent(smtp).keys() > set(addresses)
@@ -85,7 +85,7 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
         return not found["sending"] and found["sent"] == len(smtp.messages)
 
     with installation(SWEEP_SECONDS="1") as live:
-        campaign, _ = send_now(8_000)
+        campaign, _ = send_now(5_000)
         live.worker(queues="campaigns")
         live.worker(queues="campaigns")
         live.worker(queues="control,maintenance", with_beat=True)
@@ -105,7 +105,7 @@ def test_pause_resume_and_cancel_again_and_again_lose_nothing_and_repeat_nothing
 
     ended = states(campaign)
     assert ended.keys() == {"sent", "cancelled"}
-    assert ended.total() == 8_000
+    assert ended.total() == 5_000
     assert len(smtp.messages) == ended["sent"]
     assert set(times_sent(smtp).values()) == {1}
     assert disagreements(Run.objects.ids(), kept_since=None) == []

@@ -22,9 +22,11 @@ def import_list(live: Live, folder: Path, count: int) -> list[str]:
     lines = ["email,first_name", *(f"{address},Name{address[:5]}" for address in addresses)]
     (folder / "recipients.csv").write_text("\n".join(lines))
     (folder / "news.html").write_text(HTML)
-    live.manage("import_recipients", str(folder / "recipients.csv"), "--list", "Readers")
-    live.manage("create_template", "News", "--subject", "News for {{ first_name }}",
-                "--html", str(folder / "news.html"))  # fmt: skip
+    live.manage_all(
+        ("import_recipients", str(folder / "recipients.csv"), "--list", "Readers"),
+        ("create_template", "News", "--subject", "News for {{ first_name }}",
+         "--html", str(folder / "news.html")),
+    )  # fmt: skip
     return addresses
 
 
@@ -38,7 +40,8 @@ def create_campaign(live: Live, *when: str) -> str:
 def test_a_scheduled_campaign_reaches_everybody_or_says_why_not(
     installation: Installation, smtp: ScriptedSMTP, tmp_path: Path
 ) -> None:
-    deferred, refused, cut = range(50), range(50, 70), range(70, 73)
+    # Those that are refused lie apart: were they among the first, the run would be paused.
+    deferred, cut, refused = range(50), range(70, 73), range(100, 1_000, 45)
     with installation(RETRY_SCHEDULE="1", SWEEP_SECONDS="1") as live:
         addresses = import_list(live, tmp_path, 1_000)
         for number in deferred:
