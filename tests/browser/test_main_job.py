@@ -139,7 +139,7 @@ def test_a_file_of_people_becomes_a_campaign_that_is_sent_and_read(
     walk.press("link", "Spring news")
     expect(page.get_by_text("Rate now")).to_be_visible()
     walk.picture("run")
-    expect(page.get_by_text(f"{PEOPLE} of {PEOPLE} have an outcome")).to_be_visible()
+    expect(page.get_by_text(f"{PEOPLE} of {PEOPLE} have an outcome · 100 %")).to_be_visible()
     expect(page).to_have_title(re.compile("^Finished: Spring news"))
     walk.press("link", "Report")
     walk.see(re.compile("Spring news"))
