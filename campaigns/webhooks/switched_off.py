@@ -42,7 +42,8 @@ def claim(endpoint: Endpoint, *, now: datetime) -> bool:
 
 
 def _tell(endpoint: Endpoint, *, clock: Callable[[], datetime]) -> int:
-    outcomes = [_send(endpoint, to=user, now=clock()) for user in _readers(endpoint)]
+    said = _context(endpoint)
+    outcomes = [_send(endpoint, said, to=user, now=clock()) for user in _readers(endpoint)]
     took_it = sum(isinstance(outcome, Accepted | InDoubt) for outcome in outcomes)
     if not outcomes:
         logger.error("nobody with an address can be told that webhook %s is switched off", endpoint)
@@ -63,8 +64,8 @@ def _readers(endpoint: Endpoint) -> list[User]:
     ]
 
 
-def _send(endpoint: Endpoint, *, to: User, now: datetime) -> Outcome:
-    written = staff_mail.written("campaigns/notice_webhook_off", _context(endpoint), to=to)
+def _send(endpoint: Endpoint, said: dict[str, Any], *, to: User, now: datetime) -> Outcome:
+    written = staff_mail.written("campaigns/notice_webhook_off", said, to=to)
     began = int(_failing_since(endpoint).timestamp())
     token = f"webhook-{endpoint.pk}-{began}-{to.pk}"  # the same where it is told twice
     return staff_mail.send_or_log(to=to.email, **written, token=token, now=now)
